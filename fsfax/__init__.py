@@ -1,0 +1,1 @@
+"""fsfax: send and receive faxes through FreeSWITCH."""

@@ -1,0 +1,1 @@
+"""Documents: inspect, rasterise, TIFF-F in and out. Knows nothing of calls."""

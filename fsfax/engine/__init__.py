@@ -1,0 +1,1 @@
+"""One attempt to send, one call received: plan, transmit, receive, listener, results."""

@@ -1,0 +1,179 @@
+"""Every error a caller of fsfax may meet.
+
+The class says what to do, the message says what happened and how to mend it.
+
+    FsfaxError
+    ├── ConfigurationError        a setting is wrong: mend the settings
+    ├── InvalidRequest            an argument is wrong: mend the call (also a ValueError)
+    │   ├── InvalidCommand        … it cannot be sent over ESL safely (line breaks, braces)
+    │   └── InvalidNumber         … it is not a number that can be dialled
+    ├── DocumentError             the document cannot be faxed as it is; ``code`` says why
+    │   ├── DocumentNotFound      … there is no such file, or it cannot be read
+    │   ├── DocumentEmpty         … it holds no page
+    │   ├── DocumentEncrypted     … it needs a password
+    │   ├── DocumentDamaged       … it cannot be parsed or drawn
+    │   ├── DocumentTooLarge      … too many bytes, pages or pixels
+    │   ├── DocumentUnsupported   … it is not a kind of document that fsfax reads
+    │   └── ConversionFailed      … the worker that converted it crashed or ran out of a limit
+    ├── SpoolError                FreeSWITCH cannot see the file, or we cannot see FreeSWITCH's
+    ├── EslError                  talking to FreeSWITCH went wrong
+    │   ├── ConnectError          … no connection: is it running, is the address right?
+    │   │   └── AuthenticationError … the password was refused, or an access list forbids us
+    │   ├── EslTimeout            … no answer in time; the command may still have been carried out
+    │   ├── Disconnected          … the connection was lost; the command may have been carried out
+    │   ├── ProtocolError         … what came is not ESL
+    │   └── CommandFailed         … FreeSWITCH answered ``-ERR``; ``reply`` holds its words
+    ├── NoCapacity                every node that could carry the call is full, draining or down
+    │   └── NoNode                … none is up at all
+    ├── FaxFailed                 raised by ``result.raise_for_failure()`` alone: a call that did
+    │                             not deliver is a result, not an exception; ``result`` holds it
+    ├── Closed                    the engine, link or pool was closed while the call was waiting
+    └── SoftswitchError           the stand-in softswitch cannot do that
+        └── SpandspMissing        … libspandsp2 is not installed
+
+"They are wrong" errors never lose work: whatever was accepted before stays where it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FsfaxError(Exception):
+    """Base of every error that fsfax raises on purpose."""
+
+
+class ConfigurationError(FsfaxError):
+    """A setting is missing, malformed or contradicts another one."""
+
+
+class InvalidRequest(FsfaxError, ValueError):
+    """An argument of the caller is wrong; nothing was done."""
+
+
+class InvalidCommand(InvalidRequest):
+    """A command, header, variable or application argument cannot be put on the wire safely."""
+
+
+class InvalidNumber(InvalidRequest):
+    """Not a number that can be dialled."""
+
+
+class DocumentError(FsfaxError):
+    """The document cannot be faxed as it is.
+
+    ``code`` is a short, stable word for programs (``encrypted``, ``too_many_pages``, …).
+    """
+
+    code = "document"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class DocumentNotFound(DocumentError):
+    """There is no such file, it is a folder, or it may not be read."""
+
+    code = "not_found"
+
+
+class DocumentEmpty(DocumentError):
+    """The file has no bytes, or the document has no page."""
+
+    code = "empty"
+
+
+class DocumentEncrypted(DocumentError):
+    """The document cannot be opened without a password."""
+
+    code = "encrypted"
+
+
+class DocumentDamaged(DocumentError):
+    """The document claims to be of a known kind but cannot be read."""
+
+    code = "damaged"
+
+
+class DocumentTooLarge(DocumentError):
+    """The document has more bytes, pages or pixels than the limits allow."""
+
+    code = "too_large"
+
+
+class DocumentUnsupported(DocumentError):
+    """Not a kind of document that fsfax reads."""
+
+    code = "unsupported"
+
+
+class ConversionFailed(DocumentError):
+    """The worker process that converted the document crashed, hung or ran out of memory."""
+
+    code = "conversion_failed"
+
+
+class SpoolError(FsfaxError):
+    """A file is not where both fsfax and FreeSWITCH can reach it."""
+
+
+class EslError(FsfaxError):
+    """Talking to FreeSWITCH over its event socket went wrong."""
+
+
+class ConnectError(EslError):
+    """No usable connection to the event socket."""
+
+
+class AuthenticationError(ConnectError):
+    """FreeSWITCH refused the password, or its access list refuses this address."""
+
+
+class EslTimeout(EslError):
+    """No answer in time. The command may nevertheless have been carried out."""
+
+
+class Disconnected(EslError):
+    """The connection was lost. A command under way may nevertheless have been carried out."""
+
+
+class ProtocolError(EslError):
+    """The other side sent something that is not ESL, or a frame over the size limit."""
+
+
+class CommandFailed(EslError):
+    """FreeSWITCH answered ``-ERR``; ``reply`` holds its words without the ``-ERR``."""
+
+    def __init__(self, message: str, *, reply: str = "") -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+class NoCapacity(FsfaxError):
+    """Every node or gateway that could carry the call is full, draining or down."""
+
+
+class NoNode(NoCapacity):
+    """No FreeSWITCH node is up."""
+
+
+class FaxFailed(FsfaxError):
+    """A fax was not delivered; ``result`` is the typed result with the reason."""
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class Closed(FsfaxError):
+    """The engine, link or pool was closed while the caller was waiting."""
+
+
+class SoftswitchError(FsfaxError):
+    """The stand-in softswitch cannot do what was asked."""
+
+
+class SpandspMissing(SoftswitchError):
+    """Debian's ``libspandsp2`` is not installed."""

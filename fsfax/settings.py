@@ -1,0 +1,260 @@
+"""One typed settings object, read from one place after another.
+
+Order of precedence, weakest first: the defaults below, a TOML file (``fsfax.toml`` in the
+working folder, or the file named by ``FSFAX_CONFIG``), environment variables ``FSFAX_*`` (a
+double underscore steps inside: ``FSFAX_TIMEOUTS__ANSWER=90``; lists are JSON), command-line
+flags. `load` also tells where each value came from, for ``fsfax config``.
+
+Secrets are `pydantic.SecretStr`: printing or logging a settings object never shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from fsfax.errors import ConfigurationError
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+"""A duration in seconds, above zero and at most a week."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PathMapping(_Section):
+    """One folder under the two names it has: ours, and FreeSWITCH's.
+
+    A container or a network share often shows the spool under another path on the
+    FreeSWITCH side. The longest matching prefix wins.
+    """
+
+    local: Path
+    remote: str
+
+
+class GatewaySettings(_Section):
+    """A sofia gateway of a node: a way out to the telephone network."""
+
+    name: str = Field(min_length=1)
+    capacity: int = Field(default=0, ge=0, description="calls at once; 0 = only the node's limit")
+
+
+class NodeSettings(_Section):
+    """One FreeSWITCH: where its event socket is, and what it can carry."""
+
+    name: str = "freeswitch"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8021, ge=1, le=65535)
+    password: SecretStr = SecretStr("ClueCon")
+    capacity: int = Field(default=0, ge=0, description="calls at once; 0 = no limit of ours")
+    gateways: tuple[GatewaySettings, ...] = ()
+    spool: tuple[PathMapping, ...] = Field(
+        default=(), description="folders that this FreeSWITCH sees under another path"
+    )
+
+
+class EslTimeouts(_Section):
+    """How long to wait for the event socket, each wait named."""
+
+    connect: Seconds = Field(default=5.0, description="TCP connection")
+    authenticate: Seconds = Field(default=5.0, description="auth/request and the reply to auth")
+    command: Seconds = Field(default=10.0, description="the reply to one command")
+    heartbeat: Seconds = Field(
+        default=20.0, description="silence after which a probe is sent to see if the link lives"
+    )
+    backoff_first: Seconds = Field(default=0.2, description="first pause before reconnecting")
+    backoff_max: Seconds = Field(default=15.0, description="longest pause before reconnecting")
+
+
+class CallTimeouts(_Section):
+    """The watchdogs of a fax call.
+
+    FreeSWITCH itself never gives up on some of these (a peer that stops sending UDPTL keeps
+    the channel up to 600 s; a profile without a timer waits for ever).
+    """
+
+    answer: Seconds = Field(default=60.0, description="from originate to the answer")
+    negotiation: Seconds = Field(
+        default=90.0,
+        description="from the answer to phase B; SpanDSP gives up by itself after 60 s (T.30 T1)",
+    )
+    page: Seconds = Field(default=600.0, description="from one page's confirmation to the next")
+    linger: Seconds = Field(
+        default=15.0, description="from the fax result to the hangup, then uuid_kill"
+    )
+    result: Seconds = Field(
+        default=5.0, description="from the hangup to a late fax result event before marks are asked"
+    )
+
+
+class FaxDefaults(_Section):
+    """What a fax is sent with unless the call says otherwise."""
+
+    ident: str = Field(default="", max_length=20, description="our station id (TSI, T.30 5.3.6.2)")
+    header: str = Field(default="", max_length=50, description="text in the header line")
+    timezone: str = Field(default="", description="POSIX or IANA zone of the header's clock")
+    from_number: str = ""
+    from_name: str = ""
+    t38: Literal["off", "on", "required"] = "on"
+    ecm: bool = True
+    v17: bool = True
+    resolution: Literal["standard", "fine", "superfine"] = "fine"
+
+
+class DocumentSettings(_Section):
+    """Limits of the document pipeline, and how many processes share the work."""
+
+    workers: int = Field(default=0, ge=0, description="worker processes; 0 = one per core")
+    max_bytes: int = Field(default=100 * 1024 * 1024, gt=0)
+    max_pages: int = Field(default=500, gt=0)
+    max_pixels: int = Field(default=200_000_000, gt=0, description="pixels of one source image")
+    memory: int = Field(default=1024 * 1024 * 1024, gt=0, description="bytes one worker may use")
+    timeout: Seconds = Field(default=120.0, description="for one document")
+
+
+class LogSettings(_Section):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FSFAX_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    nodes: tuple[NodeSettings, ...] = (NodeSettings(),)
+    spool: Path = Field(
+        default=Path(tempfile.gettempdir()) / "fsfax",
+        description="where converted documents wait for FreeSWITCH; both must reach it",
+    )
+    inbox: Path = Field(default=Path("inbox"), description="where received faxes are stored")
+    marks_realm: str = Field(
+        default="fsfax",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="realm of the outcome marks in FreeSWITCH's db and hash",
+    )
+    esl: EslTimeouts = EslTimeouts()
+    timeouts: CallTimeouts = CallTimeouts()
+    fax: FaxDefaults = FaxDefaults()
+    document: DocumentSettings = DocumentSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what the caller passes.
+
+        An embedding program that builds ``Settings(...)`` gets exactly that; `load` is the
+        one place where file and environment are read.
+        """
+        return (init_settings,)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each value that is not a default came from.
+
+    ``origins`` maps a dotted name (``timeouts.answer``) to ``file PATH``, ``environment`` or
+    ``command line``.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Read settings from file, environment and ``overrides`` (nested like the model).
+
+    ``file`` defaults to ``$FSFAX_CONFIG``, then to ``fsfax.toml`` in the working folder, where
+    a missing file is no error unless it was named.
+
+    Raises:
+        ConfigurationError: the file is missing or is not TOML, or a value is wrong; the
+            message names the setting and where the value came from.
+    """
+    path = file or (Path(named) if (named := os.environ.get("FSFAX_CONFIG")) else None)
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if path is None and Path("fsfax.toml").is_file():
+        path = Path("fsfax.toml")
+    if path is not None:
+        layers.append((f"file {path}", _read_toml(path)))
+    try:
+        layers.append(("environment", EnvSettingsSource(Settings)()))
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"a FSFAX_* environment variable cannot be read: {error}; lists and tables are JSON"
+        ) from error
+    layers.append(("command line", overrides or {}))
+
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        merged = _merge(merged, layer)
+        origins.update(dict.fromkeys(_leaves(layer), origin))
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, origins)) from error
+    return Loaded(settings, origins)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        merged[name] = (
+            _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def _leaves(layer: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in layer.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        origin = next((where for leaf, where in origins.items() if name.startswith(leaf)), None)
+        lines.append(f"{name}: {problem['msg']}" + (f" ({origin})" if origin else ""))
+    return "wrong settings: " + "; ".join(lines)
