@@ -1,0 +1,282 @@
+"""The door of the room: a document in, a TIFF-F out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import gevent
+import structlog
+from gevent.pool import Group
+
+from fsfax.document.geometry import (
+    PaperName,
+    Placement,
+    ResolutionName,
+    paper_named,
+    resolution_named,
+)
+from fsfax.document.pool import WorkerPool
+from fsfax.document.tiff_f import FaxPage, write
+from fsfax.errors import ConversionFailed, InvalidRequest
+from fsfax.settings import DocumentSettings
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAGES = 2
+_MAX_CHUNK = 8
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedPage:
+    """One page of the fax.
+
+    ``source_page`` counts from 1; ``sheet`` of ``sheets`` says which part it is of a page that
+    had to be cut. ``scale`` is 1.0 at true size. ``bytes`` is the coded strip.
+    """
+
+    number: int
+    source_page: int
+    width: int
+    height: int
+    bytes: int
+    scale: float
+    turned: bool
+    sheet: int
+    sheets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of a document: the TIFF-F file and its pages.
+
+    ``bytes`` is the size of the file, ``seconds`` the time it took, ``worker_seconds`` the
+    processor time of the workers.
+    """
+
+    path: Path
+    kind: str
+    pages: tuple[ConvertedPage, ...]
+    resolution: ResolutionName
+    paper: PaperName
+    coding: Literal["mmr", "mh"]
+    bytes: int
+    seconds: float
+    worker_seconds: float
+
+
+class Converter:
+    """Converts documents to TIFF-F in a pool of worker processes.
+
+    One converter serves all greenlets and threads of a process. Workers start with the first
+    document and stay; `close`, or leaving the ``with`` block, ends them.
+    """
+
+    def __init__(self, settings: DocumentSettings | None = None) -> None:
+        self.settings = settings or DocumentSettings()
+        self.pool = WorkerPool(self.settings.workers, self.settings.memory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; a conversion under way fails with `Closed`."""
+        self.pool.close()
+
+    def convert(
+        self,
+        source: Path | str,
+        target: Path | str,
+        *,
+        resolution: ResolutionName = "fine",
+        paper: PaperName = "A4",
+        coding: Literal["mmr", "mh"] = "mmr",
+    ) -> Conversion:
+        """Convert a PDF, TIFF, PNG, JPEG or plain text to TIFF-F.
+
+        The target appears whole or not at all: it is written beside its place, synced and
+        renamed. The calling greenlet waits; others run.
+
+        Args:
+            source: the document; its kind is told from its bytes.
+            target: the TIFF to write; an existing file is replaced.
+            resolution: ``standard`` (98 lines per inch), ``fine`` (196) or ``superfine`` (391).
+            paper: ``A4`` (1728 pels, also Letter and Legal), ``B4`` (2048) or ``A3`` (2432).
+            coding: ``mmr`` (T.6) or ``mh`` (T.4 one-dimensional) inside the file.
+
+        Raises:
+            DocumentError: the document cannot be faxed as it is; the class and its ``code``
+                say why, the message what to do.
+            ConversionFailed: its worker crashed, hung or ran out of memory, or the target
+                cannot be written (``not_written``).
+            InvalidRequest: an argument is none of the choices.
+            Closed: the converter was closed.
+        """
+        started = time.monotonic()
+        if coding not in ("mmr", "mh"):
+            raise InvalidRequest(f"no coding {coding!r}: choose mmr or mh")
+        sheet, lines = paper_named(paper), resolution_named(resolution)
+        source, target = Path(source).absolute(), Path(target).absolute()
+        job = _Job(self, source, sheet.name, lines.name, coding)
+        plan, strips = job.run()
+        pages = [
+            FaxPage(spot.width, spot.height, strip, coding, lines.x_dpi, lines.y_dpi)
+            for spot, strip in zip(plan, strips, strict=True)
+        ]
+        size = in_thread(lambda: _write_whole(target, write(pages)))
+        conversion = Conversion(
+            path=target,
+            kind=job.kind,
+            pages=tuple(
+                ConvertedPage(
+                    number,
+                    spot.page + 1,
+                    spot.width,
+                    spot.height,
+                    len(strip),
+                    spot.scale,
+                    spot.turn != 0,
+                    spot.sheet,
+                    spot.sheets,
+                )
+                for number, (spot, strip) in enumerate(zip(plan, strips, strict=True), 1)
+            ),
+            resolution=lines.name,
+            paper=sheet.name,
+            coding=coding,
+            bytes=size,
+            seconds=time.monotonic() - started,
+            worker_seconds=job.cpu,
+        )
+        log.info(
+            "document converted",
+            kind=conversion.kind,
+            pages=len(pages),
+            bytes=size,
+            seconds=round(conversion.seconds, 3),
+        )
+        return conversion
+
+
+class _Job:
+    """One document on its way: planned by one worker, drawn by all."""
+
+    def __init__(
+        self, converter: Converter, source: Path, paper: str, resolution: str, coding: str
+    ) -> None:
+        settings = converter.settings
+        self._pool = converter.pool
+        self._name = source.name
+        self._left = settings.timeout
+        self._request: dict[str, Any] = {
+            "job": uuid.uuid4().hex,
+            "path": os.fspath(source),
+            "limits": {
+                "max_bytes": settings.max_bytes,
+                "max_pages": settings.max_pages,
+                "max_pixels": settings.max_pixels,
+            },
+            "paper": paper,
+            "resolution": resolution,
+            "coding": coding,
+        }
+        self.kind = ""
+        self.cpu = 0.0
+
+    def run(self) -> tuple[list[Placement], list[bytes]]:
+        header, payload = self._ask({"task": "plan", "first": _FIRST_PAGES})
+        self.kind = header["kind"]
+        plan = [Placement(*fields) for fields in header["plan"]]
+        strips = dict(enumerate(_cut(payload, header["lengths"])))
+        rest = range(len(strips), len(plan))
+        # Small portions, so that the workers finish together, and other documents get a turn.
+        portion = max(1, min(_MAX_CHUNK, len(rest) // (self._pool.size * 4)))
+        portions = deque(rest[at : at + portion] for at in range(0, len(rest), portion))
+
+        def draw() -> None:
+            while portions:
+                numbers = portions.popleft()
+                wanted = [_fields(plan[number]) for number in numbers]
+                header, payload = self._ask({"task": "draw", "plan": wanted})
+                strips.update(zip(numbers, _cut(payload, header["lengths"]), strict=True))
+
+        if len(portions) == 1:
+            draw()
+        elif portions:
+            group = Group()
+            try:
+                for _ in range(min(self._pool.size, len(portions))):
+                    group.spawn(draw)
+                group.join(raise_error=True)
+            finally:
+                group.kill()
+        return plan, [strips[number] for number in range(len(plan))]
+
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Ask a worker within what is left of the document's time, counted over all workers."""
+        header, payload = self._pool.run(
+            {**self._request, **request}, max(self._left, 0.1), self._name
+        )
+        self._left -= header["cpu"]
+        self.cpu += header["cpu"]
+        return header, payload
+
+
+def _fields(placement: Placement) -> list[object]:
+    return [getattr(placement, name) for name in Placement.__dataclass_fields__]
+
+
+def _cut(payload: bytes, lengths: list[int]) -> list[bytes]:
+    strips, at = [], 0
+    for length in lengths:
+        strips.append(payload[at : at + length])
+        at += length
+    return strips
+
+
+def in_thread(function: Callable[[], _Value]) -> _Value:
+    """Run something that blocks on a file in a real thread while other greenlets run."""
+    return gevent.get_hub().threadpool.apply(function)
+
+
+def _write_whole(target: Path, data: bytes) -> int:
+    """Write a file so that it is there whole or not at all, even after a power cut."""
+    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    try:
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConversionFailed(
+            f"{target} cannot be written: {error.strerror}; check the folder, its permissions "
+            "and the free space",
+            code="not_written",
+        ) from error
+    return len(data)

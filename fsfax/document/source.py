@@ -1,0 +1,81 @@
+"""Opening a document of whatever kind, and drawing its pages as coded fax strips.
+
+This is what a worker process does; nothing here knows of processes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from fsfax.document import ccitt
+from fsfax.document.bilevel import Grey, Rect, bilevel
+from fsfax.document.ccitt import Bits, Coding
+from fsfax.document.geometry import PageSize, Paper, Placement, Resolution
+from fsfax.document.kinds import HEAD, sniff
+from fsfax.document.limits import Limits, check_bytes
+from fsfax.errors import DocumentNotFound, DocumentUnsupported
+
+
+class Source(Protocol):
+    """An open document: the sizes of its pages, and a way to draw them."""
+
+    kind: str
+    sizes: list[PageSize]
+
+    def draw(self, placement: Placement) -> tuple[Grey, list[Rect]] | Bits:
+        """Draw a fax page in grey with the boxes of its pictures, or as finished bits."""
+
+    def fax_pages(self, index: int, paper: Paper, resolution: Resolution) -> list[Placement]:
+        """The fax pages of a page that is one already; empty if it has to be placed."""
+
+    def strip(self, placement: Placement, coding: Coding) -> bytes | None:
+        """The coded strip of a page that can be copied as it is."""
+
+    def close(self) -> None:
+        """Free what is held."""
+
+
+def open_source(path: Path, limits: Limits) -> Source:
+    """Open a document of any supported kind.
+
+    Raises:
+        DocumentError: it is missing, empty, too large, damaged, encrypted or of no known kind.
+    """
+    try:
+        if path.is_dir():
+            raise DocumentNotFound(
+                f"{path} is a folder; name the document inside it", code="is_folder"
+            )
+        if path.exists() and not path.is_file():
+            raise DocumentNotFound(f"{path} is not a regular file", code="not_a_file")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            size = file.seek(0, 2)
+    except FileNotFoundError:
+        raise DocumentNotFound(f"there is no file {path}; check the path") from None
+    except OSError as error:
+        raise DocumentNotFound(
+            f"{path} cannot be read: {error.strerror}; check its permissions", code="unreadable"
+        ) from error
+    check_bytes(size, limits)
+    kind = sniff(head)
+    # Imported as needed: a worker that draws PDFs has no use for the image decoders.
+    if kind == "pdf":
+        from fsfax.document.raster_pdf import PdfSource  # noqa: PLC0415
+
+        return PdfSource(path, limits)
+    raise DocumentUnsupported(f"documents of kind {kind} cannot be faxed yet")
+
+
+def code_page(
+    source: Source, placement: Placement, resolution: Resolution, coding: Coding
+) -> bytes:
+    """Draw one fax page and code it as a strip, or copy the strip that is already there."""
+    if (ready := source.strip(placement, coding)) is not None:
+        return ready
+    drawn = source.draw(placement)
+    if isinstance(drawn, tuple):
+        grey, pictures = drawn
+        drawn = bilevel(grey, resolution.y_dpi, pictures)
+    return ccitt.encode(drawn, placement.width, coding)

@@ -1,0 +1,66 @@
+"""The tasks of a worker process: plan a document and draw pages of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from fsfax.document.ccitt import Coding
+from fsfax.document.geometry import Placement, paper_named, place, resolution_named
+from fsfax.document.limits import Limits, check_pages
+from fsfax.document.source import Source, code_page, open_source
+
+
+class Desk:
+    """Handles requests one after another, keeping the last document open between them."""
+
+    def __init__(self) -> None:
+        self._source: Source | None = None
+        self._key: tuple[object, ...] = ()
+
+    def close(self) -> None:
+        """Let go of the document."""
+        if self._source is not None:
+            self._source.close()
+        self._source, self._key = None, ()
+
+    def handle(self, task: str, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Carry out one task: ``plan`` or ``draw``.
+
+        Raises:
+            DocumentError: what is wrong with the document.
+        """
+        source = self._open(Path(request["path"]), Limits(**request["limits"]), request["job"])
+        paper = paper_named(request["paper"])
+        resolution = resolution_named(request["resolution"])
+        coding: Coding = request["coding"]
+        header: dict[str, Any] = {"kind": source.kind}
+        if task == "plan":
+            plan = [
+                placement
+                for index, size in enumerate(source.sizes)
+                for placement in source.fax_pages(index, paper, resolution)
+                or place(size, index, paper, resolution)
+            ]
+            check_pages(len(plan), Limits(**request["limits"]))
+            header["plan"] = [dataclasses.astuple(placement) for placement in plan]
+            wanted = plan[: request["first"]]
+        else:
+            wanted = [Placement(*fields) for fields in request["plan"]]
+        strips = [code_page(source, placement, resolution, coding) for placement in wanted]
+        header["lengths"] = [len(strip) for strip in strips]
+        return header, b"".join(strips)
+
+    def _open(self, path: Path, limits: Limits, job: str) -> Source:
+        key: tuple[object, ...] = ()
+        try:
+            status = path.stat()
+            key = (job, os.fspath(path), status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            pass  # open_source says it better
+        if self._source is None or key != self._key or not key:
+            self.close()
+            self._source, self._key = open_source(path, limits), key
+        return self._source
