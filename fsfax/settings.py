@@ -98,6 +98,11 @@ class CallTimeouts(_Section):
     linger: Seconds = Field(
         default=15.0, description="from the fax result to the hangup, then uuid_kill"
     )
+    link_lost: Seconds = Field(
+        default=120.0,
+        description="how long a call whose ESL connection is lost is waited for before it"
+        " counts as uncertain",
+    )
     result: Seconds = Field(
         default=5.0, description="from the hangup to a late fax result event before marks are asked"
     )

@@ -1,0 +1,140 @@
+"""The hub that an engine lives in, and the way to it from other threads.
+
+gevent runs one hub per thread. An engine's sockets and greenlets belong to one hub, its home:
+
+* in a program that uses gevent (monkey-patched, or by choice) it is the hub of the thread that
+  made the engine, and its greenlets run beside the program's own;
+* in a plain threaded program it is a thread of the engine's own, so that any thread may call
+  and block without stopping a fax.
+
+`Home.run` hides the difference: it runs a function at home and waits for it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, Literal, ParamSpec, TypeVar
+
+import gevent
+import gevent.event
+import gevent.hub
+import gevent.monkey
+import gevent.queue
+
+from fsfax.errors import Closed
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HubChoice = Literal["auto", "current", "own"]
+
+
+class Mailbox(Generic[T]):
+    """A queue from home to the caller's side; `get` blocks in the way that fits the caller."""
+
+    def __init__(self, own_thread: bool) -> None:
+        self._queue: Any = queue.SimpleQueue() if own_thread else gevent.queue.SimpleQueue()
+
+    def put(self, item: T) -> None:
+        """Add an item; never blocks."""
+        self._queue.put(item)
+
+    def get(self, timeout: float | None = None) -> T:
+        """Take the next item.
+
+        Raises:
+            queue.Empty: none came within ``timeout`` seconds.
+        """
+        item: T = self._queue.get(timeout=timeout)
+        return item
+
+
+class Home:
+    """One hub, and the threads that may call into it."""
+
+    def __init__(self, choice: HubChoice = "auto") -> None:
+        if choice == "auto":
+            # A program that patches sockets runs gevent in this very thread.
+            choice = "current" if gevent.monkey.is_module_patched("socket") else "own"
+        self.own_thread = choice == "own"
+        self._work: deque[Callable[[], None]] = deque()
+        self._closed = False
+        if self.own_thread:
+            ready = threading.Event()
+            self._thread = threading.Thread(
+                target=self._live, args=(ready,), name="fsfax-engine", daemon=True
+            )
+            self._thread.start()
+            ready.wait()
+        else:
+            self._settle(keeps_alive=False)
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function`` at home, wait for it and return what it returns or raise its error.
+
+        Raises:
+            Closed: the home was closed.
+        """
+        if _thread_id() == self._thread_id:
+            return function(*args, **kwargs)
+        if self._closed:
+            raise Closed("the engine is closed")
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                future.set_result(function(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001  # carried to the caller, all of them
+                future.set_exception(error)
+
+        self._work.append(work)
+        self._bell.send()
+        return future.result()
+
+    def mailbox(self) -> Mailbox[Any]:
+        """Return a queue from home to a caller."""
+        return Mailbox(self.own_thread)
+
+    def close(self) -> None:
+        """End the engine's own thread, if it has one."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.own_thread:
+            self._work.append(self._end.set)
+            self._bell.send()
+            self._thread.join()
+        else:
+            self._bell.stop()
+            self._bell.close()
+
+    def _settle(self, *, keeps_alive: bool) -> None:
+        """Make the calling thread's hub the home."""
+        self._hub = gevent.hub.get_hub()
+        self._thread_id = _thread_id()
+        # An async watcher is the one thing of a loop that another thread may touch.
+        self._bell = self._hub.loop.async_(ref=keeps_alive)
+        self._bell.start(self._answer_the_bell)
+
+    def _answer_the_bell(self) -> None:
+        while self._work:
+            gevent.spawn(self._work.popleft())
+
+    def _live(self, ready: threading.Event) -> None:
+        self._settle(keeps_alive=True)
+        self._end = gevent.event.Event()
+        ready.set()
+        self._end.wait()
+        self._bell.stop()
+        self._bell.close()
+        self._hub.destroy(destroy_loop=True)
+
+
+def _thread_id() -> int:
+    """Return the id of the real thread, also where gevent has patched ``threading``."""
+    identity: int = gevent.monkey.get_original("_thread", "get_ident")()
+    return identity

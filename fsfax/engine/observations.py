@@ -1,0 +1,387 @@
+"""What FreeSWITCH's events say about one fax call: events in, observations out.
+
+`observe` is a pure function. An event that says nothing about a fax call gives None; one with
+missing or nonsensical values gives an observation with cautious values, never an exception:
+much of what an event carries was said by the far end.
+
+Event and header names are those of mod_spandsp (``mod_spandsp_fax.c``: phase_b_handler,
+phase_d_handler, phase_e_handler), of the switch core (``CHANNEL_*``) and of mod_event_socket
+(``BACKGROUND_JOB``). The misspelling "negociate" is FreeSWITCH's.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fsfax.esl.wire import Event
+
+T38Status = Literal["off", "requested", "negotiated", "refused"]
+
+SUBSCRIPTIONS: tuple[str, ...] = (
+    "CHANNEL_CREATE",
+    "CHANNEL_PROGRESS",
+    "CHANNEL_PROGRESS_MEDIA",
+    "CHANNEL_ANSWER",
+    "CHANNEL_PARK",
+    "CHANNEL_EXECUTE",
+    "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_HANGUP_COMPLETE",
+    "CHANNEL_DESTROY",
+    "BACKGROUND_JOB",
+    "HEARTBEAT",
+    "spandsp::txfaxnegociateresult",
+    "spandsp::txfaxpageresult",
+    "spandsp::txfaxresult",
+    "spandsp::rxfaxnegociateresult",
+    "spandsp::rxfaxpageresult",
+    "spandsp::rxfaxresult",
+)
+"""The events that the engine needs: names, and subclasses of CUSTOM."""
+
+FAX_APPLICATIONS = frozenset({"txfax", "rxfax"})
+
+_MAX_DIGITS = 18  # microseconds since 1970 have 16
+_MAX_TEXT = 64  # T.30 station ids have 20 characters; vendors and models are short words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Something that happened on a call. ``at`` is FreeSWITCH's clock, seconds since 1970."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling(Observation):
+    """The call was handed to FreeSWITCH (the engine's own word, no event)."""
+
+    node: str
+    gateway: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created(Observation):
+    """A channel came to be; the numbers are as signalled, ``from_name`` is the caller's word."""
+
+    inbound: bool
+    from_number: str
+    from_name: str
+    to_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing(Observation):
+    """The far end was reached and rings (180) or plays early media (183)."""
+
+    early_media: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Observation):
+    """The call was answered, by whatever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked(Observation):
+    """The call waits for somebody to take it over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaxStarted(Observation):
+    """FreeSWITCH began to run txfax or rxfax; ``path`` is the file under FreeSWITCH's name."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiated(Observation):
+    """Phase B is over: both ends agreed how to talk. It may come more than once in a call."""
+
+    rate: int
+    ecm: bool
+    t38_status: T38Status
+    remote_station_id: str
+    local_station_id: str
+    remote_country: str
+    remote_vendor: str
+    remote_model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageDone(Observation):
+    """Phase D: one more page was confirmed.
+
+    ``number`` counts the pages of this call from 1. ``image_bytes`` is the size on the line.
+    Resolutions are in dots per metre (204 dpi = 8031 or 8040, 196 lines per inch = 7700 or
+    7716), as SpanDSP counts.
+    """
+
+    number: int
+    total: int
+    image_bytes: int
+    width: int
+    rows: int
+    x_resolution: int
+    y_resolution: int
+    bad_rows: int
+    longest_bad_row_run: int
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaxResult(Observation):
+    """Phase E: the fax is over. ``code`` is SpanDSP's (see `fsfax.engine.t30`)."""
+
+    success: bool
+    code: int
+    text: str
+    pages: int
+    total: int
+    bad_rows: int
+    rate: int
+    ecm: bool
+    t38_status: T38Status
+    remote_station_id: str
+    local_station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaxStopped(Observation):
+    """Txfax or rxfax returned. ``response`` holds mod_spandsp's complaint, if it had one."""
+
+    response: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginateReply(Observation):
+    """The background job of the originate is over: answered (``cause`` "") or not."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HungUp(Observation):
+    """The channel is gone. ``sip_status`` is the refusing SIP answer, 0 if there was none."""
+
+    cause: str
+    answered: bool
+    sip_status: int
+    by_far_end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMissed(Observation):
+    """The connection was lost or a queue overflowed: what happened meanwhile is not known."""
+
+
+def clean(text: str, limit: int = _MAX_TEXT) -> str:
+    """Make a word of the far end fit for a log line or a screen.
+
+    Control and formatting characters (line feeds, escapes, bidirectional overrides) are
+    dropped, runs of white space become one space, and what is longer than ``limit`` is cut.
+    It is still the far end's word: escape it wherever it goes.
+    """
+    visible = (" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
+    return " ".join("".join(visible).split())[:limit]
+
+
+def _is_visible(character: str) -> bool:
+    return not unicodedata.category(character).startswith("C")
+
+
+def _number(text: str) -> int:
+    """Read a count that FreeSWITCH printed; anything else is 0."""
+    text = text.strip()
+    # int() would take "1_000" and digits of other scripts, and be slow on megabytes of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
+
+
+def _pair(text: str) -> tuple[int, int]:
+    """Read "1728x2156"."""
+    left, _, right = text.partition("x")
+    return _number(left), _number(right)
+
+
+def _t38_status(text: str) -> T38Status:
+    if text in ("requested", "negotiated", "refused"):
+        return text  # type: ignore[return-value]  # narrowed by the line above
+    return "off"
+
+
+def _at(event: Event) -> float:
+    return _number(event.get("Event-Date-Timestamp")) / 1_000_000
+
+
+def _created(event: Event) -> Observation:
+    return Created(
+        at=_at(event),
+        inbound=event.get("Call-Direction") == "inbound",
+        from_number=clean(event.get("Caller-Caller-ID-Number")),
+        from_name=clean(event.get("Caller-Caller-ID-Name")),
+        to_number=clean(event.get("Caller-Destination-Number")),
+    )
+
+
+def _execute(event: Event) -> Observation | None:
+    if event.get("Application") not in FAX_APPLICATIONS:
+        return None
+    return FaxStarted(at=_at(event), path=event.get("Application-Data"))
+
+
+def _execute_complete(event: Event) -> Observation | None:
+    if event.get("Application") not in FAX_APPLICATIONS:
+        return None
+    response = event.get("Application-Response")
+    # "_none_" is switch_core_session_exec's word for: the application said nothing.
+    return FaxStopped(at=_at(event), response="" if response == "_none_" else clean(response, 200))
+
+
+def _background_job(event: Event) -> Observation | None:
+    if event.get("Job-Command") not in ("originate", ""):
+        return None
+    reply = event.body.decode("utf-8", "replace").strip()
+    if reply.startswith("+OK"):
+        return OriginateReply(at=_at(event), cause="")
+    if reply.startswith("-ERR"):
+        return OriginateReply(at=_at(event), cause=clean(reply.removeprefix("-ERR")) or "NONE")
+    return None
+
+
+def _hangup_complete(event: Event) -> HungUp:
+    disposition = event.variable("sip_hangup_disposition")
+    return HungUp(
+        at=_at(event),
+        cause=clean(event.get("Hangup-Cause")) or "NONE",
+        answered=_number(event.get("Caller-Channel-Answered-Time")) > 0,
+        sip_status=_number(event.variable("sip_term_status")),
+        by_far_end=disposition.startswith("recv_"),
+    )
+
+
+def _negotiated(event: Event) -> Observation:
+    return Negotiated(
+        at=_at(event),
+        rate=_number(event.get("fax-transfer-rate")),
+        ecm=event.get("fax-ecm-used") == "on",
+        t38_status=_t38_status(event.get("fax-t38-status")),
+        remote_station_id=clean(event.get("fax-remote-station-id")),
+        local_station_id=clean(event.get("fax-local-station-id")),
+        remote_country=clean(event.get("fax-remote-country")),
+        remote_vendor=clean(event.get("fax-remote-vendor")),
+        remote_model=clean(event.get("fax-remote-model")),
+    )
+
+
+def _page(event: Event) -> Observation:
+    width, rows = _pair(event.get("fax-image-pixel-size"))
+    x_resolution, y_resolution = _pair(event.get("fax-image-resolution"))
+    return PageDone(
+        at=_at(event),
+        number=_number(event.get("fax-document-transferred-pages")),
+        total=_number(event.get("fax-document-total-pages")),
+        image_bytes=_number(event.get("fax-image-size")),
+        width=width,
+        rows=rows,
+        x_resolution=x_resolution,
+        y_resolution=y_resolution,
+        bad_rows=_number(event.get("fax-bad-rows")),
+        longest_bad_row_run=_number(event.get("fax-longest-bad-row-run")),
+        encoding=clean(event.get("fax-encoding-name")),
+    )
+
+
+def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxResult:
+    value = value or event.get
+    code = value("fax-result-code").strip()
+    return FaxResult(
+        at=_at(event),
+        success=value("fax-success") == "1",
+        # A missing code must not read as 0, "OK".
+        code=_number(code) if code.isdigit() else -1,
+        text=clean(value("fax-result-text"), 200),
+        pages=_number(value("fax-document-transferred-pages")),
+        total=_number(value("fax-document-total-pages")),
+        bad_rows=_number(value("fax-bad-rows")),
+        rate=_number(value("fax-transfer-rate")),
+        ecm=value("fax-ecm-used") == "on",
+        t38_status=_t38_status(value("fax-t38-status")),
+        remote_station_id=clean(value("fax-remote-station-id")),
+        local_station_id=clean(value("fax-local-station-id")),
+    )
+
+
+def _result_in_variables(event: Event) -> FaxResult | None:
+    """Read the result that phase E left in the channel's variables.
+
+    mod_spandsp sets a variable for each header of its result event (``fax_success`` for
+    ``fax-success``), so the hangup event, and ``uuid_dump`` of a lingering channel, still
+    tell it when the result event itself was lost.
+    """
+    if not event.variable("fax_success"):
+        return None
+    return _result(event, lambda name: event.variable(name.replace("-", "_")))
+
+
+_READERS: Mapping[str, Callable[[Event], Observation | None]] = {
+    "CHANNEL_CREATE": _created,
+    "CHANNEL_PROGRESS": lambda event: Ringing(at=_at(event)),
+    "CHANNEL_PROGRESS_MEDIA": lambda event: Ringing(at=_at(event), early_media=True),
+    "CHANNEL_ANSWER": lambda event: Answered(at=_at(event)),
+    "CHANNEL_PARK": lambda event: Parked(at=_at(event)),
+    "CHANNEL_EXECUTE": _execute,
+    "CHANNEL_EXECUTE_COMPLETE": _execute_complete,
+    "BACKGROUND_JOB": _background_job,
+    "spandsp::txfaxnegociateresult": _negotiated,
+    "spandsp::rxfaxnegociateresult": _negotiated,
+    "spandsp::txfaxpageresult": _page,
+    "spandsp::rxfaxpageresult": _page,
+    "spandsp::txfaxresult": _result,
+    "spandsp::rxfaxresult": _result,
+}
+
+
+def observe(event: Event) -> tuple[Observation, ...]:
+    """Return what ``event`` says about its call, in order; nothing if it is of no interest."""
+    if event.name == "CHANNEL_HANGUP_COMPLETE":
+        result = _result_in_variables(event)
+        return (result, _hangup_complete(event)) if result else (_hangup_complete(event),)
+    reader = _READERS.get(event.subclass if event.name == "CUSTOM" else event.name)
+    observation = reader(event) if reader else None
+    return (observation,) if observation else ()
+
+
+def observe_dump(event: Event) -> tuple[Observation, ...]:
+    """Return what the channel data of a call that is still up tell (``uuid_dump``).
+
+    Used to catch up after events were missed: they say how far the call has come, though not
+    each step on the way.
+    """
+    at = _at(event)
+    seen: list[Observation] = [_created(event)]
+    if event.get("Answer-State") == "answered":
+        seen.append(Answered(at=at))
+    if event.variable("current_application") in FAX_APPLICATIONS:
+        seen.append(FaxStarted(at=at, path=event.variable("current_application_data")))
+    # Phase B sets the rate, but so does phase E, even of a call that met no fax machine.
+    if event.variable("fax_transfer_rate") and not event.variable("fax_success"):
+        result = _result(event, lambda name: event.variable(name.replace("-", "_")))
+        seen.append(
+            Negotiated(
+                at=at,
+                rate=result.rate,
+                ecm=result.ecm,
+                t38_status=result.t38_status,
+                remote_station_id=result.remote_station_id,
+                local_station_id=result.local_station_id,
+                remote_country=clean(event.variable("fax_remote_country")),
+                remote_vendor=clean(event.variable("fax_remote_vendor")),
+                remote_model=clean(event.variable("fax_remote_model")),
+            )
+        )
+    if found := _result_in_variables(event):
+        seen.append(found)
+    return tuple(seen)

@@ -1,0 +1,171 @@
+"""Typed results: what became of a fax call, in the words of the Faxes API and of T.30.
+
+Nothing here decides anything (see `fsfax.engine.verdict`); these are the values that callers
+get. They are immutable, and `as_dict` gives plain JSON values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from fsfax.engine.observations import T38Status
+from fsfax.engine.outcome import Doubt, Outcome
+from fsfax.errors import FaxFailed
+
+
+class Status(StrEnum):
+    """How an attempt ended; the values are those of the attempt's state."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    """The outcome cannot be proved: neither a result nor a mark was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRecord:
+    """One confirmed page.
+
+    ``number`` is the page's number in the document, from 1. ``seconds`` is the time since the
+    page before, or since the negotiation. ``image_bytes`` is the size on the line; resolutions
+    are in dots per metre.
+    """
+
+    number: int
+    seconds: float
+    image_bytes: int
+    width: int
+    rows: int
+    x_resolution: int
+    y_resolution: int
+    bad_rows: int
+    longest_bad_row_run: int
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """A gateway that was tried and did not get the call out."""
+
+    node: str
+    gateway: str
+    call_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaxResult:
+    """What became of a call, in either direction.
+
+    success: every page that was to be sent is confirmed.
+    status: succeeded, failed or uncertain.
+    outcome: the class of the ending, one stable word.
+    error_message: the reason in plain words, "" on success.
+    retry: another try may succeed without somebody mending something first.
+    doubt: may a page beyond the confirmed ones have been delivered?
+    result_code: SpanDSP's T.30 completion code; for a call that was not answered the SIP
+        status; None where neither is known.
+    result_text: SpanDSP's words, or the hangup cause of a call without a fax result.
+    result_cause: FreeSWITCH's hangup cause, "" if none was seen.
+    fax_speed: bits per second.
+    fax_bad_rows: rows that were received with errors (0 with error correction).
+    encoding: image coding on the line ("T.6", "T.85", …), as last reported.
+    pages_total: pages that were to be sent, or were announced; 0 if not known.
+    time_elapsed: whole seconds from dialling (or ringing) to the end.
+    started_at: seconds since 1970.
+    remote_*: the far end's own words; escape them wherever they go.
+    """
+
+    call_id: str
+    success: bool
+    status: Status
+    outcome: Outcome
+    error_message: str
+    retry: bool
+    doubt: Doubt
+    result_code: int | None
+    result_text: str
+    result_cause: str
+    fax_bad_rows: int = 0
+    fax_error_correction: bool = False
+    fax_speed: int = 0
+    t38_status: T38Status = "off"
+    encoding: str = ""
+    pages_total: int = 0
+    pages: tuple[PageRecord, ...] = ()
+    time_elapsed: int = 0
+    started_at: float = 0.0
+    remote_station_id: str = ""
+    local_station_id: str = ""
+    remote_country: str = ""
+    remote_vendor: str = ""
+    remote_model: str = ""
+    node: str = ""
+
+    def raise_for_failure(self) -> Self:
+        """Return the result itself if the fax was delivered.
+
+        Raises:
+            FaxFailed: it was not, or that cannot be proved; the error holds the result.
+        """
+        if not self.success:
+            raise FaxFailed(self.error_message, result=self)
+        return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain JSON values."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TxResult(FaxResult):
+    """What became of a fax that was sent (``tx_result`` of the Faxes API).
+
+    pages_sent: pages that the far end confirmed.
+    fax_receiver_id: the far end's station id.
+    first_unconfirmed_page: where another attempt has to start, counted in the document from
+        1; None if nothing is left to be sent.
+    tries: gateways that were tried before the one that carried the call.
+    """
+
+    pages_sent: int = 0
+    fax_receiver_id: str = ""
+    first_unconfirmed_page: int | None = None
+    gateway: str = ""
+    tries: tuple[Try, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RxResult(FaxResult):
+    """What became of a fax that was received (``rx_result``).
+
+    pages_received: pages that are in the file; a broken call keeps those that had come.
+    file: where the TIFF was stored; None if no page came.
+    fax_sender_id, from_name: the far end's words.
+    """
+
+    pages_received: int = 0
+    fax_sender_id: str = ""
+    from_number: str = ""
+    from_name: str = ""
+    to_number: str = ""
+    file: Path | None = None
+    gaps: tuple[str, ...] = field(default=())
+    """What is not known about this call, and why (events missed, found after a restart)."""
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case Path():
+            return str(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case PageRecord() | Try():
+            return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        case _:
+            return value

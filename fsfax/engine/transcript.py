@@ -1,0 +1,119 @@
+"""The transcript of one call: observations in, state out.
+
+`note` folds one observation into an immutable transcript. It copes with whatever order the
+events come in: FreeSWITCH sends the fax result after CHANNEL_HANGUP, the reply to the
+originate before or after the hangup, and after a lost connection some are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fsfax.engine.observations import (
+    Answered,
+    Created,
+    Dialling,
+    EventsMissed,
+    FaxResult,
+    FaxStarted,
+    FaxStopped,
+    HungUp,
+    Negotiated,
+    Observation,
+    OriginateReply,
+    PageDone,
+    Parked,
+    Ringing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Everything seen of one call so far; a field is None while nothing was seen of it."""
+
+    dialling: Dialling | None = None
+    created: Created | None = None
+    ringing: Ringing | None = None
+    reply: OriginateReply | None = None
+    answered: Answered | None = None
+    parked: Parked | None = None
+    started: FaxStarted | None = None
+    negotiated: Negotiated | None = None
+    pages: tuple[PageDone, ...] = ()
+    result: FaxResult | None = None
+    stopped: FaxStopped | None = None
+    hung_up: HungUp | None = None
+    missed: EventsMissed | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """The call was picked up, by one sign or another."""
+        return bool(
+            self.answered
+            or self.started
+            or self.negotiated
+            or self.result
+            or (self.reply and not self.reply.cause)
+            or (self.hung_up and self.hung_up.answered)
+        )
+
+    @property
+    def may_have_sent(self) -> bool:
+        """Phase B was passed, or may have been passed unseen: a page may have gone out."""
+        result = self.result
+        return bool(
+            self.negotiated
+            or self.pages
+            or self.missed
+            or (result and (result.pages or result.remote_station_id))
+        )
+
+    @property
+    def pages_confirmed(self) -> int:
+        """Pages that phase D or phase E confirmed, counted within this call."""
+        seen = self.pages[-1].number if self.pages else 0
+        return max(seen, self.result.pages if self.result else 0)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more can come: the channel is gone, or the originate failed."""
+        return self.hung_up is not None or bool(self.reply and self.reply.cause)
+
+
+# Of most observations the first is kept: repeats after a reconnect say nothing new, and phase E
+# comes once. A negotiation may come again after a retrain, and another gateway may be dialled:
+# there the last word counts.
+_FIRST: Mapping[type[Observation], str] = {
+    Created: "created",
+    Ringing: "ringing",
+    OriginateReply: "reply",
+    Answered: "answered",
+    Parked: "parked",
+    FaxStarted: "started",
+    FaxResult: "result",
+    FaxStopped: "stopped",
+    HungUp: "hung_up",
+    EventsMissed: "missed",
+}
+_LAST: Mapping[type[Observation], str] = {Dialling: "dialling", Negotiated: "negotiated"}
+
+
+def note(transcript: Transcript, observation: Observation) -> Transcript:
+    """Return the transcript with one more observation.
+
+    A page that was noted already, or whose number makes no sense, is left out: the count of
+    pages never goes back.
+    """
+    if isinstance(observation, PageDone):
+        last = transcript.pages[-1].number if transcript.pages else 0
+        if observation.number <= last:
+            return transcript
+        return replace(transcript, pages=(*transcript.pages, observation))
+    kind = type(observation)
+    name = _LAST.get(kind) or _FIRST.get(kind)
+    if name is None or (kind in _FIRST and getattr(transcript, name) is not None):
+        return transcript
+    seen: dict[str, Any] = {name: observation}
+    return replace(transcript, **seen)

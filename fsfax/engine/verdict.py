@@ -1,0 +1,361 @@
+"""The verdict on a call: transcript in, result out. Pure functions.
+
+The order of evidence, strongest first:
+
+1. the fax result event (phase E) of the call itself;
+2. an interruption of our own (cancelled, a watchdog): we ended the call and know why;
+3. the reply to the originate, or a hangup before any answer: no page can have gone out;
+4. what FreeSWITCH itself recorded (`Fate`, from the outcome marks);
+5. nothing: the call is uncertain. The hangup cause of an answered call proves nothing
+   (NORMAL_CLEARING is what a missing file ends with, too), so it never makes a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TypedDict
+
+from fsfax.engine import t30
+from fsfax.engine.causes import cause
+from fsfax.engine.observations import FaxResult as ResultSeen
+from fsfax.engine.observations import T38Status
+from fsfax.engine.outcome import Doubt, Meaning, Outcome
+from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
+from fsfax.engine.transcript import Transcript
+
+
+class Fate(StrEnum):
+    """What FreeSWITCH answers when it is asked what became of a call."""
+
+    UP = "up"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ENDED = "ended"
+    """The call ended without reaching phase E: no page was confirmed."""
+    UNKNOWN = "unknown"
+
+
+class Interruption(StrEnum):
+    """Why we ended a call ourselves."""
+
+    CANCELLED = "cancelled"
+    ANSWER_TIMEOUT = "answer_timeout"
+    NEGOTIATION_TIMEOUT = "negotiation_timeout"
+    PAGE_TIMEOUT = "page_timeout"
+    T38_REQUIRED = "t38_required"
+
+
+_INTERRUPTIONS = {
+    Interruption.CANCELLED: Meaning("The fax was cancelled.", Outcome.CANCELLED, False),
+    Interruption.ANSWER_TIMEOUT: Meaning("Nobody answered in time.", Outcome.NO_ANSWER, True),
+    Interruption.NEGOTIATION_TIMEOUT: Meaning(
+        "The call was answered, but the fax machines did not come to terms in time.",
+        Outcome.NOT_A_FAX,
+        True,
+    ),
+    Interruption.PAGE_TIMEOUT: Meaning(
+        "The fax stood still in the middle of the transmission and was given up.",
+        Outcome.LINE_TROUBLE,
+        True,
+    ),
+    Interruption.T38_REQUIRED: Meaning(
+        "T.38 was required, but the far end or the gateway offers audio only.",
+        Outcome.INCOMPATIBLE,
+        False,
+    ),
+}
+
+_UNCERTAIN = Meaning(
+    "What became of the call cannot be proved: no result was reported and none was recorded.",
+    Outcome.UNKNOWN,
+    True,
+    Doubt.ANY,
+)
+_STILL_UP = Meaning(
+    "The call could not be ended: FreeSWITCH still holds its channel.",
+    Outcome.UNKNOWN,
+    False,
+    Doubt.ANY,
+)
+_RESULT_LOST = Meaning(
+    "FreeSWITCH recorded that the fax failed; the reason was lost with the connection.",
+    Outcome.LINE_TROUBLE,
+    True,
+    Doubt.ANY,
+)
+_NEVER_BEGAN = Meaning(
+    "The call was answered, but ended before the fax began.", Outcome.LINE_TROUBLE, True
+)
+_SUCCESS_WITHOUT_PAGE = Meaning(
+    "The fax ended without an error, but also without a single page.", Outcome.LINE_TROUBLE, True
+)
+_DELIVERED = t30.CODES[t30.OK]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Which call a verdict is about: its Unique-ID, node, and times in seconds since 1970."""
+
+    id: str
+    node: str
+    started_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    status: Status
+    meaning: Meaning
+    code: int | None
+    text: str
+
+
+def is_provable(transcript: Transcript) -> bool:
+    """Tell whether the transcript alone settles the call, without asking FreeSWITCH."""
+    return bool(
+        transcript.result
+        or (transcript.stopped and transcript.stopped.response)
+        or (transcript.is_over and not transcript.is_answered)
+    )
+
+
+def judge_sent(
+    transcript: Transcript,
+    call: Call,
+    *,
+    fate: Fate = Fate.UNKNOWN,
+    interruption: Interruption | None = None,
+    first_page: int = 1,
+    last_page: int | None = None,
+    tries: tuple[Try, ...] = (),
+) -> TxResult:
+    """Return what became of a call that was to send a fax.
+
+    Args:
+        transcript: what was seen.
+        call: its id and times.
+        fate: what FreeSWITCH answered about the call, if it was asked.
+        interruption: why we ended it ourselves, if we did.
+        first_page: the first page of the document that was to be sent, from 1.
+        last_page: the last one, if known: needed to count pages when only a mark is left.
+        tries: gateways that were tried in vain before.
+    """
+    judgement = _judge(transcript, fate, interruption)
+    success = judgement.status is Status.SUCCEEDED
+    confirmed = transcript.pages_confirmed
+    if success and not transcript.result and last_page is not None:
+        # Only FreeSWITCH's mark is left: "success" means every page of the range.
+        confirmed = last_page - first_page + 1
+    common = _common(transcript, call, judgement, first_page)
+    return TxResult(
+        **common,
+        pages_total=max(_total(transcript), last_page or 0),
+        pages_sent=confirmed,
+        fax_receiver_id=common["remote_station_id"],
+        first_unconfirmed_page=None if success else first_page + confirmed,
+        gateway=transcript.dialling.gateway if transcript.dialling else "",
+        tries=tries,
+    )
+
+
+def judge_received(
+    transcript: Transcript,
+    call: Call,
+    *,
+    fate: Fate = Fate.UNKNOWN,
+    interruption: Interruption | None = None,
+    file: Path | None = None,
+    pages_in_file: int = 0,
+    gaps: tuple[str, ...] = (),
+) -> RxResult:
+    """Return what became of a call on which a fax was to be received.
+
+    ``pages_in_file`` counts the readable pages of the stored file: what is there was received,
+    whatever the events say.
+    """
+    judgement = _judge(transcript, fate, interruption)
+    common = _common(transcript, call, judgement, 1)
+    created = transcript.created
+    pages = pages_in_file or transcript.pages_confirmed
+    return RxResult(
+        **common,
+        pages_total=pages,
+        pages_received=pages,
+        fax_sender_id=common["remote_station_id"],
+        from_number=created.from_number if created else "",
+        from_name=created.from_name if created else "",
+        to_number=created.to_number if created else "",
+        file=file,
+        gaps=gaps,
+    )
+
+
+def _judge(transcript: Transcript, fate: Fate, interruption: Interruption | None) -> _Judgement:
+    result = transcript.result
+    if result and result.success:
+        meaning = _DELIVERED if transcript.pages_confirmed else _SUCCESS_WITHOUT_PAGE
+        status = Status.SUCCEEDED if transcript.pages_confirmed else Status.FAILED
+        return _Judgement(status, meaning, result.code, result.text)
+    if not result and fate in (Fate.SUCCEEDED, Fate.UP):
+        return _from_fate(transcript, fate)
+    if interruption:
+        return _interrupted(transcript, interruption, result)
+    if result:
+        return _Judgement(Status.FAILED, t30.meaning(result.code), result.code, result.text)
+    if transcript.is_over and not transcript.is_answered:
+        return _not_answered(transcript)
+    if transcript.stopped and transcript.stopped.response:
+        return _refused_by_application(transcript.stopped.response)
+    return _from_fate(transcript, fate)
+
+
+def _interrupted(
+    transcript: Transcript, interruption: Interruption, result: ResultSeen | None
+) -> _Judgement:
+    meaning = _INTERRUPTIONS[interruption]
+    if transcript.may_have_sent:
+        meaning = replace(meaning, doubt=Doubt.LAST_PAGE)
+    code, text = (result.code, result.text) if result else (None, interruption.value)
+    return _Judgement(Status.FAILED, meaning, code, text)
+
+
+def _not_answered(transcript: Transcript) -> _Judgement:
+    name = _cause_name(transcript)
+    status = transcript.hung_up.sip_status if transcript.hung_up else 0
+    return _Judgement(Status.FAILED, cause(name).meaning, status or None, name)
+
+
+def _refused_by_application(response: str) -> _Judgement:
+    meaning = Meaning(
+        f"FreeSWITCH could not begin the fax: {response}.", Outcome.LOCAL_TROUBLE, False
+    )
+    return _Judgement(Status.FAILED, meaning, None, response)
+
+
+def _from_fate(transcript: Transcript, fate: Fate) -> _Judgement:
+    match fate:
+        case Fate.SUCCEEDED:
+            return _Judgement(Status.SUCCEEDED, _DELIVERED, t30.OK, "OK")
+        case Fate.UP:
+            return _Judgement(Status.UNCERTAIN, _STILL_UP, None, "")
+        case Fate.FAILED:
+            return _Judgement(Status.FAILED, _RESULT_LOST, None, "")
+        case Fate.ENDED if not transcript.pages:
+            if transcript.is_answered:
+                return _Judgement(Status.FAILED, _NEVER_BEGAN, None, _cause_name(transcript))
+            # Nobody saw an answer, and phase E was not reached: nothing was delivered.
+            return _Judgement(
+                Status.FAILED,
+                Meaning(
+                    "The call ended before a fax was sent; the reason was lost with the"
+                    " connection.",
+                    Outcome.LINE_TROUBLE,
+                    True,
+                ),
+                None,
+                "",
+            )
+        case _:
+            return _Judgement(Status.UNCERTAIN, _UNCERTAIN, None, "")
+
+
+def _doubt(meaning: Meaning, transcript: Transcript) -> Doubt:
+    """Before phase B no page can have gone out, whatever the code says in general."""
+    if meaning.doubt is Doubt.LAST_PAGE and not transcript.may_have_sent:
+        return Doubt.NONE
+    return meaning.doubt
+
+
+def _cause_name(transcript: Transcript) -> str:
+    if transcript.hung_up:
+        return transcript.hung_up.cause
+    return transcript.reply.cause if transcript.reply else ""
+
+
+def _total(transcript: Transcript) -> int:
+    totals = [page.total for page in transcript.pages]
+    return max([*totals, transcript.result.total if transcript.result else 0])
+
+
+class _Common(TypedDict):
+    call_id: str
+    node: str
+    started_at: float
+    time_elapsed: int
+    success: bool
+    status: Status
+    outcome: Outcome
+    error_message: str
+    retry: bool
+    doubt: Doubt
+    result_code: int | None
+    result_text: str
+    result_cause: str
+    fax_bad_rows: int
+    fax_error_correction: bool
+    fax_speed: int
+    t38_status: T38Status
+    encoding: str
+    pages: tuple[PageRecord, ...]
+    remote_station_id: str
+    local_station_id: str
+    remote_country: str
+    remote_vendor: str
+    remote_model: str
+
+
+def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_page: int) -> _Common:
+    negotiated, result = transcript.negotiated, transcript.result
+    # Phase E knows best, but a call that broke off may have phase B's word only.
+    last = result or negotiated
+    agreed = negotiated is not None
+    success = judgement.status is Status.SUCCEEDED
+    return _Common(
+        call_id=call.id,
+        node=call.node,
+        started_at=call.started_at,
+        time_elapsed=max(0, round(call.ended_at - call.started_at)),
+        success=success,
+        status=judgement.status,
+        outcome=judgement.meaning.outcome,
+        error_message="" if success else judgement.meaning.message,
+        retry=judgement.meaning.retry,
+        doubt=_doubt(judgement.meaning, transcript),
+        result_code=judgement.code,
+        result_text=judgement.text,
+        result_cause=_cause_name(transcript),
+        fax_bad_rows=sum(page.bad_rows for page in transcript.pages),
+        # Without phase B, SpanDSP reports what it would have liked (14400 bit/s to a voice).
+        fax_error_correction=bool(last and last.ecm and agreed),
+        fax_speed=last.rate if last and agreed else 0,
+        t38_status=last.t38_status if last else "off",
+        encoding=transcript.pages[-1].encoding if transcript.pages else "",
+        pages=tuple(_pages(transcript, first_page)),
+        remote_station_id=(result.remote_station_id if result else "")
+        or (negotiated.remote_station_id if negotiated else ""),
+        local_station_id=last.local_station_id if last else "",
+        remote_country=negotiated.remote_country if negotiated else "",
+        remote_vendor=negotiated.remote_vendor if negotiated else "",
+        remote_model=negotiated.remote_model if negotiated else "",
+    )
+
+
+def _pages(transcript: Transcript, first_page: int) -> Iterator[PageRecord]:
+    before = transcript.negotiated.at if transcript.negotiated else 0.0
+    for page in transcript.pages:
+        yield PageRecord(
+            number=first_page + page.number - 1,
+            seconds=round(max(0.0, page.at - before), 3) if before else 0.0,
+            image_bytes=page.image_bytes,
+            width=page.width,
+            rows=page.rows,
+            x_resolution=page.x_resolution,
+            y_resolution=page.y_resolution,
+            bad_rows=page.bad_rows,
+            longest_bad_row_run=page.longest_bad_row_run,
+            encoding=page.encoding,
+        )
+        before = page.at
