@@ -84,6 +84,11 @@ class Converter:
     def __init__(self, settings: DocumentSettings | None = None) -> None:
         self.settings = settings or DocumentSettings()
         self.pool = WorkerPool(self.settings.workers, self.settings.memory)
+        self.limits = {
+            "max_bytes": self.settings.max_bytes,
+            "max_pages": self.settings.max_pages,
+            "max_pixels": self.settings.max_pixels,
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +145,7 @@ class Converter:
             FaxPage(spot.width, spot.height, strip, coding, lines.x_dpi, lines.y_dpi)
             for spot, strip in zip(plan, strips, strict=True)
         ]
-        size = in_thread(lambda: _write_whole(target, write(pages)))
+        size = in_thread(lambda: write_whole(target, write(pages)))
         conversion = Conversion(
             path=target,
             kind=job.kind,
@@ -188,11 +193,7 @@ class _Job:
         self._request: dict[str, Any] = {
             "job": uuid.uuid4().hex,
             "path": os.fspath(source),
-            "limits": {
-                "max_bytes": settings.max_bytes,
-                "max_pages": settings.max_pages,
-                "max_pixels": settings.max_pixels,
-            },
+            "limits": converter.limits,
             "paper": paper,
             "resolution": resolution,
             "coding": coding,
@@ -256,8 +257,12 @@ def in_thread(function: Callable[[], _Value]) -> _Value:
     return gevent.get_hub().threadpool.apply(function)
 
 
-def _write_whole(target: Path, data: bytes) -> int:
-    """Write a file so that it is there whole or not at all, even after a power cut."""
+def write_whole(target: Path, data: bytes) -> int:
+    """Write a file so that it is there whole or not at all, even after a power cut.
+
+    Raises:
+        ConversionFailed: it cannot be written (``not_written``).
+    """
     beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
     try:
         try:

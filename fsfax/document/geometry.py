@@ -107,7 +107,7 @@ class Placement:
     The page of the document, turned clockwise by ``turn`` quarters and scaled to ``drawn_width``
     by ``drawn_height`` pels, has its upper left corner at (``left``, ``top``) of a fax page of
     ``width`` by ``height`` pels. ``top`` is negative on the second and later sheets of a page
-    that is cut.
+    that is cut. ``as_it_is`` marks a page that was a fax page before: its pels are not touched.
     """
 
     page: int
@@ -121,6 +121,7 @@ class Placement:
     scale: float
     sheet: int = 1
     sheets: int = 1
+    as_it_is: bool = False
 
 
 def resolution_named(name: str) -> Resolution:

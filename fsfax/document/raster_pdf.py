@@ -49,11 +49,14 @@ class PdfSource:
         DocumentEmpty, DocumentTooLarge: it has no pages, or too many.
     """
 
-    kind = "pdf"
-
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, document: Path | bytes, limits: Limits, kind: str = "pdf") -> None:
+        self.kind = kind
         self._limits = limits
-        self._document = pdfium.FPDF_LoadDocument(os.fsencode(path) + b"\0", None)
+        self._data = document  # pdfium reads from these bytes as long as it lives
+        if isinstance(document, bytes):
+            self._document = pdfium.FPDF_LoadMemDocument64(document, len(document), None)
+        else:
+            self._document = pdfium.FPDF_LoadDocument(os.fsencode(document) + b"\0", None)
         if not self._document:
             raise _OPEN_ERRORS.get(
                 pdfium.FPDF_GetLastError(),

@@ -14,7 +14,7 @@ from fsfax.document.ccitt import Bits, Coding
 from fsfax.document.geometry import PageSize, Paper, Placement, Resolution
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.document.limits import Limits, check_bytes
-from fsfax.errors import DocumentNotFound, DocumentUnsupported
+from fsfax.errors import DocumentNotFound
 
 
 class Source(Protocol):
@@ -65,7 +65,14 @@ def open_source(path: Path, limits: Limits) -> Source:
         from fsfax.document.raster_pdf import PdfSource  # noqa: PLC0415
 
         return PdfSource(path, limits)
-    raise DocumentUnsupported(f"documents of kind {kind} cannot be faxed yet")
+    if kind == "text":
+        from fsfax.document.raster_pdf import PdfSource  # noqa: PLC0415
+        from fsfax.document.raster_text import text_pdf  # noqa: PLC0415
+
+        return PdfSource(text_pdf(path.read_bytes(), limits), limits, kind="text")
+    from fsfax.document.raster_image import ImageSource  # noqa: PLC0415
+
+    return ImageSource(path, kind, limits)
 
 
 def code_page(

@@ -15,12 +15,23 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fsfax.document.ccitt import Coding, compression_tag, options_tag, reverse_bits
+import numpy as np
+
+from fsfax.document.ccitt import (
+    Bits,
+    Coding,
+    compression_tag,
+    decode,
+    options_tag,
+    reverse_bits,
+    row_bytes,
+)
 from fsfax.document.geometry import MM_PER_INCH, Resolution
 from fsfax.errors import DocumentDamaged, DocumentEmpty
 
 SOFTWARE = b"fsfax\0"
 MAX_PAGES = 65535
+FAX_WIDTHS = (1728, 2048, 2432)
 _MAX_ENTRIES = 512
 
 # Field types of TIFF 6.0 section 2: size of one value, and its letter for struct.
@@ -337,3 +348,28 @@ def matches(page: TiffPage, width: int, resolution: Resolution) -> bool:
         and abs(page.x_dpi / resolution.x_dpi - 1) < close
         and abs(page.y_dpi / resolution.y_dpi - 1) < close
     )
+
+
+def page_bits(file: TiffFile, page: TiffPage) -> tuple[Bits, bool]:
+    """The pels of an MH, MR or MMR page, 1 is black, and whether all of its strips were whole.
+
+    Raises:
+        DocumentDamaged: the page cannot be decoded.
+    """
+    if page.coding is None:
+        raise DocumentDamaged(f"a page coded as {page.compression_name} is no fax page")
+    parts, whole, rows = [], True, 0
+    for strip, height in file.strips(page):
+        bits, intact = decode(strip, page.width, height, page.coding)
+        parts.append(bits)
+        whole = whole and intact
+        rows += height
+    if rows < page.height:
+        parts.append(np.zeros((page.height - rows, row_bytes(page.width)), np.uint8))
+        whole = False
+    bits = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    if page.photometric == 1:  # Black is zero
+        bits = ~bits
+        if page.width % 8:
+            bits[:, -1] &= 0xFF << (8 - page.width % 8) & 0xFF
+    return bits, whole

@@ -27,11 +27,15 @@ class Desk:
         self._source, self._key = None, ()
 
     def handle(self, task: str, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Carry out one task: ``plan`` or ``draw``.
+        """Carry out one task: ``plan``, ``draw`` or ``inspect``.
 
         Raises:
             DocumentError: what is wrong with the document.
         """
+        if task == "inspect":
+            from fsfax.document.details import details  # noqa: PLC0415
+
+            return details(Path(request["path"]), Limits(**request["limits"])), b""
         source = self._open(Path(request["path"]), Limits(**request["limits"]), request["job"])
         paper = paper_named(request["paper"])
         resolution = resolution_named(request["resolution"])

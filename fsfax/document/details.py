@@ -1,0 +1,62 @@
+"""What a worker process tells about a document for `inspect`; pypdf looks into PDFs.
+
+pdfium says how many pages there are and how large; pypdf knows what else is in the file:
+encryption, title, form fields. Both run in the worker, because the file is hostile.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pypdf
+
+from fsfax.document.limits import Limits
+from fsfax.document.raster_image import ImageSource
+from fsfax.document.source import open_source
+
+_LONGEST_TITLE = 200
+
+
+def details(path: Path, limits: Limits) -> dict[str, Any]:
+    """Fields of an `Inspection`, as JSON can carry them.
+
+    Raises:
+        DocumentError: what is wrong with the document.
+    """
+    source = open_source(path, limits)
+    try:
+        pages: list[dict[str, Any]] = [
+            {"width_mm": size.width_mm, "height_mm": size.height_mm} for size in source.sizes
+        ]
+        found: dict[str, Any] = {"kind": source.kind, "pages": pages}
+        if isinstance(source, ImageSource):
+            for index, page in enumerate(pages):
+                page.update(source.pixels(index))
+        elif source.kind == "pdf":
+            found.update(_pdf(path))
+        return found
+    finally:
+        source.close()
+
+
+def _pdf(path: Path) -> dict[str, Any]:
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = pypdf.PdfReader(path)
+        encrypted = reader.is_encrypted
+        metadata: Any = reader.metadata or {}
+        title = str(metadata.get("/Title", ""))[:_LONGEST_TITLE]
+        software = str(metadata.get("/Producer", ""))[:_LONGEST_TITLE]
+        fields = len(reader.get_fields() or {})
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - pdfium has opened it; this is a remark, no failure
+        return {"problems": [f"the PDF is not quite sound ({type(error).__name__}: {error})"]}
+    return {
+        "encrypted": "owner" if encrypted else "no",
+        "title": "".join(char for char in title if char.isprintable()),
+        "software": "".join(char for char in software if char.isprintable()),
+        "form_fields": fields,
+    }

@@ -1,0 +1,173 @@
+"""Plain text as pages: read, laid out, and written as a small PDF for pdfium to draw.
+
+pdfium carries a Courier of its own with all of windows-1252 (umlauts, accents, the euro), while
+the only scalable font in Pillow has no letter beyond ASCII; so text takes the way of a PDF and
+needs no font package. Characters that this font lacks are refused by name: a fax with silent
+gaps is worse than none.
+
+A page is A4: 80 columns of 10 point Courier, 61 lines. Tabs go to the next eighth column, a form
+feed starts a page, longer lines are broken, at a space where there is one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Iterator
+
+from fsfax.document.limits import Limits, check_pages
+from fsfax.errors import DocumentDamaged, DocumentEmpty, DocumentUnsupported
+
+COLUMNS = 80
+LINES = 61
+TAB = 8
+
+_POINTS = 10
+_LEADING = 12
+_PAGE = (595.28, 841.89)
+_LEFT, _TOP = 57.6, 780.0
+_CODE = "windows-1252"
+_SHOWN = 8
+
+_STAND_INS = str.maketrans(
+    {
+        **dict.fromkeys("─━═┄┅┈┉╌╍", "-"),
+        **dict.fromkeys("│┃║┆┇┊┋╎╏", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬╭╮╯╰┏┓┗┛┣┫┳┻╋", "+"),
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u2012": "-",
+        "\u2015": "-",
+        "\u2212": "-",
+        "\u2032": "'",
+        "\u2033": '"',
+        "\u00ad": "",
+        "\u200b": "",
+        "\u200c": "",
+        "\u200d": "",
+        "\u2060": "",
+        "\ufeff": "",
+        "→": "->",
+        "←": "<-",
+        "✓": "x",
+        "✔": "x",
+    }
+)
+
+
+def read_text(data: bytes) -> str:
+    """Decode text: UTF-8, UTF-16 with its mark, else windows-1252 and at last Latin-1.
+
+    Raises:
+        DocumentDamaged: it has the mark of UTF-16 and is none.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise DocumentDamaged(
+                "the text starts as UTF-16 and goes on as something else; save it as UTF-8"
+            ) from error
+    for code in ("utf-8-sig", _CODE):
+        try:
+            return data.decode(code)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def lay_out(text: str) -> list[list[str]]:
+    """Break text into pages of lines, none longer than `COLUMNS`."""
+    pages: list[list[str]] = []
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n")
+    for sheet in text.removesuffix("\f").split("\f"):
+        lines = [part for line in sheet.removesuffix("\n").split("\n") for part in _fold(line)]
+        pages += [lines[at : at + LINES] for at in range(0, max(1, len(lines)), LINES)]
+    return pages
+
+
+def _fold(line: str) -> Iterator[str]:
+    line = "".join(char for char in line.expandtabs(TAB).rstrip() if char >= " ")
+    while len(line) > COLUMNS:
+        cut = line.rfind(" ", COLUMNS // 2, COLUMNS + 1)
+        if cut < 0:
+            yield line[:COLUMNS]
+            line = line[COLUMNS:]
+        else:
+            yield line[:cut].rstrip()
+            line = line[cut:].lstrip()
+    yield line
+
+
+def text_pdf(data: bytes, limits: Limits) -> bytes:
+    """Make a PDF of a text.
+
+    Raises:
+        DocumentEmpty: nothing but blanks.
+        DocumentTooLarge: too many pages.
+        DocumentUnsupported: characters that the font lacks (``characters``).
+    """
+    text = unicodedata.normalize("NFC", read_text(data)).translate(_STAND_INS)
+    if not text.strip():
+        raise DocumentEmpty("the text holds nothing but blanks; there is nothing to fax")
+    check_pages(text.count("\f") + text.count("\n") // LINES, limits) if len(text) > COLUMNS else 0
+    pages = lay_out(text)
+    check_pages(len(pages), limits)
+    return _pdf([_content(lines) for lines in pages])
+
+
+def _content(lines: list[str]) -> bytes:
+    out = [f"BT /F {_POINTS} Tf {_LEADING} TL 1 0 0 1 {_LEFT} {_TOP} Tm".encode()]
+    for line in lines:
+        out.append(b"<" + _encode(line).hex().encode() + b"> Tj T*")
+    out.append(b"ET")
+    return b"\n".join(out)
+
+
+def _encode(line: str) -> bytes:
+    try:
+        return line.encode(_CODE)
+    except UnicodeEncodeError:
+        # The compatibility form of a ligature, a full-width letter or a superscript will do.
+        line = unicodedata.normalize("NFKC", line)
+    try:
+        return line.encode(_CODE)
+    except UnicodeEncodeError as error:
+        missing = sorted({char for char in line if not _has(char)})
+        raise DocumentUnsupported(
+            "the text has characters that plain text cannot be faxed with: "
+            f"{' '.join(missing[:_SHOWN])}{' …' if len(missing) > _SHOWN else ''}; "
+            "print it to a PDF and send that",
+            code="characters",
+        ) from error
+
+
+def _has(char: str) -> bool:
+    try:
+        char.encode(_CODE)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _pdf(contents: list[bytes]) -> bytes:
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(contents)))
+    bodies = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {len(contents)}"
+        f"/MediaBox[0 0 {_PAGE[0]} {_PAGE[1]}]/Resources<</Font<</F 3 0 R>>>>>>".encode(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>",
+    ]
+    for number, content in enumerate(contents):
+        bodies.append(f"<</Type/Page/Parent 2 0 R/Contents {5 + 2 * number} 0 R>>".encode())
+        bodies.append(b"<</Length %d>>stream\n%b\nendstream" % (len(content), content))
+    out = bytearray(b"%PDF-1.4\n")
+    offsets = []
+    for number, body in enumerate(bodies, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, start)
+    return bytes(out)

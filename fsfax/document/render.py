@@ -1,0 +1,240 @@
+"""From TIFF-F to what people look at: PDF, PNG; and comparing two faxes pel by pel.
+
+A PDF page holds the MMR strip itself (CCITTFaxDecode, ISO 32000-1 section 7.4.6), so nothing is
+lost and nothing grows; an MH or MR page is recoded as MMR, which is lossless too. A PNG has
+square pixels: fax pels are taller than wide at standard and the reverse at superfine.
+
+Received files may be broken off; the pages that can be read are used (see `tiff_f`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pypdf
+from PIL import Image
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    FloatObject,
+    NameObject,
+    NumberObject,
+    StreamObject,
+)
+
+from fsfax.document import ccitt, tiff_f
+from fsfax.document.ccitt import Bits
+from fsfax.document.convert import in_thread, write_whole
+from fsfax.document.inspection import read_bytes
+from fsfax.errors import DocumentDamaged, InvalidRequest
+
+_POINTS_PER_INCH = 72
+_DEFAULT_DPI = (204.0, 196.0)
+_MAX_PELS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FaxBitmap:
+    """A page decoded: packed rows (1 is black), its resolution, and whether it was whole."""
+
+    bits: Bits
+    width: int
+    x_dpi: float
+    y_dpi: float
+    whole: bool
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return len(self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two faxes differ. ``pels`` holds the number of differing pels of each common page."""
+
+    pages: tuple[int, int]
+    pels: tuple[int, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Same number of pages, same sizes, every pel the same."""
+        return not self.differences
+
+
+def read_pages(path: Path | str) -> Iterator[FaxBitmap]:
+    """Decode the pages of a fax one by one, as many as can be read.
+
+    Raises:
+        DocumentNotFound: the file cannot be read.
+        DocumentDamaged: it is no TIFF, or a page is not one of a fax.
+    """
+    file = in_thread(lambda: tiff_f.read(read_bytes(Path(path))))
+    for page in file.pages:
+        yield in_thread(lambda page=page: _bitmap(file, page))  # type: ignore[misc]
+
+
+def _bitmap(file: tiff_f.TiffFile, page: tiff_f.TiffPage) -> FaxBitmap:
+    if page.width * page.height > _MAX_PELS:
+        raise DocumentDamaged(f"a page of {page.width} by {page.height} pels is no fax page")
+    bits, whole = tiff_f.page_bits(file, page)
+    x_dpi, y_dpi = _dpi(page)
+    return FaxBitmap(bits, page.width, x_dpi, y_dpi, whole)
+
+
+def _dpi(page: tiff_f.TiffPage) -> tuple[float, float]:
+    return (page.x_dpi, page.y_dpi) if page.x_dpi > 0 and page.y_dpi > 0 else _DEFAULT_DPI
+
+
+def to_pdf(tiff: Path | str, pdf: Path | str) -> int:
+    """Turn a fax into a PDF without loss; gives the number of pages.
+
+    Raises:
+        DocumentError: the TIFF cannot be read, or the PDF not be written (``not_written``).
+    """
+    return in_thread(lambda: _to_pdf(Path(tiff), Path(pdf).absolute()))
+
+
+def _to_pdf(tiff: Path, pdf: Path) -> int:
+    file = tiff_f.read(read_bytes(tiff))
+    writer = pypdf.PdfWriter()
+    writer.add_metadata({"/Producer": "fsfax"})
+    for page in file.pages:
+        strip = _mmr(file, page)
+        x_dpi, y_dpi = _dpi(page)
+        size = (page.width / x_dpi * _POINTS_PER_INCH, page.height / y_dpi * _POINTS_PER_INCH)
+        image = StreamObject()
+        image.set_data(ccitt.reverse_bits(strip))
+        image.update(
+            {
+                NameObject("/Type"): NameObject("/XObject"),
+                NameObject("/Subtype"): NameObject("/Image"),
+                NameObject("/Width"): NumberObject(page.width),
+                NameObject("/Height"): NumberObject(page.height),
+                NameObject("/ColorSpace"): NameObject("/DeviceGray"),
+                NameObject("/BitsPerComponent"): NumberObject(1),
+                NameObject("/Filter"): NameObject("/CCITTFaxDecode"),
+                NameObject("/DecodeParms"): DictionaryObject(
+                    {
+                        NameObject("/K"): NumberObject(-1),
+                        NameObject("/Columns"): NumberObject(page.width),
+                        NameObject("/Rows"): NumberObject(page.height),
+                    }
+                ),
+            }
+        )
+        content = DecodedStreamObject()
+        content.set_data(f"q {size[0]:.4f} 0 0 {size[1]:.4f} 0 0 cm /Fax Do Q".encode())
+        leaf = writer.add_blank_page(*size)
+        leaf[NameObject("/Resources")] = DictionaryObject(
+            {
+                NameObject("/XObject"): DictionaryObject(
+                    {NameObject("/Fax"): writer._add_object(image)}
+                )
+            }
+        )
+        leaf[NameObject("/MediaBox")] = ArrayObject(
+            [FloatObject(0), FloatObject(0), *(FloatObject(f"{side:.4f}") for side in size)]
+        )
+        leaf[NameObject("/Contents")] = writer._add_object(content)
+    out = io.BytesIO()
+    writer.write(out)
+    write_whole(pdf, out.getvalue())
+    return len(file.pages)
+
+
+def _mmr(file: tiff_f.TiffFile, page: tiff_f.TiffPage) -> bytes:
+    """The page as one whole MMR strip, white is zero; copied if it is one already."""
+    bits, whole = tiff_f.page_bits(file, page)
+    if whole and page.coding == "mmr" and len(page.strips) == 1 and page.photometric == 0:
+        return file.strip(page)
+    return ccitt.encode(bits, page.width, "mmr")
+
+
+def to_png(tiff: Path | str, page: int, png: Path | str, *, width: int = 0) -> tuple[int, int]:
+    """Draw one page of a fax as a grey PNG with square pixels; gives its width and height.
+
+    Args:
+        tiff: the fax.
+        page: its page, from 1.
+        png: the file to write.
+        width: pixels across; 0 keeps the pels of the page.
+
+    Raises:
+        InvalidRequest: there is no such page, or the width is not between 16 and 10,000.
+        DocumentError: the TIFF cannot be read, or the PNG not be written (``not_written``).
+    """
+    if width and not 16 <= width <= 10_000:  # noqa: PLR2004
+        raise InvalidRequest(f"a preview {width} pixels wide cannot be made: choose 16 to 10000")
+    return in_thread(lambda: _to_png(Path(tiff), page, Path(png).absolute(), width))
+
+
+def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
+    file = tiff_f.read(read_bytes(tiff))
+    if not 1 <= number <= len(file.pages):
+        raise InvalidRequest(f"{tiff.name} has pages 1 to {len(file.pages)}, no page {number}")
+    bitmap = _bitmap(file, file.pages[number - 1])
+    size = (
+        width or bitmap.width,
+        max(
+            1,
+            round(
+                (width or bitmap.width) * bitmap.height / bitmap.width * bitmap.x_dpi / bitmap.y_dpi
+            ),
+        ),
+    )
+    image = Image.frombytes("1", (bitmap.width, bitmap.height), (~bitmap.bits).tobytes())
+    if size != image.size:
+        image = image.convert("L").resize(size, Image.Resampling.HAMMING)
+    out = io.BytesIO()
+    dots = bitmap.x_dpi * size[0] / bitmap.width
+    image.save(out, "PNG", dpi=(dots, dots))
+    write_whole(png, out.getvalue())
+    return size
+
+
+def compare(first: Path | str, second: Path | str, *, skip_rows: int = 0) -> Comparison:
+    """Compare two faxes pel by pel.
+
+    Args:
+        first: the fax as sent.
+        second: the fax as received.
+        skip_rows: rows at the top of every page that may differ, for a header line (SpanDSP
+            draws it over the first rows: 16 at standard, 32 at fine, 64 at superfine).
+
+    Raises:
+        DocumentError: one of them cannot be read at all.
+    """
+    one, two = list(read_pages(first)), list(read_pages(second))
+    differences = []
+    if len(one) != len(two):
+        differences.append(f"{len(one)} pages became {len(two)}")
+    pels = []
+    for number, (before, after) in enumerate(zip(one, two, strict=False), 1):
+        if not after.whole:
+            differences.append(f"page {number} is damaged")
+        if (before.width, before.height) != (after.width, after.height):
+            differences.append(
+                f"page {number}: {before.width} by {before.height} pels became "
+                f"{after.width} by {after.height}"
+            )
+            rows = min(before.height, after.height)
+            pels.append(
+                -1 if before.width != after.width else _differing(before, after, skip_rows, rows)
+            )
+            continue
+        count = _differing(before, after, skip_rows, before.height)
+        pels.append(count)
+        if count:
+            differences.append(f"page {number}: {count} pels differ")
+    return Comparison((len(one), len(two)), tuple(pels), tuple(differences))
+
+
+def _differing(before: FaxBitmap, after: FaxBitmap, skip: int, rows: int) -> int:
+    return int(np.bitwise_count(before.bits[skip:rows] ^ after.bits[skip:rows]).sum())
