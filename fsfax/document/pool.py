@@ -39,6 +39,9 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
+    # Bitmaps are taken and freed all the time: keep their memory instead of mapping it anew.
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
 _REAP_SECONDS = 1.0
 _Reply = tuple[dict[str, Any], bytes]
