@@ -1,0 +1,385 @@
+"""Receiving: every fax that comes in at a node, from the first event to the stored file.
+
+There are two ways in, and both end in the same `Reception`:
+
+* the dialplan answers and runs ``rxfax``: we see its CHANNEL_EXECUTE and follow;
+* the dialplan parks the call with ``fsfax_takeover=true``: we answer and run ``rxfax``.
+
+A `Receiver` also looks for what happened while nobody listened: after a start or a lost
+connection it asks for calls that are up, and takes finished files out of the spool.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gevent
+import gevent.pool
+import gevent.queue
+import structlog
+
+from fsfax.document import tiff_f
+from fsfax.engine import marks
+from fsfax.engine.channel import Channel
+from fsfax.engine.inbox import Inbox
+from fsfax.engine.observations import EventsMissed, FaxStopped, Observation
+from fsfax.engine.results import RxResult
+from fsfax.engine.spool import Spool
+from fsfax.engine.transcript import Transcript, note
+from fsfax.engine.verdict import Call, Fate, Interruption, judge_received
+from fsfax.errors import (
+    CommandFailed,
+    DocumentError,
+    EslError,
+    EslTimeout,
+    FsfaxError,
+    ProtocolError,
+)
+from fsfax.esl.link import Gap, Link, Lost
+from fsfax.esl.wire import Event
+from fsfax.settings import CallTimeouts, FaxDefaults
+
+_log = structlog.get_logger(__name__)
+
+TAKEOVER = "fsfax_takeover"
+"""The channel variable by which the dialplan hands a parked call to us."""
+
+OnFax = Callable[[RxResult], None]
+OnReceiving = Callable[[str, Observation], None]
+
+_CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+_MAX_STRANGERS = 10_000
+"""Inbound calls whose beginning is remembered in case they turn out to be faxes."""
+
+WATCHED = (
+    "CHANNEL_CREATE",
+    "CHANNEL_ANSWER",
+    "CHANNEL_PARK",
+    "CHANNEL_EXECUTE",
+    "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_HANGUP_COMPLETE",
+    "spandsp::rxfaxnegociateresult",
+    "spandsp::rxfaxpageresult",
+    "spandsp::rxfaxresult",
+)
+
+
+class Feed:
+    """The events of one call, dealt out by the receiver: nothing is missed between the event
+    that shows a fax and the start of its own watch.
+    """
+
+    def __init__(self) -> None:
+        self._queue: gevent.queue.Queue[Event | Gap | Lost | None] = gevent.queue.Queue()
+
+    def put(self, item: Event | Gap | Lost) -> None:
+        """Add the next item."""
+        self._queue.put(item)
+
+    def get(self, timeout: float) -> Event | Gap | Lost | None:
+        """Take the next item; None means: look at your own state again.
+
+        Raises:
+            EslTimeout: none came in time.
+        """
+        try:
+            return self._queue.get(timeout=timeout)
+        except gevent.queue.Empty:
+            raise EslTimeout("no event of the call in time") from None
+
+    def wake(self) -> None:
+        """Make a waiting `get` return."""
+        self._queue.put(None)
+
+    def close(self) -> None:
+        """Nothing to give back: the receiver forgets the feed when the call is over."""
+
+
+class Receiver:
+    """Follows every fax that comes in at one node.
+
+    Args:
+        link: the node's connection.
+        node: its name.
+        spool: its path mapping.
+        inbox: where received faxes are stored.
+        folder: where the dialplan and we let FreeSWITCH write, under our own path.
+        timeouts, defaults, realm: as in the settings.
+        on_fax: called once for each call, after it was stored.
+        on_progress: called with the call's id and each observation.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        node: str,
+        spool: Spool,
+        inbox: Inbox,
+        *,
+        folder: Path,
+        timeouts: CallTimeouts,
+        defaults: FaxDefaults,
+        realm: str,
+        on_fax: OnFax,
+        on_progress: OnReceiving,
+    ) -> None:
+        self._link = link
+        self._node = node
+        self._spool = spool
+        self._inbox = inbox
+        self._folder = folder
+        self._timeouts = timeouts
+        self._defaults = defaults
+        self._realm = realm
+        self._on_fax = on_fax
+        self._on_progress = on_progress
+        self._feeds: dict[str, Feed] = {}
+        self._strangers: dict[str, Event] = {}
+        self._calls = gevent.pool.Group()
+        self._watch = link.watch_all(WATCHED)
+        self._greenlet = gevent.spawn(self._run)
+
+    @property
+    def active(self) -> int:
+        """Calls that are being followed right now."""
+        return len(self._feeds)
+
+    def close(self, wait: float = 0.0) -> None:
+        """Stop listening; give calls under way ``wait`` seconds to end.
+
+        A call that is cut off here is not lost: FreeSWITCH goes on receiving, and the next
+        start finds it.
+        """
+        self._greenlet.kill()
+        deadline = time.monotonic() + wait
+        # The feeds of running calls still need their events while we wait.
+        while self._feeds and (left := deadline - time.monotonic()) > 0:
+            try:
+                self._deal(self._watch.get(timeout=min(left, 0.2)), accept=False)
+            except EslTimeout:
+                continue
+        self._calls.kill()
+        self._watch.close()
+
+    def _run(self) -> None:
+        self.recover()
+        while True:
+            try:
+                item = self._watch.get(timeout=60.0)
+            except EslTimeout:
+                continue
+            self._deal(item, accept=True)
+            if isinstance(item, Gap):
+                self.recover()
+
+    def _deal(self, item: Event | Gap | Lost | None, *, accept: bool) -> None:
+        if not isinstance(item, Event):
+            for feed in self._feeds.values():
+                if item is not None:
+                    feed.put(item)
+            return
+        call_id = item.uuid
+        if call_id in self._feeds:
+            self._feeds[call_id].put(item)
+        elif not accept or item.get("Call-Direction") != "inbound":
+            return
+        elif item.name == "CHANNEL_EXECUTE" and item.get("Application") == "rxfax":
+            self._follow(call_id, item)
+        elif item.name == "CHANNEL_PARK" and item.variable(TAKEOVER) == "true":
+            self._follow(call_id, item, takeover=True)
+        elif item.name == "CHANNEL_CREATE":
+            self._strangers[call_id] = item
+            if len(self._strangers) > _MAX_STRANGERS:
+                self._strangers.pop(next(iter(self._strangers)))
+        elif item.name == "CHANNEL_HANGUP_COMPLETE":
+            self._strangers.pop(call_id, None)
+
+    def _follow(
+        self, call_id: str, event: Event | None, *, takeover: bool = False, gap: str = ""
+    ) -> None:
+        if not _CALL_ID.match(call_id) or call_id in self._feeds:
+            return
+        feed = self._feeds[call_id] = Feed()
+        first = self._strangers.pop(call_id, None)
+        for item in (first, event):
+            if item is not None:
+                feed.put(item)
+        self._calls.spawn(self._receive, call_id, feed, takeover, gap)
+
+    def _receive(self, call_id: str, feed: Feed, takeover: bool, gap: str) -> None:
+        started_at = time.time()
+        try:
+            channel = Channel(
+                self._link,
+                feed,
+                call_id,
+                timeouts=self._timeouts,
+                realm=self._realm,
+                on_observation=lambda seen, _: self._observed(call_id, seen, takeover),
+            )
+            fate: Fate | None = None
+            if takeover:
+                self._take_over(call_id)
+            if gap:
+                fate = channel.catch_up()
+            if fate is None:
+                fate = channel.follow()
+            call = Call(call_id, self._node, started_at, time.time())
+            self._settle(call, channel, fate, (gap,) if gap else ())
+        except FsfaxError as error:
+            # The file stays in the spool and the marks in FreeSWITCH: the next recovery
+            # finds both.
+            _log.error("reception_unsettled", call_id=call_id, error=str(error))
+        finally:
+            self._feeds.pop(call_id, None)
+
+    def _observed(self, call_id: str, observation: Observation, takeover: bool) -> None:
+        self._on_progress(call_id, observation)
+        if takeover and isinstance(observation, FaxStopped):
+            # rxfax has returned, and a call that we took over stays parked for ever.
+            gevent.spawn(self._hang_up, call_id)
+
+    def _hang_up(self, call_id: str) -> None:
+        try:
+            self._link.api("uuid_kill", call_id)
+        except EslError as error:
+            _log.info("already_hung_up", call_id=call_id, error=str(error))
+
+    def _take_over(self, call_id: str) -> None:
+        """Answer a parked call and receive its fax."""
+        path = self._spool.remote(self._folder / f"{call_id}.tif")
+        defaults = self._defaults
+        variables = {
+            "fax_enable_t38": "false" if defaults.t38 == "off" else "true",
+            "fax_enable_t38_request": "false" if defaults.t38 == "off" else "true",
+            "fax_use_ecm": "true" if defaults.ecm else "false",
+            "fax_disable_v17": "false" if defaults.v17 else "true",
+            "fax_ident": quote(defaults.ident, safe="") or "%00",
+            **marks.variables(self._realm, call_id),
+        }
+        for name, value in variables.items():
+            self._link.api("uuid_setvar", f"{call_id} {name} {value}")
+        self._link.execute(call_id, "answer")
+        self._link.execute(call_id, "rxfax", path)
+
+    def _settle(self, call: Call, channel: Channel, fate: Fate, gaps: tuple[str, ...]) -> None:
+        transcript = channel.transcript
+        if transcript.missed and not gaps:
+            gaps = ("the connection to FreeSWITCH was lost during the call",)
+        path = self._folder / f"{call.id}.tif"
+        if transcript.started and transcript.started.path:
+            path = self._spool.local(transcript.started.path)
+        self._store(call, transcript, path, fate=fate, interruption=channel.interruption, gaps=gaps)
+
+    def _store(
+        self,
+        call: Call,
+        transcript: Transcript,
+        path: Path,
+        *,
+        fate: Fate,
+        interruption: Interruption | None = None,
+        gaps: tuple[str, ...],
+    ) -> None:
+        """Put the fax into the inbox; only then remove FreeSWITCH's copy and marks."""
+        in_thread = gevent.get_hub().threadpool.apply  # disks are slow, other calls go on
+        pages = in_thread(pages_in, (path,))
+        file = in_thread(self._inbox.keep, (call.id, path)) if pages else None
+        result = judge_received(
+            transcript,
+            call,
+            fate=fate,
+            interruption=interruption,
+            file=file,
+            pages_in_file=pages,
+            gaps=gaps,
+        )
+        in_thread(self._inbox.record, (result,))
+        _log.info(
+            "fax_received",
+            call_id=call.id,
+            status=result.status.value,
+            pages=result.pages_received,
+            outcome=result.outcome.value,
+        )
+        if pages:
+            path.unlink(missing_ok=True)
+        self._on_fax(result)
+        try:
+            marks.erase(self._link, self._realm, call.id)
+        except EslError as error:
+            _log.info("marks_left", call_id=call.id, error=str(error))
+
+    def recover(self) -> None:
+        """Find the calls and files that were missed while nobody listened.
+
+        Called at the start and after each lost connection; what cannot be settled now is
+        found again the next time.
+        """
+        try:
+            self._adopt_calls()
+            self._collect_files()
+        except EslError as error:
+            _log.warning("recovery_incomplete", node=self._node, error=str(error))
+
+    def _adopt_calls(self) -> None:
+        for row in _channels(self._link):
+            call_id, application = str(row.get("uuid", "")), row.get("application")
+            if row.get("direction") != "inbound" or call_id in self._feeds:
+                continue
+            gap = "the call was under way when we began to listen"
+            if application == "rxfax":
+                self._follow(call_id, None, gap=gap)
+            elif self._is_handed_over(call_id):
+                self._follow(call_id, None, takeover=True)
+
+    def _is_handed_over(self, call_id: str) -> bool:
+        try:
+            return self._link.api("uuid_getvar", f"{call_id} {TAKEOVER}").strip() == "true"
+        except CommandFailed:
+            return False  # it ended meanwhile
+
+    def _collect_files(self) -> None:
+        for path in sorted(self._folder.glob("*.tif*")):
+            call_id = path.stem
+            if not _CALL_ID.match(call_id) or call_id in self._feeds:
+                continue
+            if self._inbox.has(call_id):
+                path.unlink(missing_ok=True)  # stored, but we died before removing it
+                continue
+            fate = marks.fate(self._link, self._realm, call_id)
+            if fate is Fate.UP:
+                self._follow(call_id, None, gap="the call was under way when we began to listen")
+                continue
+            when = path.stat().st_mtime
+            transcript = note(Transcript(), EventsMissed(at=when))
+            call = Call(call_id, self._node, when, when)
+            gaps = ("the call came while nobody listened; its events were missed",)
+            try:
+                self._store(call, transcript, path, fate=fate, gaps=gaps)
+            except FsfaxError as error:
+                _log.error("reception_unsettled", call_id=call_id, error=str(error))
+
+
+def pages_in(path: Path) -> int:
+    """Count the readable pages of a received TIFF; 0 if there is none or no file."""
+    try:
+        return len(tiff_f.read(path.read_bytes()).pages)
+    except (OSError, DocumentError) as error:
+        _log.info("no_page_received", path=str(path), error=str(error))
+        return 0
+
+
+def _channels(link: Link) -> list[dict[str, Any]]:
+    """Return FreeSWITCH's list of channels (it has no "rows" when there are none)."""
+    try:
+        return list(json.loads(link.api("show", "channels as json")).get("rows", []))
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise ProtocolError(f"show channels gave no JSON: {error}") from error

@@ -1,0 +1,187 @@
+"""One call that sends a fax: dial, watch, give up, settle.
+
+A `Transmission` owns one plan, one node and one channel at a time. It follows the call's
+events, keeps the watchdogs, ends the call when it must and asks FreeSWITCH when events are
+missing. It decides nothing about the outcome: that is `fsfax.engine.verdict`'s.
+
+    dial ──► follow ──► settle ──► judge
+               ▲  │ events missed: ask for the fate, catch up or settle
+               └──┘ a stage took too long, or cancel(): uuid_kill, then wait for the hangup
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from fsfax.engine import marks
+from fsfax.engine.causes import cause
+from fsfax.engine.channel import Channel
+from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
+from fsfax.engine.plan import SendPlan
+from fsfax.engine.results import Status, Try, TxResult
+from fsfax.engine.spool import Spool
+from fsfax.engine.transcript import Transcript
+from fsfax.engine.verdict import Call, Fate, Interruption, judge_sent
+from fsfax.errors import CommandFailed, Disconnected, EslTimeout
+from fsfax.esl.link import Link
+
+_log = structlog.get_logger(__name__)
+
+OnProgress = Callable[[Observation], None]
+
+
+class Transmission:
+    """Sends one fax over one node; tries the plan's gateways in order.
+
+    The caller's greenlet runs `run` and waits; `cancel` may come from any other greenlet.
+    """
+
+    def __init__(
+        self, link: Link, node: str, spool: Spool, plan: SendPlan, on_progress: OnProgress
+    ) -> None:
+        self._link = link
+        self._node = node
+        self._spool = spool
+        self._plan = plan
+        self._on_progress = on_progress
+        self._channel: Channel | None = None
+        self._cancelled = False
+
+    def run(self) -> TxResult:
+        """Dial, follow the call to its end and return what became of it.
+
+        Raises:
+            SpoolError: FreeSWITCH does not see the file; nothing was dialled.
+            InvalidRequest: number, name or path cannot be dialled; nothing was dialled.
+            EslError: FreeSWITCH could not be reached before anything was dialled.
+        """
+        plan = self._plan
+        path = self._spool.require(self._link, plan.file)
+        # All of them before the first is dialled: a wrong gateway name must not come to light
+        # in the middle of a fail-over.
+        commands = [
+            plan.originate(plan.call_id(n), gateway, path).render()
+            for n, gateway in enumerate(plan.gateways)
+        ]
+        tries: list[Try] = []
+        for number, (gateway, command) in enumerate(zip(plan.gateways, commands, strict=True)):
+            result = self._call(plan.call_id(number), gateway, command, tuple(tries))
+            last = number == len(commands) - 1
+            if last or self._cancelled or not _may_try_elsewhere(result):
+                break
+            _log.info("gateway_failed_over", gateway=gateway, cause=result.result_cause)
+            tries.append(
+                Try(
+                    node=self._node,
+                    gateway=gateway,
+                    call_id=result.call_id,
+                    cause=result.result_cause,
+                )
+            )
+        return result
+
+    def cancel(self) -> None:
+        """End the call as soon as FreeSWITCH allows it; harmless when it is over already."""
+        self._cancelled = True
+        if self._channel:
+            self._channel.interrupt(Interruption.CANCELLED)
+
+    def _call(self, call_id: str, gateway: str, command: str, tries: tuple[Try, ...]) -> TxResult:
+        plan = self._plan
+        started_at = time.time()
+        with Channel(
+            self._link,
+            self._link.watch(call_id),
+            call_id,
+            timeouts=plan.timeouts,
+            realm=plan.marks_realm,
+            on_observation=self._observed,
+        ) as channel:
+            self._channel = channel
+            channel.note(Dialling(at=started_at, node=self._node, gateway=gateway, call_id=call_id))
+            if self._cancelled:  # between two gateways, or before the first
+                channel.note(OriginateReply(at=started_at, cause="ORIGINATOR_CANCEL"))
+                channel.interrupt(Interruption.CANCELLED)
+            else:
+                self._originate(channel, call_id, command)
+            fate = channel.follow()
+        result = judge_sent(
+            channel.transcript,
+            Call(call_id, self._node, started_at, time.time()),
+            fate=fate,
+            interruption=channel.interruption,
+            first_page=plan.first_page,
+            last_page=plan.last_page,
+            tries=tries,
+        )
+        _log.info(
+            "call_settled",
+            call_id=call_id,
+            status=result.status.value,
+            outcome=result.outcome.value,
+            pages=result.pages_sent,
+            cause=result.result_cause,
+        )
+        return result
+
+    def _originate(self, channel: Channel, call_id: str, command: str) -> None:
+        try:
+            self._link.bgapi("originate", command, job_id=call_id)
+        except CommandFailed as error:
+            # Refused outright: there is no job and no channel.
+            channel.note(OriginateReply(at=time.time(), cause=error.reply or "NONE"))
+        except (EslTimeout, Disconnected) as error:
+            # It may have been carried out: from here on the call counts as dialled.
+            _log.warning("originate_unanswered", call_id=call_id, error=str(error))
+            channel.doubt()
+
+    def _observed(self, observation: Observation, transcript: Transcript) -> None:
+        if (
+            self._plan.t38 == "required"
+            and isinstance(observation, Negotiated)
+            and observation.t38_status != "negotiated"
+            and not transcript.pages
+            and self._channel
+        ):
+            self._channel.interrupt(Interruption.T38_REQUIRED)
+        self._on_progress(observation)
+
+
+def _may_try_elsewhere(result: TxResult) -> bool:
+    """Only a call that did not get past our own gateway may go out over another one."""
+    return (
+        result.status is Status.FAILED
+        and result.pages_sent == 0
+        and bool(result.result_cause)
+        and cause(result.result_cause).local
+        and not result.fax_speed
+    )
+
+
+def forget(link: Link, plan: SendPlan) -> None:
+    """Erase the outcome marks of a plan whose result is stored elsewhere by now.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    for number in range(len(plan.gateways)):
+        marks.erase(link, plan.marks_realm, plan.call_id(number))
+
+
+def ask_fate(link: Link, plan: SendPlan) -> Fate:
+    """Ask FreeSWITCH what became of an attempt, over whichever gateway it went out.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    worst = Fate.UNKNOWN
+    for number in range(len(plan.gateways)):
+        fate = marks.fate(link, plan.marks_realm, plan.call_id(number))
+        if fate in (Fate.UP, Fate.SUCCEEDED, Fate.FAILED):
+            return fate
+        if fate is Fate.ENDED:
+            worst = fate
+    return worst

@@ -1,0 +1,443 @@
+"""One supervised connection to a FreeSWITCH: commands, events, reconnection.
+
+greenswitch's ``InboundESL`` opens the socket and logs in; what it does badly on a bad day is
+replaced here (see `fsfax.esl.transport`). On top of that a `Link`
+
+* waits for every answer with a time limit, in order; the late answer to a command that was
+  given up is recognised and dropped;
+* wakes every waiter with `Disconnected` when the connection is lost;
+* takes silence for a sign: it probes, and gives a dead connection up;
+* reconnects with growing, jittered pauses, subscribes again, and tells every watch that
+  events may be missing (`Lost`, then `Gap`) instead of pretending continuity;
+* deals events out to `Watch` queues by channel: the order within a channel is kept, a slow
+  reader delays nobody, and what does not fit is counted and reported as a `Gap`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import gevent
+import gevent.event
+import gevent.lock
+import structlog
+
+from fsfax.errors import (
+    Closed,
+    CommandFailed,
+    Disconnected,
+    EslError,
+    EslTimeout,
+)
+from fsfax.esl.transport import Transport
+from fsfax.esl.watch import Gap, Lost, Watch
+from fsfax.esl.wire import Event, Fields, Frame, encode_command
+from fsfax.settings import EslTimeouts, NodeSettings
+
+__all__ = ["Gap", "Link", "LinkStats", "Lost", "Watch"]
+
+_log = structlog.get_logger(__name__)
+
+QUEUE_SIZE = 10_000
+"""Events that wait for one slow reader before some are dropped."""
+
+
+@dataclass(slots=True)
+class LinkStats:
+    """Counters of a link, for monitoring. ``last_traffic`` is a monotonic time in seconds."""
+
+    events: int = 0
+    unwatched: int = 0
+    dropped: int = 0
+    late_replies: int = 0
+    unsolicited: int = 0
+    reconnects: int = 0
+    last_traffic: float = 0.0
+
+
+class _Pending:
+    """One command under way; ``abandoned`` when its caller stopped waiting."""
+
+    __slots__ = ("abandoned", "reply")
+
+    def __init__(self) -> None:
+        self.reply: gevent.event.AsyncResult[Frame] = gevent.event.AsyncResult()
+        self.abandoned = False
+
+
+class Link:
+    """A connection to one FreeSWITCH that mends itself.
+
+    All calls may come from any greenlet of the hub in which the link was made.
+    """
+
+    def __init__(
+        self,
+        node: NodeSettings,
+        timeouts: EslTimeouts | None = None,
+        *,
+        queue_size: int = QUEUE_SIZE,
+    ) -> None:
+        self.node = node
+        self.stats = LinkStats()
+        self._timeouts = timeouts or EslTimeouts()
+        self._queue_size = queue_size
+        self._transport: Transport | None = None
+        self._pending: deque[_Pending] = deque()
+        self._send_lock = gevent.lock.Semaphore()
+        self._names: dict[str, None] = {}
+        self._by_key: dict[str, list[Watch]] = {}
+        self._by_name: dict[str, list[Watch]] = {}
+        self._up = gevent.event.Event()
+        self._closed = False
+        self._supervisor: gevent.Greenlet[[], None] | None = None
+        self._problem: EslError | None = None
+        self._on_state: list[Callable[[bool], None]] = []
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def connected(self) -> bool:
+        """The link is up and logged in."""
+        return self._up.is_set()
+
+    @property
+    def problem(self) -> EslError | None:
+        """Why the link is down, None while it is up."""
+        return self._problem
+
+    def connect(self) -> None:
+        """Connect and log in; from then on the link mends itself.
+
+        Raises:
+            ConnectError: nobody listens there, or an access list forbids us.
+            AuthenticationError: the password is wrong.
+            EslTimeout: no answer in time.
+        """
+        self._require_open()
+        if self._supervisor is None:
+            self._establish()
+            self._supervisor = gevent.spawn(self._supervise)
+
+    def start(self) -> None:
+        """Like `connect`, but in the background: the link comes up when FreeSWITCH does."""
+        self._require_open()
+        if self._supervisor is None:
+            self._supervisor = gevent.spawn(self._supervise)
+
+    def wait_connected(self, timeout: float) -> None:
+        """Wait until the link is up.
+
+        Raises:
+            EslError: it is not, after ``timeout`` seconds; the last problem if there was one.
+        """
+        if not self._up.wait(timeout):
+            raise self._problem or EslTimeout(f"no connection to {self._place} in {timeout:g} s")
+
+    def close(self) -> None:
+        """End the connection; waiters get `Disconnected`, watches end with `Lost`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._supervisor:
+            self._supervisor.kill()
+        self._drop(Disconnected(f"the link to {self._place} was closed"))
+
+    def on_state(self, callback: Callable[[bool], None]) -> None:
+        """Call ``callback`` with True when the link comes up and False when it goes down."""
+        self._on_state.append(callback)
+
+    def command(self, line: str, headers: Fields = (), body: bytes = b"") -> Frame:
+        """Send one raw command and return the frame that answers it.
+
+        Raises:
+            InvalidCommand: a line break or NUL in it; nothing was sent.
+            Disconnected: the link is down or was lost while waiting.
+            EslTimeout: no answer in time; the command may have been carried out.
+        """
+        return self._ask(encode_command(line, headers, body), line, self._timeouts.command)
+
+    def api(self, command: str, arg: str = "", *, timeout: float | None = None) -> str:
+        """Run an API command and return its answer without the line end.
+
+        Raises:
+            CommandFailed: FreeSWITCH answered ``-ERR`` or ``-USAGE``.
+            InvalidCommand, Disconnected, EslTimeout: as `command`.
+        """
+        line = f"api {command} {arg}".rstrip(" ")
+        data = encode_command(line)
+        frame = self._ask(data, line, timeout or self._timeouts.command)
+        text = frame.body.decode("utf-8", "replace") or frame.headers.get("Reply-Text", "")
+        return _checked(command, text.rstrip("\r\n"))
+
+    def bgapi(
+        self, command: str, arg: str = "", *, job_id: str, timeout: float | None = None
+    ) -> None:
+        """Run an API command in the background, under an id chosen by the caller.
+
+        Returns when FreeSWITCH has taken the job; its end is a BACKGROUND_JOB event whose
+        ``Job-UUID`` is ``job_id``.
+
+        Raises:
+            CommandFailed: FreeSWITCH did not take the job.
+            InvalidCommand, Disconnected, EslTimeout: as `command`.
+        """
+        line = f"bgapi {command} {arg}".rstrip(" ")
+        data = encode_command(line, [("Job-UUID", job_id)])
+        frame = self._ask(data, line, timeout or self._timeouts.command)
+        _checked(command, frame.headers.get("Reply-Text", ""))
+
+    def execute(self, uuid: str, application: str, arg: str = "") -> None:
+        """Run a dialplan application on a channel; returns when it is queued.
+
+        Raises:
+            CommandFailed: there is no such channel.
+            InvalidCommand, Disconnected, EslTimeout: as `command`.
+        """
+        headers = [("call-command", "execute"), ("execute-app-name", application)]
+        if arg:
+            headers.append(("execute-app-arg", arg))
+        frame = self.command(f"sendmsg {uuid}", headers)
+        _checked(f"sendmsg {application}", frame.headers.get("Reply-Text", ""))
+
+    def subscribe(self, *names: str) -> None:
+        """Ask for events: names, and subclasses of CUSTOM (they contain "::").
+
+        The subscription is remembered and made again after each reconnection.
+
+        Raises:
+            CommandFailed, InvalidCommand, Disconnected, EslTimeout: as `command`; the names are
+                remembered all the same.
+        """
+        new = [name for name in names if name not in self._names]
+        self._names.update(dict.fromkeys(new))
+        if new and self.connected:
+            self._subscribe(new)
+
+    def watch(self, key: str) -> Watch:
+        """Return the events of one channel or background job: Unique-ID or Job-UUID ``key``."""
+        return self._new_watch(self._by_key, [key])
+
+    def watch_all(self, names: Iterable[str]) -> Watch:
+        """Return all events of the given names or CUSTOM subclasses, of whatever channel."""
+        return self._new_watch(self._by_name, names)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.node.name} ({self.node.host}:{self.node.port})"
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Closed(f"the link to {self._place} was closed")
+
+    def _new_watch(self, table: dict[str, list[Watch]], keys: Iterable[str]) -> Watch:
+        wanted = tuple(keys)
+
+        def forget(watch: Watch) -> None:
+            for key in wanted:
+                watches = table.get(key, [])
+                if watch in watches:
+                    watches.remove(watch)
+                if not watches:
+                    table.pop(key, None)
+
+        watch = Watch(self._queue_size, forget)
+        for key in wanted:
+            table.setdefault(key, []).append(watch)
+        return watch
+
+    def _watches(self) -> set[Watch]:
+        tables = (self._by_key, self._by_name)
+        return {watch for table in tables for watches in table.values() for watch in watches}
+
+    # --- commands -------------------------------------------------------------------------
+
+    def _ask(self, data: bytes, line: str, timeout: float) -> Frame:
+        self._require_open()
+        pending = _Pending()
+        verb = " ".join(line.split(" ", 2)[:2])
+        with self._send_lock:
+            transport = self._transport
+            if transport is None or not self.connected:
+                raise Disconnected(
+                    f"no connection to {self._place}: {self._problem or 'not connected yet'};"
+                    " nothing was sent"
+                )
+            # The place in the queue is taken before the bytes leave, so that an answer can
+            # never overtake its question.
+            self._pending.append(pending)
+            try:
+                transport.send(data, timeout)
+            except EslError as error:
+                self._drop(Disconnected(f"sending to {self._place} failed: {error}"))
+        try:
+            frame: Frame = pending.reply.get(timeout=timeout)
+        except gevent.Timeout:
+            pending.abandoned = True
+            raise EslTimeout(
+                f"no answer from {self._place} to {verb!r} in {timeout:g} s; it may have been"
+                " carried out all the same"
+            ) from None
+        return frame
+
+    def _answer(self, frame: Frame) -> None:
+        if not self._pending:
+            self.stats.unsolicited += 1
+            _log.warning("unsolicited_reply", node=self.node.name)
+            return
+        pending = self._pending.popleft()
+        if pending.abandoned:
+            self.stats.late_replies += 1
+        else:
+            pending.reply.set(frame)
+
+    # --- events ---------------------------------------------------------------------------
+
+    def _deal(self, event: Event) -> None:
+        self.stats.events += 1
+        key = event.get("Job-UUID") if event.name == "BACKGROUND_JOB" else event.uuid
+        name = event.subclass if event.name == "CUSTOM" else event.name
+        readers = [*self._by_key.get(key, ()), *self._by_name.get(name, ())]
+        for watch in readers:
+            self.stats.dropped += watch.put(event)
+        if not readers:
+            self.stats.unwatched += 1
+
+    def _subscribe(self, names: Iterable[str]) -> None:
+        wanted = list(names)
+        plain = [name for name in wanted if "::" not in name]
+        custom = [name for name in wanted if "::" in name]
+        # Everything behind CUSTOM is taken for a subclass.
+        words = [*plain, *(["CUSTOM", *custom] if custom else [])]
+        frame = self.command("event plain " + " ".join(words))
+        _checked("event plain", frame.headers.get("Reply-Text", ""))
+
+    # --- life -----------------------------------------------------------------------------
+
+    def _establish(self) -> None:
+        try:
+            self._transport = Transport.open(self.node, self._timeouts)
+        except EslError as error:
+            self._problem = error
+            raise
+        self.stats.last_traffic = time.monotonic()
+        self._problem = None
+        self._up.set()
+        gevent.spawn(self._read, self._transport)
+        try:
+            if self._names:
+                self._subscribe(self._names)
+        except EslError as error:
+            self._drop(Disconnected(f"subscribing at {self._place} failed: {error}"))
+            raise
+        for callback in self._on_state:
+            callback(True)
+
+    def _read(self, transport: Transport) -> None:
+        problem: EslError = Disconnected(f"{self._place} closed the connection")
+        try:
+            for frame in transport.frames():
+                self.stats.last_traffic = time.monotonic()
+                kind = frame.content_type
+                if kind == "text/event-plain":
+                    self._deal(Event.from_frame(frame))
+                elif kind in ("command/reply", "api/response"):
+                    self._answer(frame)
+                elif kind == "text/disconnect-notice":
+                    break
+                else:
+                    _log.debug("frame_ignored", node=self.node.name, content_type=kind)
+        except EslError as error:
+            problem = error if isinstance(error, Disconnected) else Disconnected(str(error))
+        if transport is self._transport:
+            self._drop(problem)
+
+    def _drop(self, problem: EslError) -> None:
+        """Take the connection down and tell everybody who waits for it."""
+        transport, self._transport = self._transport, None
+        was_up = self._up.is_set()
+        self._up.clear()
+        self._problem = problem
+        if transport:
+            transport.close()
+        pending, self._pending = self._pending, deque()
+        for item in pending:
+            item.reply.set_exception(problem)
+        if was_up:
+            log = _log.debug if self._closed else _log.warning
+            log("link_lost", node=self.node.name, problem=str(problem))
+            for watch in self._watches():
+                watch.put(Lost(str(problem)))
+            for callback in self._on_state:
+                callback(False)
+
+    def _supervise(self) -> None:
+        failures = 0
+        while True:
+            if self.connected:
+                failures = 0
+                self._keep_alive()
+            try:
+                self._establish()
+            except EslError as error:
+                failures += 1
+                pause = self._pause(failures)
+                _log.info("connect_failed", node=self.node.name, error=str(error), pause=pause)
+                gevent.sleep(pause)
+                continue
+            self.stats.reconnects += 1
+            _log.info("link_restored", node=self.node.name)
+            for watch in self._watches():
+                watch.put(Gap("the connection was lost and came back"))
+
+    def _pause(self, failures: int) -> float:
+        """Grow by half each time up to the limit, with jitter: nodes must not come in step."""
+        longest = min(
+            self._timeouts.backoff_max, self._timeouts.backoff_first * 1.5 ** (failures - 1)
+        )
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
+
+    def _keep_alive(self) -> None:
+        """Return when the connection is lost; probe it whenever it has been silent."""
+        limit = self._timeouts.heartbeat
+        down = gevent.event.Event()
+        notice: Callable[[bool], None] = lambda up: None if up else down.set()  # noqa: E731
+        self._on_state.append(notice)
+        try:
+            while self.connected:
+                silent = time.monotonic() - self.stats.last_traffic
+                if silent < limit:
+                    down.wait(limit - silent)
+                    continue
+                try:
+                    self.api("uuid_exists", "fsfax-probe")
+                except CommandFailed:
+                    continue
+                except EslError as error:
+                    self._drop(Disconnected(f"{self._place} does not answer any more: {error}"))
+        finally:
+            self._on_state.remove(notice)
+
+
+def _checked(command: str, text: str) -> str:
+    for sign in ("-ERR", "-USAGE"):
+        if text.startswith(sign):
+            reply = text.removeprefix(sign).lstrip(": ").strip()
+            raise CommandFailed(f"FreeSWITCH refused {command!r}: {reply or sign}", reply=reply)
+    return text

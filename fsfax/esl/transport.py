@@ -1,0 +1,161 @@
+"""greenswitch's ``InboundESL`` as a transport: its socket and login, our reading and writing.
+
+What greenswitch 0.0.19 does, and what is done here instead:
+
+* ``connect`` waits for ever on a server that says nothing: both steps have a time limit;
+* ``send`` may send a part, unlocked: ``sendall``, one sender at a time (the link's lock);
+* reading decodes headers before splitting lines, parses inner bodies as headers, breaks on a
+  header without a value, spins at an EOF inside a body: replaced by `fsfax.esl.wire`;
+* CR/LF in an argument becomes a second command: refused by `encode_command`;
+* its greenlets keep waiting when the socket closes: none of them is started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Self
+
+import gevent
+import gevent.socket
+from greenswitch.esl import InboundESL, NotConnectedError
+
+from fsfax.errors import (
+    AuthenticationError,
+    ConnectError,
+    Disconnected,
+    EslTimeout,
+)
+from fsfax.esl.wire import Frame, FrameReader, encode_command
+from fsfax.settings import EslTimeouts, NodeSettings
+
+_CHUNK = 64 * 1024
+
+
+class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
+    """One connection, logged in. Not for use after an error: open another one."""
+
+    def __init__(self, node: NodeSettings, timeouts: EslTimeouts) -> None:
+        super().__init__(
+            node.host, node.port, node.password.get_secret_value(), timeout=timeouts.connect
+        )
+        self._place = f"{node.name} ({node.host}:{node.port})"
+        self._login_limit = timeouts.authenticate
+        self._reader = FrameReader()
+        self._frames: list[Frame] = []
+
+    @classmethod
+    def open(cls, node: NodeSettings, timeouts: EslTimeouts) -> Self:
+        """Connect and log in.
+
+        Raises:
+            ConnectError: nobody listens, or the access list refuses us.
+            AuthenticationError: the password is wrong.
+            EslTimeout: no answer in time.
+        """
+        transport = cls(node, timeouts)
+        total = timeouts.connect + timeouts.authenticate
+        try:
+            with gevent.Timeout(total, EslTimeout(transport._silence(total))):
+                transport.connect()
+        except BaseException:
+            transport.close()
+            raise
+        return transport
+
+    def connect(self) -> None:
+        """Connect and log in by greenswitch's own steps; see `open` for the errors."""
+        try:
+            super().connect()
+        except NotConnectedError as error:
+            raise EslTimeout(
+                f"no connection to {self._place} in {self.timeout:g} s: is the address right, is"
+                " a firewall in between?"
+            ) from error
+        except ValueError as error:
+            raise AuthenticationError(
+                f"{self._place} refused the password: compare it with event_socket.conf.xml"
+            ) from error
+        except OSError as error:
+            raise ConnectError(
+                f"cannot connect to {self._place}: {error.strerror or error}; is FreeSWITCH"
+                " running, with mod_event_socket loaded?"
+            ) from error
+
+    def start_event_handlers(self) -> None:
+        """Read the greeting (greenswitch would start its two greenlets here)."""
+        with gevent.Timeout(self._login_limit, EslTimeout(self._silence(self._login_limit))):
+            greeting = self._next()
+        if greeting.content_type == "text/rude-rejection":
+            raise ConnectError(
+                f"{self._place} refuses connections from here: its access list"
+                " (apply-inbound-acl in event_socket.conf.xml) does not name this address"
+            )
+        if greeting.content_type != "auth/request":
+            raise ConnectError(
+                f"{self._place} is no event socket: it greets with {greeting.content_type!r}"
+            )
+        self._auth_request_event.set()
+
+    def send(self, data: str | bytes, timeout: float = 10.0) -> Frame | None:
+        """Send a whole command; the login (text) also waits for its answer.
+
+        Raises:
+            EslTimeout: the other side does not take the bytes.
+            Disconnected: the connection is lost.
+        """
+        raw = data if isinstance(data, bytes) else encode_command(data)
+        try:
+            with gevent.Timeout(timeout, EslTimeout(self._silence(timeout))):
+                self.sock.sendall(raw)
+        except OSError as error:
+            raise Disconnected(f"the connection to {self._place} broke: {error}") from error
+        return None if isinstance(data, bytes) else self._next()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what the server sends until it closes.
+
+        Raises:
+            ProtocolError: what comes is not ESL, or ends in the middle of a frame.
+            Disconnected: the connection broke.
+        """
+        while True:
+            while self._frames:
+                yield self._frames.pop(0)
+            if not self._fill():
+                self._reader.eof()
+                return
+            # A flood of events must not keep the other greenlets waiting.
+            gevent.sleep(0)
+
+    def close(self) -> None:
+        """Close the socket; whoever reads from it sees its end."""
+        self.connected = False
+        for name in ("sock_file", "sock"):
+            handle = getattr(self, name, None)
+            if handle is None:
+                continue
+            with contextlib.suppress(OSError):
+                if name == "sock":
+                    handle.shutdown(gevent.socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                handle.close()
+
+    def _next(self) -> Frame:
+        while not self._frames:
+            if not self._fill():
+                raise Disconnected(f"{self._place} closed the connection during the login")
+        return self._frames.pop(0)
+
+    def _fill(self) -> bool:
+        try:
+            data = self.sock.recv(_CHUNK)
+        except OSError as error:
+            raise Disconnected(f"the connection to {self._place} broke: {error}") from error
+        if data:
+            # A list that is consumed from the front: chunks hold a few dozen frames at most.
+            self._frames.extend(self._reader.feed(data))
+        return bool(data)
+
+    def _silence(self, seconds: float) -> str:
+        return f"{self._place} said nothing for {seconds:g} s"

@@ -1,0 +1,92 @@
+"""Watches: bounded queues of events, one per reader.
+
+A reader that is slow, or has died, costs its own events and nobody else's: when its queue is
+full the oldest event gives way, and the reader is told with a `Gap` that something is missing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import gevent
+import gevent.event
+
+from fsfax.errors import EslTimeout
+from fsfax.esl.wire import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection is down; a `Gap` follows when it is back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events may be missing here: ask FreeSWITCH what happened meanwhile."""
+
+    reason: str
+
+
+class Watch:
+    """The events of one reader, in the order in which FreeSWITCH sent them."""
+
+    def __init__(self, size: int, forget: Callable[[Watch], None]) -> None:
+        self.dropped = 0
+        self._size = size
+        self._forget = forget
+        self._items: deque[Event | Gap | Lost | None] = deque()
+        self._ready = gevent.event.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def put(self, item: Event | Gap | Lost) -> int:
+        """Add an item; return how many had to give way for it."""
+        dropped = 0
+        if len(self._items) >= self._size:
+            # Room for the item and for the notice of what is missing, which stands where the
+            # missing events stood: before those that are left.
+            while len(self._items) > max(0, self._size - 2):
+                dropped += isinstance(self._items.popleft(), Event)
+            self.dropped += dropped
+            self._items.appendleft(Gap(f"{self.dropped} events were dropped: the reader is slow"))
+        self._items.append(item)
+        self._ready.set()
+        return dropped
+
+    def get(self, timeout: float | None = None) -> Event | Gap | Lost | None:
+        """Return the next item; None means that somebody called `wake`.
+
+        Raises:
+            EslTimeout: none came within ``timeout`` seconds.
+        """
+        if not self._items and not self._ready.wait(timeout):
+            raise EslTimeout(f"no event in {timeout} s")
+        item = self._items.popleft() if self._items else None
+        if not self._items:
+            self._ready.clear()
+        return item
+
+    def wake(self) -> None:
+        """Make a waiting `get` return None, so that its caller looks at its own state."""
+        self._items.append(None)
+        self._ready.set()
+
+    def close(self) -> None:
+        """End the watch; what is still queued is forgotten."""
+        self._forget(self)
+        self._items.clear()
