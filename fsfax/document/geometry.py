@@ -30,6 +30,9 @@ PaperName = Literal["A4", "B4", "A3"]
 
 MM_PER_INCH = 25.4
 
+PELS_PER_MM = 1728 / 215
+"""Pels per millimetre across, at every resolution (T.4 section 2)."""
+
 MIN_SCALE = 0.15
 """Below this a page is refused: 10 point type would be 0.5 mm high (A0 on A4 is 0.26)."""
 
@@ -57,8 +60,8 @@ class Resolution:
 
     @property
     def x_per_mm(self) -> float:
-        """Pels per millimetre across: 1728 on 215 mm (T.4 2.1)."""
-        return 1728 / 215
+        """Pels per millimetre across."""
+        return PELS_PER_MM
 
 
 RESOLUTIONS: dict[str, Resolution] = {
@@ -74,16 +77,20 @@ class Paper:
 
     name: PaperName
     width: int
-    width_mm: float
     max_length_mm: float
     sheet_mm: float
+
+    @property
+    def width_mm(self) -> float:
+        """215 mm for A4, and for the others what their pels make (254.8 and 302.6 mm)."""
+        return self.width / PELS_PER_MM
 
 
 PAPERS: dict[str, Paper] = {
     # 364 mm: JIS B4 and, at 355.6 mm, Legal; receivers of unlimited length are the rule.
-    "A4": Paper("A4", 1728, 215.0, 364.0, 297.0),
-    "B4": Paper("B4", 2048, 255.0, 420.0, 364.0),
-    "A3": Paper("A3", 2432, 303.0, 432.0, 420.0),
+    "A4": Paper("A4", 1728, 364.0, 297.0),
+    "B4": Paper("B4", 2048, 420.0, 364.0),
+    "A3": Paper("A3", 2432, 432.0, 420.0),
 }
 
 

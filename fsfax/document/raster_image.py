@@ -93,6 +93,8 @@ class ImageSource:
             dpi = (page.x_dpi, page.y_dpi)
         else:
             width, height = image.size
+            # Before the orientation is asked for: a PNG is decoded to find it.
+            check_pixels(width, height, self._limits, index)
             orientation = _orientation(image)
             dpi = image.info.get("dpi", (0.0, 0.0))
         check_pixels(width, height, self._limits, index)
