@@ -72,6 +72,24 @@ _RANKS = np.array(
 )
 
 
+def _levels(ranks: NDArray[Any]) -> Grey:
+    return ((ranks - 0.5) * (255 / 32)).astype(np.uint8)
+
+
+def _halved(ranks: NDArray[Any]) -> NDArray[Any]:
+    """The screen at half the rows, ranked anew so that every level keeps its darkness."""
+    pairs = ranks[::2] * 2 + ranks[1::2] + np.arange(8) / 100
+    order: NDArray[Any] = pairs.ravel().argsort().argsort().reshape(pairs.shape)
+    return order + 1
+
+
+_SCREENS = {
+    98: _levels(_halved(_RANKS)),
+    196: _levels(_RANKS),
+    391: _levels(np.repeat(_RANKS, 2, axis=0)),
+}
+
+
 def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
     """Turn a grey page into packed bits, 1 is black.
 
@@ -164,9 +182,7 @@ def _overlay(bits: Bits, grey: Grey, rect: Rect, y_dpi: int, *, tints: bool) -> 
 
 def _screen(y_dpi: int, top: int, left: int) -> Grey:
     """Thresholds of the dot screen for a part of the page."""
-    ranks = {98: _RANKS[::2], 391: np.repeat(_RANKS, 2, axis=0)}.get(y_dpi, _RANKS)
-    levels = ((ranks - 0.5) * (255 / 32)).astype(np.uint8)
-    return np.roll(levels, (-top, -left), axis=(0, 1))
+    return np.roll(_SCREENS[y_dpi], (-top, -left), axis=(0, 1))
 
 
 def _screened(grey: Grey, screen: Grey) -> Mask:

@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -43,6 +44,17 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
+# `import fsfax` loads the engine and gevent, half a second and many megabytes that a worker has
+# no use for: in a worker the package is an empty one with the same path.
+_BOOT = """\
+import sys, types
+package = types.ModuleType("fsfax")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules["fsfax"] = package
+from fsfax.document.worker import main
+sys.exit(main())
+"""
+_PACKAGE = Path(errors.__file__).parent
 _REAP_SECONDS = 1.0
 _Reply = tuple[dict[str, Any], bytes]
 
@@ -61,7 +73,7 @@ class _Worker:
         ours.setblocking(False)
         try:
             self._process = _Popen(
-                [sys.executable, "-m", "fsfax.document.worker", str(memory)],
+                [sys.executable, "-c", _BOOT, str(_PACKAGE), str(memory)],
                 stdin=theirs,
                 stdout=-3,
                 stderr=-3,

@@ -29,6 +29,8 @@ from fsfax.errors import DocumentDamaged, DocumentEncrypted, DocumentError
 POINTS_PER_INCH = 72.0
 _MAX_FORM_DEPTH = 4
 _MAX_OBJECTS = 200_000
+_TAIL = 65536  # Some senders pad files with zeros.
+_END_WINDOW = 2048
 
 _OPEN_ERRORS: dict[int, DocumentError] = {
     pdfium.FPDF_ERR_PASSWORD: DocumentEncrypted(
@@ -38,6 +40,22 @@ _OPEN_ERRORS: dict[int, DocumentError] = {
         "this PDF is protected in a way that cannot be opened here; print it to a new PDF"
     ),
 }
+
+
+def _check_end(path: Path) -> None:
+    """Refuse a PDF without its end: pdfium would rebuild it and drop what is missing."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        tail = file.read().rstrip(b"\0\t\n\f\r ")[-_END_WINDOW:]
+    if b"startxref" not in tail and b"%%EOF" not in tail:
+        raise _damaged()
+
+
+def _damaged() -> DocumentDamaged:
+    return DocumentDamaged(
+        "this PDF cannot be read: it is cut off or damaged; send it again, or open it in a "
+        "viewer and save or print it to a new PDF"
+    )
 
 
 class PdfSource:
@@ -56,14 +74,12 @@ class PdfSource:
         if isinstance(document, bytes):
             self._document = pdfium.FPDF_LoadMemDocument64(document, len(document), None)
         else:
+            _check_end(document)
             self._document = pdfium.FPDF_LoadDocument(os.fsencode(document) + b"\0", None)
         if not self._document:
             raise _OPEN_ERRORS.get(
                 pdfium.FPDF_GetLastError(),
-                DocumentDamaged(
-                    "this PDF cannot be read: it is cut off or damaged; open it in a viewer and "
-                    "save or print it to a new PDF"
-                ),
+                _damaged(),
             )
         count = pdfium.FPDF_GetPageCount(self._document)
         check_pages(count, limits)

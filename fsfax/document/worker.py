@@ -1,17 +1,16 @@
 """A worker process: opens documents and draws fax pages, for one `pool` over one socket.
 
-Started as ``python -m fsfax.document.worker MEMORY`` with a Unix socket as standard input. It
-never imports gevent and never forks. Untrusted bytes are decoded here and nowhere else, under
-limits of the operating system: address space (RLIMIT_AS), processor time for each request
-(RLIMIT_CPU), no core files. It ends when its socket is closed, and a watching thread ends it even
-in the middle of a page, because decoders release the interpreter's lock.
+`pool` starts it with the bytes of memory it may use as argument and a Unix socket as standard
+input. It never imports gevent and never forks. Untrusted bytes are decoded here and nowhere
+else, under limits of the operating system: address space (RLIMIT_AS), processor time for each
+request (RLIMIT_CPU), no core files. It ends when its socket is closed, and a watching thread ends
+it even in the middle of a page, because decoders release the interpreter's lock.
 
 Both directions speak frames: two 32-bit lengths, a JSON object, and bytes.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import resource
@@ -21,7 +20,6 @@ import struct
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from fsfax.errors import DocumentDamaged, DocumentError
@@ -109,17 +107,3 @@ def _watch(descriptor: int) -> None:
     while not poll.poll():
         pass
     os._exit(0)
-
-
-def as_fields(value: Any) -> dict[str, Any]:
-    """A dataclass as JSON can carry it."""
-    return dataclasses.asdict(value)
-
-
-def as_path(text: str) -> Path:
-    """A path that may hold bytes that are no UTF-8."""
-    return Path(os.fsdecode(text.encode("utf-8", "surrogateescape")))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

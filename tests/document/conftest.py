@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fsfax.document import Converter, FaxBitmap, read_pages
-from fsfax.settings import DocumentSettings
 from PIL import Image, ImageDraw
+
+from fsfax.document import Converter, FaxBitmap, read_pages
+from fsfax.errors import ConversionFailed, DocumentError
+from fsfax.settings import DocumentSettings
 
 A4 = (595.28, 841.89)
 LINE = "BT /F 11 Tf 72 {y} Td (Line {y}: the quick brown fox jumps over the lazy dog.) Tj ET\n"
@@ -29,6 +31,7 @@ def mark_content(width: float, height: float) -> str:
 def make_pdf(
     contents: Sequence[str],
     size: tuple[float, float] = A4,
+    *,
     page: str = "",
     root: str = "",
     resources: str = "",
@@ -110,6 +113,18 @@ def pels(tiff: Path) -> list[Pels]:
         Pels(np.unpackbits(page.bits, axis=1)[:, : page.width].astype(bool), page)
         for page in read_pages(tiff)
     ]
+
+
+def assert_fax_or_refusal(fax: Callable[..., list[Pels]], document: bytes) -> None:
+    """Any bytes become a fax, or an error of the document that no worker died of."""
+    failure: DocumentError | None = None
+    pages: list[Pels] = []
+    try:
+        pages = fax(document)
+    except DocumentError as error:
+        failure = error
+    assert bool(pages) != bool(failure)
+    assert not isinstance(failure, ConversionFailed)
 
 
 @pytest.fixture(scope="session")

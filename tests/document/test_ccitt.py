@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from fsfax.document import ccitt
-from fsfax.errors import DocumentDamaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from fsfax.document import ccitt
+from fsfax.errors import DocumentDamaged
 
 
 @st.composite

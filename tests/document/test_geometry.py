@@ -3,6 +3,9 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fsfax.document.geometry import (
     MAX_SHEETS,
     PAPERS,
@@ -13,8 +16,6 @@ from fsfax.document.geometry import (
     resolution_named,
 )
 from fsfax.errors import DocumentDamaged, DocumentError, DocumentTooLarge, InvalidRequest
-from hypothesis import given
-from hypothesis import strategies as st
 
 A4, FINE = PAPERS["A4"], RESOLUTIONS["fine"]
 
@@ -105,8 +106,11 @@ def test_any_page_is_placed_whole_and_undistorted_or_refused(width, height, pape
     paper, resolution = PAPERS[paper], RESOLUTIONS[resolution]
     try:
         pages = place(PageSize(width, height), 3, paper, resolution)
-    except DocumentError as error:
-        assert error.code in ("page_too_wide", "page_too_long")
+    except DocumentError as refused:
+        code = refused.code
+        pages = []
+    if not pages:
+        assert code in ("page_too_wide", "page_too_long")
         return
     assert 1 <= len(pages) <= MAX_SHEETS
     covered = 0

@@ -8,18 +8,17 @@ import zlib
 
 import numpy as np
 import pytest
-from fsfax.document.raster_image import natural_size
-from fsfax.errors import (
-    ConversionFailed,
-    DocumentDamaged,
-    DocumentError,
-    DocumentTooLarge,
-)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from .conftest import make_pdf, marked_image, text_content
+from fsfax.document.raster_image import natural_size
+from fsfax.errors import (
+    DocumentDamaged,
+    DocumentTooLarge,
+)
+
+from .conftest import assert_fax_or_refusal, make_pdf, marked_image, text_content
 
 
 def saved(image: Image.Image, form: str, **options) -> bytes:
@@ -39,6 +38,11 @@ def with_alpha(image: Image.Image) -> Image.Image:
     return rgba
 
 
+def in_lab(image: Image.Image) -> Image.Image:
+    neutral = image.point(lambda _: 128)
+    return Image.merge("LAB", [image, neutral, neutral])
+
+
 KINDS = {
     "bilevel": (lambda i: i.convert("1"), "PNG", {}),
     "grey": (lambda i: i, "PNG", {}),
@@ -53,10 +57,10 @@ KINDS = {
     "TIFF with LZW": (lambda i: i.convert("RGB"), "TIFF", {"compression": "tiff_lzw"}),
     "TIFF of 16 bits": (wide, "TIFF", {}),
     "TIFF of floats": (lambda i: i.convert("F"), "TIFF", {}),
-    "TIFF in LAB": (lambda i: Image.merge("LAB", [i, i.point(lambda _: 128)] * 1 + [i.point(lambda _: 128)]), "TIFF", {}),
+    "TIFF in LAB": (in_lab, "TIFF", {}),
     "TIFF with Group 4": (lambda i: i.convert("1"), "TIFF", {"compression": "group4"}),
     "TIFF with JPEG": (lambda i: i.convert("RGB"), "TIFF", {"compression": "jpeg"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -235,10 +239,7 @@ def test_garbage_is_an_error_of_ours_or_a_fax(fax, data):
     for _ in range(data.draw(st.integers(1, 8))):
         at = data.draw(st.integers(8, len(document) - 1))
         document[at : at + 4] = data.draw(st.binary(min_size=1, max_size=6))
-    try:
-        assert fax(bytes(document))
-    except DocumentError as error:
-        assert not isinstance(error, ConversionFailed)
+    assert_fax_or_refusal(fax, bytes(document))
 
 
 @given(
@@ -247,8 +248,5 @@ def test_garbage_is_an_error_of_ours_or_a_fax(fax, data):
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_random_bytes_never_break_a_worker(fax, converter, body, magic):
-    try:
-        fax(magic + body)
-    except DocumentError as error:
-        assert not isinstance(error, ConversionFailed)
+def test_random_bytes_never_break_a_worker(fax, body, magic):
+    assert_fax_or_refusal(fax, magic + body)

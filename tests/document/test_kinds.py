@@ -1,10 +1,11 @@
 """The kind of a document is told from its bytes."""
 
 import pytest
-from fsfax.document.kinds import is_text, sniff
-from fsfax.errors import DocumentEmpty, DocumentUnsupported
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fsfax.document.kinds import is_text, sniff
+from fsfax.errors import DocumentEmpty, DocumentUnsupported
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ import zlib
 
 import pypdf
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from fsfax.errors import (
-    ConversionFailed,
     DocumentDamaged,
     DocumentEmpty,
     DocumentEncrypted,
     DocumentError,
     DocumentTooLarge,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from .conftest import A4, make_pdf, mark_content, pels, text_content
+from .conftest import A4, assert_fax_or_refusal, make_pdf, mark_content, pels, text_content
 
 
 def test_a_page_lies_where_it_should(fax):
@@ -57,7 +57,7 @@ def test_every_resolution_and_width(fax, resolution, paper, width):
     ],
 )
 def test_rotation_is_honoured_and_landscape_turned(fax, rotate, size, corner):
-    (page,) = fax(make_pdf([mark_content(*size)], size, f"/Rotate {rotate}"))
+    (page,) = fax(make_pdf([mark_content(*size)], size, page=f"/Rotate {rotate}"))
     assert page.corner() == corner
     assert abs(page.bitmap.height - 2286) <= 1
 
@@ -198,16 +198,16 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(fax):
     assert caught.value.code == "too_many_pixels"
 
 
-@pytest.mark.parametrize("quarter", [0.02, 0.25, 0.5, 0.75])
-def test_a_pdf_cut_short_is_refused_or_whole(fax, quarter):
-    """pdfium rebuilds a lost table; what it cannot find again must not be dropped in silence."""
+@pytest.mark.parametrize("part", [0.02, 0.25, 0.5, 0.75, 0.95])
+def test_a_pdf_cut_short_is_refused(fax, part):
+    """pdfium would rebuild it, and send the pages it finds as if they were all."""
     pdf = make_pdf([text_content()] * 4)
-    try:
-        pages = fax(pdf[: int(len(pdf) * quarter)])
-    except (DocumentDamaged, DocumentEmpty) as error:
-        assert "print it to a new PDF" in str(error) or "no page" in str(error)
-    else:
-        assert len(pages) <= 4
+    with pytest.raises(DocumentDamaged, match="cut off"):
+        fax(pdf[: int(len(pdf) * part)])
+
+
+def test_zeros_after_the_end_do_no_harm(fax):
+    assert len(fax(make_pdf([""]) + b"\0" * 10_000)) == 1
 
 
 @given(st.data())
@@ -219,9 +219,4 @@ def test_garbage_inside_is_an_error_of_ours_or_a_fax(fax, data):
     for _ in range(data.draw(st.integers(1, 12))):
         at = data.draw(st.integers(9, len(pdf) - 1))
         pdf[at : at + 8] = data.draw(st.binary(min_size=1, max_size=12))
-    try:
-        pages = fax(bytes(pdf))
-    except DocumentError as error:
-        assert not isinstance(error, ConversionFailed)
-    else:
-        assert pages
+    assert_fax_or_refusal(fax, bytes(pdf))

@@ -1,0 +1,99 @@
+"""Black and white: what is removed, what is kept, and how dark a screen is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fsfax.document.bilevel import bilevel, has_tints, smooth_edges
+
+
+def pack(*rows: str) -> np.ndarray:
+    black = np.array([[char == "#" for char in row] for row in rows])
+    return np.packbits(black, axis=1)
+
+
+def show(bits: np.ndarray) -> list[str]:
+    return ["".join(".#"[bit] for bit in row) for row in np.unpackbits(bits, axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (
+            ["................", ".......#........", "....########....", "....########...."],
+            ["................", "................", "....########....", "....########...."],
+            "a pel on an edge, across the border of two bytes",
+        ),
+        (
+            ["....########....", "....########....", ".......#........", "................"],
+            ["....########....", "....########....", "................", "................"],
+            "the same below",
+        ),
+        (
+            ["................", "....###.####....", "....########....", "....########...."],
+            ["................", "....########....", "....########....", "....########...."],
+            "a gap in an edge",
+        ),
+        (
+            [".......#........", ".......#........", ".......#........", ".......#........"],
+            [".......#........", ".......#........", ".......#........", ".......#........"],
+            "a thin line stays",
+        ),
+        (
+            ["................", ".......#........", "................", "................"],
+            ["................", ".......#........", "................", "................"],
+            "a dot stays: it may be the dot of an i",
+        ),
+        (
+            ["................", "....#.#.#.#.....", "................", "................"],
+            ["................", "....#.#.#.#.....", "................", "................"],
+            "a dotted line stays",
+        ),
+    ],
+)
+def test_edges(before, after, why):
+    assert show(smooth_edges(pack(*before))) == after
+
+
+def test_a_white_and_a_black_page():
+    assert not bilevel(np.full((64, 64), 255, np.uint8), 196).any()
+    assert (bilevel(np.zeros((64, 64), np.uint8), 196) == 255).all()
+
+
+@pytest.mark.parametrize("y_dpi", [98, 196, 391])
+def test_a_screen_is_as_dark_as_its_grey(y_dpi):
+    shares = []
+    for level in (230, 180, 128, 80):
+        grey = np.full((320, 320), 255, np.uint8)
+        grey[64:256, 64:256] = level
+        bits = np.unpackbits(bilevel(grey, y_dpi), axis=1)
+        assert not bits[:60].any()
+        share = bits[80:240, 80:240].mean()
+        assert share == pytest.approx(1 - level / 255, abs=0.04)
+        shares.append(share)
+    assert shares == sorted(shares)
+
+
+def test_a_picture_on_any_column_leaves_its_neighbours_alone():
+    grey = np.full((200, 203), 255, np.uint8)
+    grey[50:150, 37:161] = np.linspace(30, 220, 124).astype(np.uint8)
+    bits = np.unpackbits(bilevel(grey, 196, [(37, 50, 161, 150)]), axis=1)[:, :203]
+    assert not bits[:50].any()
+    assert not bits[:, :37].any()
+    assert not bits[:, 161:].any()
+    assert 0.4 < bits[50:150, 37:161].mean() < 0.65
+
+
+def test_letters_alone_are_no_tint():
+    chance = np.random.default_rng(1)
+    grey = np.where(chance.random((400, 400)) < 0.1, chance.integers(0, 255, (400, 400)), 255)
+    assert not has_tints(grey.astype(np.uint8))
+    bars = np.full((400, 400), 255, np.uint8)
+    bars[10::20, 50:350] = 120  # soft edges of long bars, one row thick
+    assert not has_tints(bars)
+
+
+@pytest.mark.parametrize("rect", [(0, 0, 0, 0), (5, 5, 5, 9), (0, 0, 1, 1), (60, 60, 64, 64)])
+def test_pictures_of_hardly_any_size(rect):
+    assert bilevel(np.full((64, 64), 255, np.uint8), 196, [rect]).shape == (64, 8)

@@ -1,0 +1,282 @@
+"""The workers: other greenlets run, every thread may ask, and one bad document harms no other."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import pytest
+from PIL import Image
+
+from fsfax.document import Converter
+from fsfax.errors import Closed, ConversionFailed, DocumentDamaged, DocumentError
+from fsfax.settings import DocumentSettings
+
+from .conftest import make_pdf, text_content
+
+SLOW = 250
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        gevent.sleep(0.005)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended with all of its threads."""
+    try:
+        states = [
+            (task / "stat").read_text().rpartition(")")[2].split()[0]
+            for task in Path(f"/proc/{pid}/task").iterdir()
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        return not Path(f"/proc/{pid}").exists()
+    return set(states) <= {"Z", "X"}
+
+
+def busy(pid: int) -> bool:
+    """Whether the process has a document open."""
+    try:
+        links = [os.fspath(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    return any(link.endswith(".pdf") for link in links)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.pdf"
+    path.write_bytes(make_pdf([text_content(5)]))
+    return path
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    path = tmp_path / "slow.pdf"
+    path.write_bytes(make_pdf([text_content()] * SLOW))
+    return path
+
+
+def test_other_greenlets_run_while_one_waits(small, slow, tmp_path):
+    ticks = []
+
+    def clock() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            gevent.sleep(0.002)
+
+    with Converter(DocumentSettings(workers=2)) as converter:
+        converter.convert(small, tmp_path / "warm.tif")
+        clockwork = gevent.spawn(clock)
+        converter.convert(slow, tmp_path / "slow.tif")
+        clockwork.kill()
+    gaps = [after - before for before, after in itertools.pairwise(ticks)]
+    assert len(ticks) > 50
+    # A shared machine may stop everybody for an instant; a blocked hub would stop for seconds.
+    assert sorted(gaps)[len(gaps) * 95 // 100] < 0.1
+
+
+def test_threads_with_hubs_of_their_own_share_the_workers(small, tmp_path):
+    results: list[object] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(4):
+                results.append(converter.convert(small, tmp_path / f"{number}-{turn}.tif").bytes)
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
+            results.append(error)
+
+    with Converter(DocumentSettings(workers=2)) as converter:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+        for thread in threads:
+            thread.start()
+        jobs = [gevent.spawn(work, 10 + number) for number in range(5)]
+        gevent.joinall(jobs, raise_error=True)
+        for thread in threads:
+            thread.join(30)
+        assert len(converter.pool.pids) == 2
+    assert len(results) == 40
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_crash_is_an_error_of_that_document_alone(small, slow, tmp_path, how):
+    with Converter(DocumentSettings(workers=1)) as converter:
+        converter.convert(small, tmp_path / "1.tif")
+        (pid,) = converter.pool.pids
+        job = gevent.spawn(converter.convert, slow, tmp_path / "slow.tif")
+        waiting = gevent.spawn(converter.convert, small, tmp_path / "2.tif")
+        until(lambda: busy(pid))
+        os.kill(pid, how)
+        with pytest.raises(ConversionFailed, match=how.name) as caught:
+            job.get(timeout=20)
+        assert caught.value.code == "crashed"
+        assert waiting.get(timeout=20).pages
+        assert gone(pid)
+        assert pid not in converter.pool.pids
+    assert not (tmp_path / "slow.tif").exists()
+    assert sorted(path.name for path in tmp_path.glob("*.tif")) == ["1.tif", "2.tif"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_hang_is_ended_in_time(small, slow, tmp_path):
+    with Converter(DocumentSettings(workers=1, timeout=1.0)) as converter:
+        converter.convert(small, tmp_path / "1.tif")
+        (pid,) = converter.pool.pids
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(ConversionFailed, match="longer than 1 s") as caught:
+            converter.convert(small, tmp_path / "2.tif")
+        assert caught.value.code == "timeout"
+        assert 0.9 < time.monotonic() - started < 6
+        until(lambda: gone(pid))
+        assert converter.convert(small, tmp_path / "3.tif").pages
+
+
+def test_a_document_too_large_for_the_memory(small, tmp_path):
+    image = tmp_path / "large.png"
+    Image.new("L", (16_000, 12_000), 255).save(image)
+    settings = DocumentSettings(workers=1, memory=400 << 20, max_pixels=1_000_000_000)
+    with Converter(settings) as converter:
+        wanted = converter.convert(small, tmp_path / "1.tif").bytes
+        with pytest.raises(ConversionFailed) as caught:
+            converter.convert(image, tmp_path / "2.tif")
+        assert caught.value.code == "out_of_memory"
+        assert "document.memory" in str(caught.value)
+        assert converter.convert(small, tmp_path / "3.tif").bytes == wanted
+
+
+def test_an_idle_worker_that_was_killed_is_replaced_unnoticed(small, tmp_path):
+    with Converter(DocumentSettings(workers=1)) as converter:
+        converter.convert(small, tmp_path / "1.tif")
+        (pid,) = converter.pool.pids
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: gone(pid))
+        assert converter.convert(small, tmp_path / "2.tif").pages
+
+
+def test_a_waiting_greenlet_that_is_killed_leaves_the_workers_free(small, slow, tmp_path):
+    with Converter(DocumentSettings(workers=1)) as converter:
+        converter.convert(small, tmp_path / "1.tif")
+        first = gevent.spawn(converter.convert, slow, tmp_path / "slow.tif")
+        queued = gevent.spawn(converter.convert, small, tmp_path / "queued.tif")
+        until(lambda: busy(converter.pool.pids[0]))
+        queued.kill()
+        first.kill()
+        assert converter.convert(small, tmp_path / "2.tif").pages
+    assert not (tmp_path / "queued.tif").exists()
+
+
+def test_a_timeout_of_the_caller_counts(slow, tmp_path):
+    with Converter(DocumentSettings(workers=1)) as converter:
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.2):
+            converter.convert(slow, tmp_path / "slow.tif")
+        assert not (tmp_path / "slow.tif").exists()
+
+
+def test_closing_ends_workers_and_those_who_wait(small, slow, tmp_path):
+    converter = Converter(DocumentSettings(workers=1))
+    converter.convert(small, tmp_path / "1.tif")
+    (pid,) = converter.pool.pids
+    job = gevent.spawn(converter.convert, slow, tmp_path / "slow.tif")
+    queued = gevent.spawn(converter.convert, small, tmp_path / "2.tif")
+    until(lambda: busy(pid))
+    converter.close()
+    for greenlet in (job, queued):
+        with pytest.raises(Closed):
+            greenlet.get(timeout=10)
+    until(lambda: gone(pid))
+    with pytest.raises(Closed, match="open a new one"):
+        converter.convert(small, tmp_path / "3.tif")
+
+
+def test_workers_end_with_their_parent(slow, tmp_path):
+    """Also in the middle of a page, and when the parent had no chance to say goodbye."""
+    program = textwrap.dedent(
+        """
+        import sys, gevent
+        from fsfax.document import Converter
+        from fsfax.settings import DocumentSettings
+        converter = Converter(DocumentSettings(workers=1))
+        job = gevent.spawn(converter.convert, sys.argv[1], sys.argv[2])
+        while not converter.pool.pids:
+            gevent.sleep(0.01)
+        print(converter.pool.pids[0], flush=True)
+        job.join()
+        """
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, slow, tmp_path / "slow.tif"], stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    with parent:
+        pid = int(parent.stdout.readline())
+        until(lambda: busy(pid))
+        parent.kill()
+    until(lambda: gone(pid))
+
+
+def test_a_worker_loads_no_gevent(small, tmp_path):
+    with Converter(DocumentSettings(workers=1)) as converter:
+        converter.convert(small, tmp_path / "1.tif")
+        libraries = Path(f"/proc/{converter.pool.pids[0]}/maps").read_text()
+    assert "pdfium" in libraries
+    assert "gevent" not in libraries
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("", "is_folder"), ("missing.pdf", "not_found"), ("null", "not_a_file")],
+)
+def test_what_is_no_readable_file(converter, tmp_path, name, code):
+    source = Path(os.devnull) if name == "null" else tmp_path / name
+    with pytest.raises(DocumentError) as caught:
+        converter.convert(source, tmp_path / "out.tif")
+    assert caught.value.code == code
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(converter, small, tmp_path):
+    small.chmod(0)
+    with pytest.raises(DocumentError) as caught:
+        converter.convert(small, tmp_path / "out.tif")
+    assert caught.value.code == "unreadable"
+
+
+def test_a_target_that_cannot_be_written(converter, small, tmp_path):
+    with pytest.raises(ConversionFailed, match="cannot be written") as caught:
+        converter.convert(small, tmp_path / "no" / "such" / "folder.tif")
+    assert caught.value.code == "not_written"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConversionFailed):
+        converter.convert(small, tmp_path / "taken")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_target_is_replaced_whole_or_left_alone(converter, small, tmp_path):
+    target = tmp_path / "fax.tif"
+    target.write_bytes(b"before")
+    damaged = tmp_path / "bad.pdf"
+    damaged.write_bytes(small.read_bytes()[:300])
+    with pytest.raises(DocumentDamaged):
+        converter.convert(damaged, target)
+    assert target.read_bytes() == b"before"
+    converter.convert(small, target)
+    assert target.read_bytes()[:4] == b"II*\0"
+
+
+def test_a_name_that_is_no_utf8(converter, small, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9 \xff.pdf")
+    odd.write_bytes(small.read_bytes())
+    assert converter.convert(odd, tmp_path / "out.tif").pages
