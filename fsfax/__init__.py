@@ -1,1 +1,243 @@
-"""fsfax: send and receive faxes through FreeSWITCH."""
+"""fsfax: send and receive faxes through FreeSWITCH.
+
+    import fsfax
+
+    with fsfax.Engine(fsfax.load().settings) as engine:
+        result = engine.send("letter.pdf", to="+353 1 555 0100")
+        print(result.success, result.pages_sent, result.error_message)
+
+Everything that an embedding program needs is here; the rest may change without notice. The
+names are loaded when they are first used: the worker processes that convert documents import
+this package too, and have no use for gevent.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fsfax.engine.doctor import Check, examine
+    from fsfax.engine.engine import Engine, NodeStatus, SendOptions
+    from fsfax.engine.handles import Receiving, SendCall
+    from fsfax.engine.observations import (
+        Answered,
+        Created,
+        Dialling,
+        FaxResult,
+        FaxStarted,
+        HungUp,
+        Negotiated,
+        Observation,
+        PageDone,
+        Prepared,
+        Ringing,
+    )
+    from fsfax.engine.outcome import Doubt, Outcome
+    from fsfax.engine.plan import new_call_id
+    from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
+    from fsfax.engine.verdict import Fate
+    from fsfax.errors import (
+        AuthenticationError,
+        Closed,
+        CommandFailed,
+        ConfigurationError,
+        ConnectError,
+        ConversionFailed,
+        Disconnected,
+        DocumentDamaged,
+        DocumentEmpty,
+        DocumentEncrypted,
+        DocumentError,
+        DocumentNotFound,
+        DocumentTooLarge,
+        DocumentUnsupported,
+        EslError,
+        EslTimeout,
+        FaxFailed,
+        FsfaxError,
+        InvalidCommand,
+        InvalidNumber,
+        InvalidRequest,
+        NoCapacity,
+        NoNode,
+        ProtocolError,
+        SoftswitchError,
+        SpandspMissing,
+        SpoolError,
+    )
+    from fsfax.settings import (
+        CallTimeouts,
+        DocumentSettings,
+        EslTimeouts,
+        FaxDefaults,
+        GatewaySettings,
+        Loaded,
+        NodeSettings,
+        PathMapping,
+        Settings,
+        load,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fsfax.engine.doctor": (
+        "Check",
+        "examine",
+    ),
+    "fsfax.engine.engine": (
+        "Engine",
+        "NodeStatus",
+        "SendOptions",
+    ),
+    "fsfax.engine.handles": (
+        "Receiving",
+        "SendCall",
+    ),
+    "fsfax.engine.observations": (
+        "Answered",
+        "Created",
+        "Dialling",
+        "FaxResult",
+        "FaxStarted",
+        "HungUp",
+        "Negotiated",
+        "Observation",
+        "PageDone",
+        "Prepared",
+        "Ringing",
+    ),
+    "fsfax.engine.outcome": (
+        "Doubt",
+        "Outcome",
+    ),
+    "fsfax.engine.plan": ("new_call_id",),
+    "fsfax.engine.results": (
+        "PageRecord",
+        "RxResult",
+        "Status",
+        "Try",
+        "TxResult",
+    ),
+    "fsfax.engine.verdict": ("Fate",),
+    "fsfax.errors": (
+        "AuthenticationError",
+        "Closed",
+        "CommandFailed",
+        "ConfigurationError",
+        "ConnectError",
+        "ConversionFailed",
+        "Disconnected",
+        "DocumentDamaged",
+        "DocumentEmpty",
+        "DocumentEncrypted",
+        "DocumentError",
+        "DocumentNotFound",
+        "DocumentTooLarge",
+        "DocumentUnsupported",
+        "EslError",
+        "EslTimeout",
+        "FaxFailed",
+        "FsfaxError",
+        "InvalidCommand",
+        "InvalidNumber",
+        "InvalidRequest",
+        "NoCapacity",
+        "NoNode",
+        "ProtocolError",
+        "SoftswitchError",
+        "SpandspMissing",
+        "SpoolError",
+    ),
+    "fsfax.settings": (
+        "CallTimeouts",
+        "DocumentSettings",
+        "EslTimeouts",
+        "FaxDefaults",
+        "GatewaySettings",
+        "Loaded",
+        "NodeSettings",
+        "PathMapping",
+        "Settings",
+        "load",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answered",
+    "AuthenticationError",
+    "CallTimeouts",
+    "Check",
+    "Closed",
+    "CommandFailed",
+    "ConfigurationError",
+    "ConnectError",
+    "ConversionFailed",
+    "Created",
+    "Dialling",
+    "Disconnected",
+    "DocumentDamaged",
+    "DocumentEmpty",
+    "DocumentEncrypted",
+    "DocumentError",
+    "DocumentNotFound",
+    "DocumentSettings",
+    "DocumentTooLarge",
+    "DocumentUnsupported",
+    "Doubt",
+    "Engine",
+    "EslError",
+    "EslTimeout",
+    "EslTimeouts",
+    "Fate",
+    "FaxDefaults",
+    "FaxFailed",
+    "FaxResult",
+    "FaxStarted",
+    "FsfaxError",
+    "GatewaySettings",
+    "HungUp",
+    "InvalidCommand",
+    "InvalidNumber",
+    "InvalidRequest",
+    "Loaded",
+    "Negotiated",
+    "NoCapacity",
+    "NoNode",
+    "NodeSettings",
+    "NodeStatus",
+    "Observation",
+    "Outcome",
+    "PageDone",
+    "PageRecord",
+    "PathMapping",
+    "Prepared",
+    "ProtocolError",
+    "Receiving",
+    "Ringing",
+    "RxResult",
+    "SendCall",
+    "SendOptions",
+    "Settings",
+    "SoftswitchError",
+    "SpandspMissing",
+    "SpoolError",
+    "Status",
+    "Try",
+    "TxResult",
+    "examine",
+    "load",
+    "new_call_id",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -17,7 +17,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 import gevent
 import gevent.event
@@ -25,7 +25,7 @@ import gevent.hub
 import gevent.monkey
 import gevent.queue
 
-from fsfax.errors import Closed
+from fsfax.errors import Closed, ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +53,42 @@ class Mailbox(Generic[T]):
         return item
 
 
+class Slot(Generic[T]):
+    """A result that is awaited on the caller's side, set once at home."""
+
+    def __init__(self, own_thread: bool) -> None:
+        self._event: Any = threading.Event() if own_thread else gevent.event.Event()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        """The result, or the error, is there."""
+        return bool(self._event.is_set())
+
+    def set(self, value: T) -> None:
+        """Set the result."""
+        self._value = value
+        self._event.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Set an error instead of a result."""
+        self._error = error
+        self._event.set()
+
+    def get(self, timeout: float | None = None) -> T:
+        """Wait for the result and return it, or raise the error that came instead.
+
+        Raises:
+            TimeoutError: neither came within ``timeout`` seconds.
+        """
+        if not self._event.wait(timeout):
+            raise TimeoutError(f"not done in {timeout} s")
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._value)
+
+
 class Home:
     """One hub, and the threads that may call into it."""
 
@@ -61,6 +97,11 @@ class Home:
             # A program that patches sockets runs gevent in this very thread.
             choice = "current" if gevent.monkey.is_module_patched("socket") else "own"
         self.own_thread = choice == "own"
+        if self.own_thread and gevent.monkey.is_module_patched("threading"):
+            raise ConfigurationError(
+                "hub='own' cannot work in a program that gevent has monkey-patched, where threads"
+                " are greenlets: use hub='current'"
+            )
         self._work: deque[Callable[[], None]] = deque()
         self._closed = False
         if self.own_thread:
@@ -98,6 +139,10 @@ class Home:
     def mailbox(self) -> Mailbox[Any]:
         """Return a queue from home to a caller."""
         return Mailbox(self.own_thread)
+
+    def slot(self) -> Slot[Any]:
+        """Return a place for a result that a caller waits for."""
+        return Slot(self.own_thread)
 
     def close(self) -> None:
         """End the engine's own thread, if it has one."""

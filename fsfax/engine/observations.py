@@ -55,6 +55,14 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(Observation):
+    """The document was converted and lies in the spool (the engine's own word, no event)."""
+
+    pages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling(Observation):
     """The call was handed to FreeSWITCH (the engine's own word, no event)."""
 

@@ -33,6 +33,16 @@ def new_call_id() -> str:
     return str(uuid.uuid4())
 
 
+def call_ids(attempt_id: str, gateways: int) -> tuple[str, ...]:
+    """Return the Unique-IDs of the calls that an attempt over so many gateways may make.
+
+    The first is the attempt id itself; the others follow from it, so that all of them are
+    known before anything is dialled.
+    """
+    others = (uuid.uuid5(uuid.NAMESPACE_OID, f"{attempt_id}/{n}") for n in range(1, gateways))
+    return (attempt_id, *map(str, others))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPlan:
     """One attempt to send a file to a number.
@@ -97,15 +107,10 @@ class SendPlan:
         """The last page to be sent."""
         return self.end_page or self.pages
 
-    def call_id(self, attempt: int) -> str:
-        """Return the Unique-ID of the call over the ``attempt``-th gateway, from 0.
-
-        The first is the attempt id itself; the others follow from it, so that all of them are
-        known before anything is dialled.
-        """
-        if attempt == 0:
-            return self.attempt_id
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.attempt_id}/{attempt}"))
+    @property
+    def call_ids(self) -> tuple[str, ...]:
+        """The Unique-ID of the call over each gateway."""
+        return call_ids(self.attempt_id, len(self.gateways))
 
     def variables(self, call_id: str) -> dict[str, str]:
         """Return the channel variables of the call: what mod_spandsp and the originate read."""

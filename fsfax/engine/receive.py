@@ -112,6 +112,8 @@ class Receiver:
         inbox: where received faxes are stored.
         folder: where the dialplan and we let FreeSWITCH write, under our own path.
         timeouts, defaults, realm: as in the settings.
+        ask: asks all nodes what became of a call; nodes may share the folder.
+        claims: ids of the calls that some receiver has in hand, shared by all of them.
         on_fax: called once for each call, after it was stored.
         on_progress: called with the call's id and each observation.
     """
@@ -127,6 +129,8 @@ class Receiver:
         timeouts: CallTimeouts,
         defaults: FaxDefaults,
         realm: str,
+        ask: Callable[[str], Fate],
+        claims: set[str],
         on_fax: OnFax,
         on_progress: OnReceiving,
     ) -> None:
@@ -138,6 +142,8 @@ class Receiver:
         self._timeouts = timeouts
         self._defaults = defaults
         self._realm = realm
+        self._ask = ask
+        self._claims = claims
         self._on_fax = on_fax
         self._on_progress = on_progress
         self._feeds: dict[str, Feed] = {}
@@ -194,6 +200,8 @@ class Receiver:
             self._follow(call_id, item)
         elif item.name == "CHANNEL_PARK" and item.variable(TAKEOVER) == "true":
             self._follow(call_id, item, takeover=True)
+        elif item.subclass.startswith("spandsp::rxfax"):
+            self._follow(call_id, item, gap="the beginning of the call was missed")
         elif item.name == "CHANNEL_CREATE":
             self._strangers[call_id] = item
             if len(self._strangers) > _MAX_STRANGERS:
@@ -204,8 +212,9 @@ class Receiver:
     def _follow(
         self, call_id: str, event: Event | None, *, takeover: bool = False, gap: str = ""
     ) -> None:
-        if not _CALL_ID.match(call_id) or call_id in self._feeds:
+        if not _CALL_ID.match(call_id) or call_id in self._claims:
             return
+        self._claims.add(call_id)
         feed = self._feeds[call_id] = Feed()
         first = self._strangers.pop(call_id, None)
         for item in (first, event):
@@ -239,6 +248,7 @@ class Receiver:
             _log.error("reception_unsettled", call_id=call_id, error=str(error))
         finally:
             self._feeds.pop(call_id, None)
+            self._claims.discard(call_id)
 
     def _observed(self, call_id: str, observation: Observation, takeover: bool) -> None:
         self._on_progress(call_id, observation)
@@ -349,15 +359,14 @@ class Receiver:
     def _collect_files(self) -> None:
         for path in sorted(self._folder.glob("*.tif*")):
             call_id = path.stem
-            if not _CALL_ID.match(call_id) or call_id in self._feeds:
+            if not _CALL_ID.match(call_id) or call_id in self._claims:
                 continue
             if self._inbox.has(call_id):
                 path.unlink(missing_ok=True)  # stored, but we died before removing it
                 continue
-            fate = marks.fate(self._link, self._realm, call_id)
+            fate = self._ask(call_id)
             if fate is Fate.UP:
-                self._follow(call_id, None, gap="the call was under way when we began to listen")
-                continue
+                continue  # its own node's receiver follows it, or hears of it with the next event
             when = path.stat().st_mtime
             transcript = note(Transcript(), EventsMissed(at=when))
             call = Call(call_id, self._node, when, when)

@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 import structlog
 
-from fsfax.engine import marks
 from fsfax.engine.causes import cause
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
@@ -24,7 +23,7 @@ from fsfax.engine.plan import SendPlan
 from fsfax.engine.results import Status, Try, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
-from fsfax.engine.verdict import Call, Fate, Interruption, judge_sent
+from fsfax.engine.verdict import Call, Interruption, judge_sent
 from fsfax.errors import CommandFailed, Disconnected, EslTimeout
 from fsfax.esl.link import Link
 
@@ -62,14 +61,14 @@ class Transmission:
         path = self._spool.require(self._link, plan.file)
         # All of them before the first is dialled: a wrong gateway name must not come to light
         # in the middle of a fail-over.
-        commands = [
-            plan.originate(plan.call_id(n), gateway, path).render()
-            for n, gateway in enumerate(plan.gateways)
+        calls = [
+            (call_id, gateway, plan.originate(call_id, gateway, path).render())
+            for call_id, gateway in zip(plan.call_ids, plan.gateways, strict=True)
         ]
         tries: list[Try] = []
-        for number, (gateway, command) in enumerate(zip(plan.gateways, commands, strict=True)):
-            result = self._call(plan.call_id(number), gateway, command, tuple(tries))
-            last = number == len(commands) - 1
+        for call_id, gateway, command in calls:
+            result = self._call(call_id, gateway, command, tuple(tries))
+            last = call_id == plan.call_ids[-1]
             if last or self._cancelled or not _may_try_elsewhere(result):
                 break
             _log.info("gateway_failed_over", gateway=gateway, cause=result.result_cause)
@@ -159,29 +158,3 @@ def _may_try_elsewhere(result: TxResult) -> bool:
         and cause(result.result_cause).local
         and not result.fax_speed
     )
-
-
-def forget(link: Link, plan: SendPlan) -> None:
-    """Erase the outcome marks of a plan whose result is stored elsewhere by now.
-
-    Raises:
-        EslError: FreeSWITCH could not be asked.
-    """
-    for number in range(len(plan.gateways)):
-        marks.erase(link, plan.marks_realm, plan.call_id(number))
-
-
-def ask_fate(link: Link, plan: SendPlan) -> Fate:
-    """Ask FreeSWITCH what became of an attempt, over whichever gateway it went out.
-
-    Raises:
-        EslError: FreeSWITCH could not be asked.
-    """
-    worst = Fate.UNKNOWN
-    for number in range(len(plan.gateways)):
-        fate = marks.fate(link, plan.marks_realm, plan.call_id(number))
-        if fate in (Fate.UP, Fate.SUCCEEDED, Fate.FAILED):
-            return fate
-        if fate is Fate.ENDED:
-            worst = fate
-    return worst

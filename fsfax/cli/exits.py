@@ -1,0 +1,74 @@
+"""Exit codes: one for each class of ending, so that a script can tell them apart."""
+
+from __future__ import annotations
+
+from fsfax.engine.outcome import Outcome
+from fsfax.errors import (
+    ConfigurationError,
+    DocumentError,
+    EslError,
+    FsfaxError,
+    InvalidRequest,
+    NoCapacity,
+    SoftswitchError,
+    SpoolError,
+)
+
+OK = 0
+FAULT = 1
+USAGE = 2
+DOCUMENT = 3
+UNREACHABLE = 4
+SOFTSWITCH = 5
+NOTHING_CAME = 6
+
+OUTCOMES = {
+    Outcome.DELIVERED: OK,
+    Outcome.BUSY: 10,
+    Outcome.NO_ANSWER: 11,
+    Outcome.NOT_A_FAX: 12,
+    Outcome.LINE_TROUBLE: 13,
+    Outcome.INCOMPATIBLE: 14,
+    Outcome.BAD_DOCUMENT: 15,
+    Outcome.REFUSED: 16,
+    Outcome.BAD_NUMBER: 17,
+    Outcome.LOCAL_TROUBLE: 18,
+    Outcome.CANCELLED: 19,
+    Outcome.UNKNOWN: 20,
+}
+"""The endings of a call that was dialled."""
+
+_ERRORS: tuple[tuple[tuple[type[FsfaxError], ...], int], ...] = (
+    ((InvalidRequest, ConfigurationError), USAGE),
+    ((DocumentError,), DOCUMENT),
+    ((EslError, NoCapacity, SpoolError), UNREACHABLE),
+    ((SoftswitchError,), SOFTSWITCH),
+)
+
+TABLE = "\n".join(
+    [
+        "\b",
+        "Exit codes:",
+        "   0  delivered",
+        "   1  a fault of fsfax itself",
+        "   2  wrong usage, number or settings",
+        "   3  the document cannot be faxed",
+        "   4  FreeSWITCH cannot be reached, or is full; nothing was dialled",
+        "   5  the stand-in softswitch cannot do that",
+        "   6  no fax came (receive --timeout)",
+        *(
+            f"  {code}  {outcome.value.replace('_', ' ')}"
+            for outcome, code in OUTCOMES.items()
+            if code
+        ),
+    ]
+)
+"""For --help; the leading backspace keeps click from re-wrapping it."""
+
+
+def code_of(error: FsfaxError) -> int:
+    """Return the exit code of an error that came before, or instead of, a call."""
+    for kinds, code in _ERRORS:
+        if isinstance(error, kinds):
+            return code
+    return FAULT

@@ -1,0 +1,231 @@
+"""The doctor: looks at a FreeSWITCH and says what would keep faxes from working, and the remedy.
+
+Every check only reads, but for a probe file in the spool and a mark that it removes again.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from fsfax.engine import marks
+from fsfax.engine.plan import new_call_id
+from fsfax.engine.spool import Spool
+from fsfax.errors import CommandFailed, EslError, FsfaxError
+from fsfax.esl.link import Link
+from fsfax.settings import NodeSettings, Settings
+
+_MODULES = {
+    "mod_spandsp": "it sends and receives the faxes (txfax, rxfax)",
+    "mod_sofia": "it carries the calls",
+    "mod_commands": "originate, uuid_kill and uuid_exists are its commands",
+    "mod_db": "it keeps the outcome marks, by which a call is found again after a crash",
+    "mod_hash": "it keeps the mark of calls that ended",
+    "mod_dptools": "it answers and parks calls",
+}
+
+
+class Verdict(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It may work, but not always or not well."""
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; ``remedy`` is "" where nothing is to be done."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+def examine(node: NodeSettings, settings: Settings) -> Iterator[Check]:
+    """Look at one node; yield findings as they come, the connection first.
+
+    Nothing more is looked at where there is no connection.
+    """
+    link = Link(node, settings.esl)
+    try:
+        link.connect()
+    except EslError as error:
+        yield Check("connection", Verdict.BROKEN, str(error), _connection_remedy(node))
+        return
+    try:
+        yield Check("connection", Verdict.OK, f"{node.host}:{node.port}, logged in")
+        checks: Sequence[Callable[[], Iterator[Check]]] = (
+            lambda: _version(link),
+            lambda: _modules(link),
+            lambda: _profiles(link, node),
+            lambda: _t38(link, settings),
+            lambda: _spool(link, node, settings.spool),
+            lambda: _marks(link, settings.marks_realm),
+        )
+        for check in checks:
+            try:
+                yield from check()
+            except EslError as error:
+                yield Check("connection", Verdict.BROKEN, str(error), _connection_remedy(node))
+                return
+    finally:
+        link.close()
+
+
+def _connection_remedy(node: NodeSettings) -> str:
+    return (
+        "see that FreeSWITCH runs and that event_socket.conf.xml listens on"
+        f" {node.host}:{node.port} with this password and an access list that names this machine"
+        " (dialplan/README.md)"
+    )
+
+
+def _ask(link: Link, command: str, arg: str = "") -> str:
+    try:
+        return link.api(command, arg)
+    except CommandFailed as error:
+        return f"-ERR {error.reply}"
+
+
+def _version(link: Link) -> Iterator[Check]:
+    text = _ask(link, "version")
+    yield Check("version", Verdict.OK, text.strip() or "not told")
+
+
+def _modules(link: Link) -> Iterator[Check]:
+    for module, purpose in _MODULES.items():
+        if _ask(link, "module_exists", module).strip() == "true":
+            yield Check(module, Verdict.OK, "loaded")
+        else:
+            yield Check(
+                module,
+                Verdict.BROKEN,
+                f"not loaded; {purpose}",
+                f"install it, name it in modules.conf.xml, or: fs_cli -x 'load {module}'",
+            )
+
+
+def _profiles(link: Link, node: NodeSettings) -> Iterator[Check]:
+    gateways = [gateway.name for gateway in node.gateways]
+    if not gateways:
+        yield Check(
+            "gateway",
+            Verdict.WARNING,
+            "the settings name no gateway of this node",
+            "name them under nodes.gateways, or give each call its gateway",
+        )
+    profiles: dict[str, None] = {}
+    for gateway in gateways:
+        fields = _fields(_ask(link, "sofia", f"status gateway {gateway}"))
+        if "Profile" not in fields:
+            yield Check(
+                f"gateway {gateway}",
+                Verdict.BROKEN,
+                "FreeSWITCH has no gateway of that name",
+                "compare the name with sip_profiles/*/; then: sofia profile <name> rescan",
+            )
+            continue
+        profiles[fields["Profile"]] = None
+        state, status = fields.get("State", "?"), fields.get("Status", "?")
+        up = status == "UP" and state in ("NOREG", "REGED")
+        yield Check(
+            f"gateway {gateway}",
+            Verdict.OK if up else Verdict.BROKEN,
+            f"profile {fields['Profile']}, {status}, {state}",
+            "" if up else "check its realm, username, password and proxy, and the network",
+        )
+    for profile in profiles:
+        yield _timer(link, profile)
+
+
+def _fields(text: str) -> dict[str, str]:
+    pairs = (line.partition("\t") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs if value}
+
+
+def _timer(link: Link, profile: str) -> Check:
+    text = _ask(link, "xml_locate", "configuration configuration name sofia.conf")
+    name = f"profile {profile}"
+    try:
+        # FreeSWITCH's own configuration, not a stranger's.
+        tree = ET.fromstring(text)  # noqa: S314
+    except ET.ParseError:
+        return Check(name, Verdict.WARNING, "its settings could not be read")
+    params = {
+        param.get("name", ""): param.get("value", "")
+        for element in tree.iter("profile")
+        if element.get("name") == profile
+        for param in element.findall("settings/param")
+    }
+    timer = params.get("rtp-timer-name", "")
+    if timer == "soft":
+        return Check(name, Verdict.OK, "rtp-timer-name is soft")
+    return Check(
+        name,
+        Verdict.BROKEN if timer == "none" else Verdict.WARNING,
+        f"rtp-timer-name is {timer or 'not set'}: both fax ends may wait for each other for ever",
+        'set <param name="rtp-timer-name" value="soft"/> in the profile and restart it',
+    )
+
+
+def _t38(link: Link, settings: Settings) -> Iterator[Check]:
+    if settings.fax.t38 == "off":
+        yield Check("T.38", Verdict.OK, "switched off in the settings: audio only")
+        return
+    text = _ask(link, "xml_locate", "configuration configuration name spandsp.conf")
+    if text.startswith("-ERR") or "fax-settings" not in text:
+        yield Check(
+            "T.38",
+            Verdict.WARNING,
+            "spandsp.conf.xml was not found: receiving uses built-in defaults",
+            "install dialplan/autoload_configs/spandsp.conf.xml",
+        )
+        return
+    yield Check(
+        "T.38",
+        Verdict.OK,
+        f"{settings.fax.t38}: asked for by each call; whether the carrier agrees shows in"
+        " t38_status of the results",
+    )
+
+
+def _spool(link: Link, node: NodeSettings, spool: Path) -> Iterator[Check]:
+    for folder, purpose in (("out", "to be sent"), ("in", "received")):
+        try:
+            path = Spool(node.spool).probe(link, spool.absolute() / folder)
+        except FsfaxError as error:
+            yield Check(
+                f"spool/{folder}",
+                Verdict.BROKEN,
+                str(error),
+                "share the folder with FreeSWITCH, let its user read and write it, and map the"
+                " path under nodes.spool if it has another name there",
+            )
+        else:
+            yield Check(
+                f"spool/{folder}", Verdict.OK, f"faxes {purpose}: seen as {Path(path).parent}"
+            )
+
+
+def _marks(link: Link, realm: str) -> Iterator[Check]:
+    call_id = new_call_id()
+    variables = marks.variables(realm, call_id)
+    remedy = "load mod_db and mod_hash, and see that FreeSWITCH can write its database"
+    for name, expected in (("api_on_fax_success", "success"), ("api_hangup_hook", "ended")):
+        command, _, arg = variables[name].partition(" ")
+        _ask(link, command, arg)
+        found = _ask(link, command, f"select/{realm}/{call_id}").strip()
+        right = found == expected
+        yield Check(
+            f"outcome marks in {command}",
+            Verdict.OK if right else Verdict.BROKEN,
+            "kept and found again" if right else f"a mark was not found again: {found}",
+            "" if right else remedy,
+        )
+    marks.erase(link, realm, call_id)

@@ -1,0 +1,406 @@
+"""The engine: what an embedding program holds in its hand.
+
+    import fsfax
+
+    with fsfax.Engine(fsfax.Settings(nodes=[{"host": "pbx", "password": "..."}])) as engine:
+        result = engine.send("letter.pdf", to="+353 1 555 0100", gateways=["carrier"])
+        print(result.success, result.pages_sent, result.error_message)
+
+Calls block the calling thread or greenlet alone; see `fsfax.engine.home` for where the engine
+itself runs. A document that cannot be faxed, a number that cannot be dialled and a FreeSWITCH
+that cannot be reached are exceptions, and nothing was dialled then. A call that was dialled
+always ends in a result, also when the result is that nobody knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, TypedDict, Unpack
+
+import gevent
+import structlog
+
+from fsfax.document import Conversion, Converter
+from fsfax.engine import marks
+from fsfax.engine.handles import Receiving, SendCall
+from fsfax.engine.home import Home, HubChoice
+from fsfax.engine.inbox import Inbox
+from fsfax.engine.observations import SUBSCRIPTIONS, Observation, Prepared
+from fsfax.engine.plan import SendPlan, call_ids, new_call_id
+from fsfax.engine.receive import Receiver
+from fsfax.engine.results import Status, TxResult
+from fsfax.engine.spool import Spool
+from fsfax.engine.transmit import Transmission
+from fsfax.engine.verdict import Fate
+from fsfax.errors import Closed, EslError, FsfaxError, NoCapacity
+from fsfax.esl.dialstring import dialable
+from fsfax.esl.pool import Node, Pool
+from fsfax.settings import CallTimeouts, Settings
+
+_log = structlog.get_logger(__name__)
+
+OnProgress = Callable[[Observation], None]
+
+
+class SendOptions(TypedDict, total=False):
+    """How a fax is sent; what is left out comes from the settings.
+
+    from_number, from_name: the caller id. ident, header, timezone, t38, ecm, v17: see
+    `SendPlan`. resolution: of the conversion. start_page, end_page: the part to be sent, from 1.
+    gateways: tried in order. node: only this one. timeouts: the call's watchdogs.
+    attempt_id: a UUID chosen beforehand, by which the attempt can be asked about later.
+    wait: seconds to wait for a free line; 0 = fail at once with NoCapacity.
+    keep_marks: leave FreeSWITCH's outcome marks until `Engine.forget`, because the result has
+    to be stored safely first.
+    """
+
+    from_number: str
+    from_name: str
+    ident: str
+    header: str
+    timezone: str
+    t38: Literal["off", "on", "required"]
+    ecm: bool
+    v17: bool
+    resolution: Literal["standard", "fine", "superfine"]
+    start_page: int | None
+    end_page: int | None
+    gateways: Sequence[str]
+    node: str | None
+    timeouts: CallTimeouts
+    attempt_id: str
+    wait: float
+    keep_marks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A FreeSWITCH as the engine sees it; ``problem`` is "" while it is up."""
+
+    name: str
+    state: str
+    busy: int
+    problem: str
+
+
+class Engine:
+    """Sends and receives faxes over one or several FreeSWITCH nodes.
+
+    Args:
+        settings: everything that can be configured; file and environment are not read (see
+            `fsfax.settings.load` for that).
+        hub: "current" runs in the calling thread's gevent hub, "own" in a thread of the
+            engine's; "auto" takes "current" in a monkey-patched program.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, hub: HubChoice = "auto") -> None:
+        self.settings = settings or Settings()
+        self._home = Home(hub)
+        self._closed = False
+        self._receivings: list[Receiving] = []
+        self._calls: dict[SendCall, gevent.Greenlet[..., None]] = {}
+        self._converter = Converter(self.settings.document)
+        self._pool = self._home.run(self._start)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def wait_up(self, timeout: float = 10.0) -> None:
+        """Wait until a FreeSWITCH is up. Sending does so by itself.
+
+        Raises:
+            EslError: none is, and why.
+        """
+        self._home.run(self._pool.wait_up, timeout)
+
+    def send(
+        self,
+        document: Path | str,
+        to: str,
+        *,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[SendOptions],
+    ) -> TxResult:
+        """Send a document to a number; return what became of it.
+
+        ``on_progress`` is called in the calling thread or greenlet with each observation.
+        If the wait is interrupted (KeyboardInterrupt, GreenletExit, a gevent.Timeout) the call
+        is cancelled.
+
+        Raises:
+            DocumentError: the document cannot be faxed as it is.
+            InvalidRequest: number, ident, pages or a name cannot be dialled or sent.
+            SpoolError: FreeSWITCH does not see the file.
+            NoCapacity, NoNode, EslError: no FreeSWITCH can carry the call.
+        """
+        call = self.start(document, to, **options)
+        try:
+            for observation in call.progress():
+                if on_progress:
+                    on_progress(observation)
+        except BaseException:
+            call.cancel()
+            raise
+        return call.result()
+
+    def start(self, document: Path | str, to: str, **options: Unpack[SendOptions]) -> SendCall:
+        """Begin to send a document; return at once with the call.
+
+        Raises:
+            InvalidNumber: the number cannot be dialled.
+            Closed: the engine is closed.
+        """
+        if self._closed:
+            raise Closed("the engine is closed")
+        number = dialable(to)
+        call = SendCall(self._home, options.get("attempt_id") or new_call_id())
+        self._home.run(self._spawn, call, Path(document), number, options)
+        return call
+
+    def receive(
+        self,
+        folder: Path | str | None = None,
+        *,
+        on_progress: Callable[[str, Observation], None] | None = None,
+    ) -> Receiving:
+        """Begin to receive: calls that run rxfax, and parked calls that the dialplan hands over.
+
+        Each fax is stored in ``folder`` (the settings' inbox) before it is reported. Faxes that
+        came while nobody listened are found first.
+        """
+        if self._closed:
+            raise Closed("the engine is closed")
+        receiving = Receiving(self._home, on_progress)
+        self._receivings.append(receiving)
+        self._home.run(self._listen, receiving, Path(folder or self.settings.inbox))
+        return receiving
+
+    def fate(self, attempt_id: str, *, gateways: int = 1) -> Fate:
+        """Ask every FreeSWITCH what became of an attempt.
+
+        ``gateways`` is how many gateways its plan named. ``UNKNOWN`` where no node knows it.
+
+        Raises:
+            EslError: a node could not be asked, and no other one knew.
+        """
+        return self._home.run(self._ask_fate, call_ids(attempt_id, gateways))
+
+    def forget(self, attempt_id: str, *, gateways: int = 1) -> None:
+        """Erase the outcome marks of an attempt whose result is stored elsewhere by now.
+
+        Raises:
+            EslError: a node could not be asked.
+        """
+        self._home.run(self._forget, call_ids(attempt_id, gateways))
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """Return the state of every FreeSWITCH."""
+        return tuple(
+            NodeStatus(node.name, str(node.state), node.busy, str(node.link.problem or ""))
+            for node in self._pool.nodes
+        )
+
+    def drain(self, node: str) -> None:
+        """Send no more calls to a node; those under way go on."""
+        self._home.run(self._pool.drain, node)
+
+    def undrain(self, node: str) -> None:
+        """Use a drained node again."""
+        self._home.run(self._pool.undrain, node)
+
+    def close(self, wait: float = 0.0) -> None:
+        """End the engine: calls under way get ``wait`` seconds and are cancelled then."""
+        if self._closed:
+            return
+        self._closed = True
+        for receiving in self._receivings:
+            receiving.close(wait)
+        self._home.run(self._stop, wait)
+        self._converter.close()
+        self._home.close()
+
+    # --- at home --------------------------------------------------------------------------
+
+    def _start(self) -> Pool:
+        pool = Pool(self.settings.nodes, self.settings.esl, SUBSCRIPTIONS)
+        pool.start()
+        return pool
+
+    def _stop(self, wait: float) -> None:
+        greenlets = list(self._calls.values())
+        gevent.joinall(greenlets, timeout=wait)
+        for call in list(self._calls):
+            call.cancel()
+        gevent.joinall(greenlets, timeout=self.settings.timeouts.linger)
+        self._pool.close()
+
+    def _spawn(self, call: SendCall, document: Path, number: str, options: SendOptions) -> None:
+        self._calls[call] = gevent.spawn(self._work, call, document, number, options)
+
+    def _work(self, call: SendCall, document: Path, number: str, options: SendOptions) -> None:
+        spooled = self.settings.spool.absolute() / "out" / f"{call.id}.tif"
+        result: TxResult | None = None
+        problem: BaseException | None = None
+        try:
+            conversion = self._prepare(document, spooled, options)
+            call.report(
+                Prepared(at=time.time(), pages=len(conversion.pages), bytes=conversion.bytes)
+            )
+            result = self._dial(call, spooled, len(conversion.pages), number, options)
+        except (FsfaxError, OSError) as error:
+            problem = error
+        except BaseException as error:
+            problem = error
+            raise
+        finally:
+            if result is None or result.status is not Status.UNCERTAIN:
+                # A call that may still be up may still read its file.
+                spooled.unlink(missing_ok=True)
+            self._calls.pop(call, None)
+            call.finish(result, problem)
+
+    def _prepare(self, document: Path, spooled: Path, options: SendOptions) -> Conversion:
+        spooled.parent.mkdir(parents=True, exist_ok=True)
+        return self._converter.convert(
+            document,
+            spooled,
+            resolution=options.get("resolution") or self.settings.fax.resolution,
+        )
+
+    def _dial(
+        self, call: SendCall, file: Path, pages: int, number: str, options: SendOptions
+    ) -> TxResult:
+        tried: set[str] = set()
+        problem: EslError | None = None
+        if all(node.state == "down" for node in self._pool.nodes):
+            # Right after the start, or FreeSWITCH is away: its own problem says more than ours.
+            self._pool.wait_up(self.settings.esl.connect)
+        while True:
+            try:
+                with self._pool.acquire(
+                    tuple(options.get("gateways") or ()),
+                    node=options.get("node"),
+                    exclude=tried,
+                    wait=options.get("wait", 0.0),
+                ) as reservation:
+                    node = reservation.node
+                    plan = self._plan(
+                        call.id,
+                        file=file,
+                        pages=pages,
+                        number=number,
+                        gateways=reservation.gateways,
+                        options=options,
+                    )
+                    return self._transmit(call, node, plan, options)
+            except NoCapacity:
+                if problem:
+                    raise problem from None
+                raise
+            except EslError as error:
+                # Nothing was dialled yet (a Transmission settles everything after that).
+                _log.warning("node_failed_over", node=node.name, error=str(error))
+                tried.add(node.name)
+                problem = error
+
+    def _transmit(
+        self, call: SendCall, node: Node, plan: SendPlan, options: SendOptions
+    ) -> TxResult:
+        spool = Spool(node.settings.spool)
+        transmission = Transmission(node.link, node.name, spool, plan, call.report)
+        call.begin(transmission)
+        result = transmission.run()
+        if not options.get("keep_marks") and result.status is not Status.UNCERTAIN:
+            try:
+                for id in plan.call_ids:
+                    marks.erase(node.link, plan.marks_realm, id)
+            except EslError as error:
+                _log.info("marks_left", attempt_id=plan.attempt_id, error=str(error))
+        return result
+
+    def _plan(
+        self,
+        attempt_id: str,
+        *,
+        file: Path,
+        pages: int,
+        number: str,
+        gateways: Sequence[str],
+        options: SendOptions,
+    ) -> SendPlan:
+        fax = self.settings.fax
+        from_number = options.get("from_number", fax.from_number)
+        return SendPlan(
+            attempt_id=attempt_id,
+            to=number,
+            file=file,
+            pages=pages,
+            gateways=tuple(gateways),
+            from_number=dialable(from_number) if from_number else "",
+            from_name=options.get("from_name", fax.from_name),
+            ident=options.get("ident", fax.ident),
+            header=options.get("header", fax.header),
+            timezone=options.get("timezone", fax.timezone),
+            t38=options.get("t38", fax.t38),
+            ecm=options.get("ecm", fax.ecm),
+            v17=options.get("v17", fax.v17),
+            start_page=options.get("start_page"),
+            end_page=options.get("end_page"),
+            timeouts=options.get("timeouts", self.settings.timeouts),
+            marks_realm=self.settings.marks_realm,
+        )
+
+    def _listen(self, receiving: Receiving, folder: Path) -> None:
+        spooled = self.settings.spool.absolute() / "in"
+        spooled.mkdir(parents=True, exist_ok=True)
+        claims: set[str] = set()
+        for node in self._pool.nodes:
+            receiving.receivers.append(
+                Receiver(
+                    node.link,
+                    node.name,
+                    Spool(node.settings.spool),
+                    Inbox(folder.absolute()),
+                    folder=spooled,
+                    timeouts=self.settings.timeouts,
+                    defaults=self.settings.fax,
+                    realm=self.settings.marks_realm,
+                    ask=lambda call_id: self._ask_fate([call_id]),
+                    claims=claims,
+                    on_fax=receiving.put,
+                    on_progress=lambda call_id, seen: receiving.put((call_id, seen)),
+                )
+            )
+
+    def _ask_fate(self, ids: Sequence[str]) -> Fate:
+        """Ask every node about every call: up beats a mark, a mark beats mere knowledge."""
+        found: set[Fate] = set()
+        problem: EslError | None = None
+        for node in self._pool.nodes:
+            try:
+                found.update(marks.fate(node.link, self.settings.marks_realm, id) for id in ids)
+            except EslError as error:
+                problem = error
+        for fate in (Fate.UP, Fate.SUCCEEDED, Fate.FAILED):
+            if fate in found:
+                return fate
+        if problem:
+            raise problem
+        return Fate.ENDED if Fate.ENDED in found else Fate.UNKNOWN
+
+    def _forget(self, ids: Sequence[str]) -> None:
+        for node in self._pool.nodes:
+            for id in ids:
+                marks.erase(node.link, self.settings.marks_realm, id)

@@ -1,0 +1,150 @@
+"""What the engine hands out for work under way: a fax being sent, faxes being received.
+
+Both may be used from any thread or greenlet of the program; the work itself goes on in the
+engine's home.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+import gevent
+
+from fsfax.engine.home import Home
+from fsfax.engine.observations import Observation
+from fsfax.engine.receive import Receiver
+from fsfax.engine.results import RxResult, TxResult
+from fsfax.engine.transmit import Transmission
+from fsfax.errors import Closed
+
+
+class SendCall:
+    """A fax on its way. Made by `Engine.start`."""
+
+    def __init__(self, home: Home, attempt_id: str) -> None:
+        self.id = attempt_id
+        self._home = home
+        self._mail = home.mailbox()
+        self._slot = home.slot()
+        self._transmission: Transmission | None = None
+        self._cancelled = False
+
+    @property
+    def done(self) -> bool:
+        """The result, or an error, is there."""
+        return self._slot.done
+
+    def progress(self) -> Iterator[Observation]:
+        """Yield what happens until the fax is over. For one reader."""
+        while (item := self._mail.get()) is not None:
+            yield item
+
+    def result(self, timeout: float | None = None) -> TxResult:
+        """Wait for the fax to be over and return what became of it.
+
+        Raises:
+            FsfaxError: nothing was dialled; the class says why.
+            TimeoutError: it is not over after ``timeout`` seconds.
+        """
+        outcome: TxResult = self._slot.get(timeout)
+        return outcome
+
+    def cancel(self) -> None:
+        """End the fax as soon as possible; the result says how far it came."""
+        self._home.run(self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        if self._transmission:
+            self._transmission.cancel()
+
+    # --- for the engine, at home ---------------------------------------------------------
+
+    def begin(self, transmission: Transmission) -> None:
+        """Say that the call is being dialled from now on."""
+        self._transmission = transmission
+        if self._cancelled:
+            transmission.cancel()
+
+    def report(self, observation: Observation) -> None:
+        """Pass an observation on to the reader of `progress`."""
+        self._mail.put(observation)
+
+    def finish(self, result: TxResult | None, error: BaseException | None) -> None:
+        """Say that the fax is over, with a result or with the error that came instead."""
+        if error is not None:
+            self._slot.fail(error)
+        else:
+            self._slot.set(result)
+        self._mail.put(None)
+
+
+class Receiving:
+    """Faxes that come in. Made by `Engine.receive`; iterate over it for the results."""
+
+    def __init__(self, home: Home, on_progress: Callable[[str, Observation], None] | None) -> None:
+        self._home = home
+        self._mail = home.mailbox()
+        self._on_progress = on_progress
+        self.receivers: list[Receiver] = []
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[RxResult]:
+        """Yield each received fax after it was stored, until `close`."""
+        while True:
+            try:
+                yield self.get()
+            except Closed:
+                return
+
+    def get(self, timeout: float | None = None) -> RxResult:
+        """Return the next received fax; progress is reported from in here meanwhile.
+
+        Raises:
+            TimeoutError: none came within ``timeout`` seconds.
+            Closed: the receiving was closed and nothing is left.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                item = self._mail.get(left)
+            except queue.Empty:
+                raise TimeoutError(f"no fax came in {timeout} s") from None
+            if item is None:
+                self._mail.put(None)  # for whoever asks after us
+                raise Closed("the engine does not receive any more")
+            if isinstance(item, RxResult):
+                return item
+            if self._on_progress:
+                self._on_progress(*item)
+
+    def close(self, wait: float = 0.0) -> None:
+        """Stop; give faxes under way ``wait`` seconds. What is cut off is found next time."""
+        if self._closed:
+            return
+        self._closed = True
+        self._home.run(self._close, wait)
+
+    def put(self, item: RxResult | tuple[str, Observation]) -> None:
+        """Pass a result, or progress of the call of that id, on to the reader."""
+        self._mail.put(item)
+
+    def _close(self, wait: float) -> None:
+        gevent.joinall([gevent.spawn(receiver.close, wait) for receiver in self.receivers])
+        self._mail.put(None)
