@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import gevent
 import gevent.event
@@ -90,11 +90,14 @@ class Link:
         self._queue_size = queue_size
         self._transport: Transport | None = None
         self._pending: deque[_Pending] = deque()
+        self._early: list[Event] = []
         self._send_lock = gevent.lock.Semaphore()
+        self._connect_lock = gevent.lock.Semaphore()
         self._names: dict[str, None] = {}
         self._by_key: dict[str, list[Watch]] = {}
         self._by_name: dict[str, list[Watch]] = {}
         self._up = gevent.event.Event()
+        self._been_up = False
         self._closed = False
         self._supervisor: gevent.Greenlet[[], None] | None = None
         self._problem: EslError | None = None
@@ -114,7 +117,7 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """The link is up and logged in."""
+        """The link is logged in, and its subscriptions are in force."""
         return self._up.is_set()
 
     @property
@@ -131,9 +134,15 @@ class Link:
             EslTimeout: no answer in time.
         """
         self._require_open()
-        if self._supervisor is None:
-            self._establish()
-            self._supervisor = gevent.spawn(self._supervise)
+        if self._supervisor is not None:
+            # It is being connected in the background already.
+            limits = self._timeouts
+            self.wait_connected(limits.connect + limits.authenticate + limits.command)
+            return
+        with self._connect_lock:
+            if not self.connected:
+                self._establish()
+            self.start()
 
     def start(self) -> None:
         """Like `connect`, but in the background: the link comes up when FreeSWITCH does."""
@@ -146,7 +155,9 @@ class Link:
 
         Raises:
             EslError: it is not, after ``timeout`` seconds; the last problem if there was one.
+            Closed: the link was closed.
         """
+        self._require_open()
         if not self._up.wait(timeout):
             raise self._problem or EslTimeout(f"no connection to {self._place} in {timeout:g} s")
 
@@ -155,12 +166,16 @@ class Link:
         if self._closed:
             return
         self._closed = True
+        self._drop(Disconnected(f"the link to {self._place} was closed"))
         if self._supervisor:
             self._supervisor.kill()
-        self._drop(Disconnected(f"the link to {self._place} was closed"))
 
     def on_state(self, callback: Callable[[bool], None]) -> None:
-        """Call ``callback`` with True when the link comes up and False when it goes down."""
+        """Call ``callback`` with True when the link comes up, with False when it goes down.
+
+        False is also told when an attempt to connect failed; `problem` says why. The callback
+        must neither block nor raise.
+        """
         self._on_state.append(callback)
 
     def command(self, line: str, headers: Fields = (), body: bytes = b"") -> Frame:
@@ -268,33 +283,54 @@ class Link:
 
     # --- commands -------------------------------------------------------------------------
 
-    def _ask(self, data: bytes, line: str, timeout: float) -> Frame:
+    def _ask(self, data: bytes, line: str, timeout: float, *, login: bool = False) -> Frame:
+        """Send a command and wait for its answer, ``timeout`` seconds in all.
+
+        ``login``: the link is not up yet; this belongs to bringing it up.
+        """
         self._require_open()
-        pending = _Pending()
         verb = " ".join(line.split(" ", 2)[:2])
-        with self._send_lock:
+        deadline = time.monotonic() + timeout
+        pending = self._send(data, verb, timeout, login)
+        try:
+            # Not `get`: its Timeout cannot be told from a Timeout of our caller.
+            pending.reply.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            pending.abandoned = not pending.reply.ready()
+        if pending.abandoned:
+            raise EslTimeout(
+                f"no answer from {self._place} to {verb!r} in {timeout:g} s; it may have been"
+                " carried out all the same"
+            )
+        return cast(Frame, pending.reply.get())
+
+    def _send(self, data: bytes, verb: str, timeout: float, login: bool) -> _Pending:
+        deadline = time.monotonic() + timeout
+        if not self._send_lock.acquire(timeout=timeout):
+            raise EslTimeout(f"{self._place} takes no commands; {verb!r} was not sent")
+        try:
             transport = self._transport
-            if transport is None or not self.connected:
+            if transport is None or not (login or self.connected):
+                self._require_open()
                 raise Disconnected(
                     f"no connection to {self._place}: {self._problem or 'not connected yet'};"
                     " nothing was sent"
                 )
             # The place in the queue is taken before the bytes leave, so that an answer can
             # never overtake its question.
+            pending = _Pending()
             self._pending.append(pending)
             try:
-                transport.send(data, timeout)
+                transport.send(data, max(0.001, deadline - time.monotonic()))
             except EslError as error:
-                self._drop(Disconnected(f"sending to {self._place} failed: {error}"))
-        try:
-            frame: Frame = pending.reply.get(timeout=timeout)
-        except gevent.Timeout:
-            pending.abandoned = True
-            raise EslTimeout(
-                f"no answer from {self._place} to {verb!r} in {timeout:g} s; it may have been"
-                " carried out all the same"
-            ) from None
-        return frame
+                self._drop(Disconnected(f"sending to {self._place} failed: {error}"), transport)
+            except BaseException:
+                # A part of the command may have left: nothing can follow it.
+                self._drop(Disconnected(f"sending to {self._place} was broken off"), transport)
+                raise
+            return pending
+        finally:
+            self._send_lock.release()
 
     def _answer(self, frame: Frame) -> None:
         if not self._pending:
@@ -310,6 +346,10 @@ class Link:
     # --- events ---------------------------------------------------------------------------
 
     def _deal(self, event: Event) -> None:
+        if not self.connected:
+            # Subscribed, but not up yet: the `Gap` has to come first.
+            self._early.append(event)
+            return
         self.stats.events += 1
         key = event.get("Job-UUID") if event.name == "BACKGROUND_JOB" else event.uuid
         name = event.subclass if event.name == "CUSTOM" else event.name
@@ -319,40 +359,72 @@ class Link:
         if not readers:
             self.stats.unwatched += 1
 
-    def _subscribe(self, names: Iterable[str]) -> None:
+    def _subscribe(self, names: Iterable[str], *, login: bool = False) -> None:
         wanted = list(names)
         plain = [name for name in wanted if "::" not in name]
         custom = [name for name in wanted if "::" in name]
         # Everything behind CUSTOM is taken for a subclass.
         words = [*plain, *(["CUSTOM", *custom] if custom else [])]
-        frame = self.command("event plain " + " ".join(words))
+        line = "event plain " + " ".join(words)
+        frame = self._ask(encode_command(line), line, self._timeouts.command, login=login)
         _checked("event plain", frame.headers.get("Reply-Text", ""))
 
     # --- life -----------------------------------------------------------------------------
 
     def _establish(self) -> None:
         try:
-            self._transport = Transport.open(self.node, self._timeouts)
+            transport = Transport.open(self.node, self._timeouts)
         except EslError as error:
             self._problem = error
+            self._tell(False)
             raise
+        if self._closed:
+            transport.close()
+        self._require_open()
         self.stats.last_traffic = time.monotonic()
-        self._problem = None
-        self._up.set()
-        gevent.spawn(self._read, self._transport)
+        self._early = []
+        self._transport = transport
+        gevent.spawn(self._read, transport)
         try:
-            if self._names:
-                self._subscribe(self._names)
+            # Names may be added while we ask for the first ones.
+            done: set[str] = set()
+            while new := [name for name in self._names if name not in done]:
+                self._subscribe(new, login=True)
+                done.update(new)
         except EslError as error:
-            self._drop(Disconnected(f"subscribing at {self._place} failed: {error}"))
+            self._drop(error, transport)
             raise
-        for callback in self._on_state:
-            callback(True)
+        except BaseException:
+            self._drop(Disconnected(f"connecting to {self._place} was broken off"), transport)
+            raise
+        if self._transport is not transport:
+            raise self._problem or Disconnected(f"the connection to {self._place} was lost")
+        self._come_up()
+
+    def _come_up(self) -> None:
+        """Every event from here on is seen; what happened before is not known."""
+        self._problem = None
+        self.stats.reconnects += self._been_up
+        self._been_up = True
+        self._up.set()
+        _log.info("link_up", node=self.node.name)
+        for watch in self._watches():
+            watch.put(Gap("the connection was made; what happened before is not known"))
+        early, self._early = self._early, []
+        for event in early:
+            self._deal(event)
+        self._tell(True)
+
+    def _tell(self, up: bool) -> None:
+        for callback in list(self._on_state):
+            callback(up)
 
     def _read(self, transport: Transport) -> None:
         problem: EslError = Disconnected(f"{self._place} closed the connection")
         try:
             for frame in transport.frames():
+                if transport is not self._transport:
+                    return
                 self.stats.last_traffic = time.monotonic()
                 kind = frame.content_type
                 if kind == "text/event-plain":
@@ -365,46 +437,51 @@ class Link:
                     _log.debug("frame_ignored", node=self.node.name, content_type=kind)
         except EslError as error:
             problem = error if isinstance(error, Disconnected) else Disconnected(str(error))
-        if transport is self._transport:
-            self._drop(problem)
+        self._drop(problem, transport)
 
-    def _drop(self, problem: EslError) -> None:
-        """Take the connection down and tell everybody who waits for it."""
+    def _drop(self, problem: EslError, transport: Transport | None = None) -> None:
+        """Take the connection down and tell everybody who waits for it.
+
+        ``transport``: only if it is still this one; there may be a new one by now.
+        """
+        if transport is not None and transport is not self._transport:
+            return
         transport, self._transport = self._transport, None
         was_up = self._up.is_set()
         self._up.clear()
         self._problem = problem
+        self._early = []
         if transport:
             transport.close()
         pending, self._pending = self._pending, deque()
         for item in pending:
-            item.reply.set_exception(problem)
-        if was_up:
+            # Each its own: an exception that is raised in two greenlets mixes their traces.
+            item.reply.set_exception(Disconnected(str(problem)))
+        if was_up or self._closed:
             log = _log.debug if self._closed else _log.warning
             log("link_lost", node=self.node.name, problem=str(problem))
             for watch in self._watches():
                 watch.put(Lost(str(problem)))
-            for callback in self._on_state:
-                callback(False)
+        self._tell(False)
 
     def _supervise(self) -> None:
         failures = 0
-        while True:
+        while not self._closed:
             if self.connected:
                 failures = 0
                 self._keep_alive()
             try:
-                self._establish()
+                with self._connect_lock:
+                    if not self.connected:
+                        self._establish()
             except EslError as error:
                 failures += 1
                 pause = self._pause(failures)
                 _log.info("connect_failed", node=self.node.name, error=str(error), pause=pause)
                 gevent.sleep(pause)
                 continue
-            self.stats.reconnects += 1
-            _log.info("link_restored", node=self.node.name)
-            for watch in self._watches():
-                watch.put(Gap("the connection was lost and came back"))
+            except Closed:
+                return
 
     def _pause(self, failures: int) -> float:
         """Grow by half each time up to the limit, with jitter: nodes must not come in step."""
@@ -430,7 +507,8 @@ class Link:
                 except CommandFailed:
                     continue
                 except EslError as error:
-                    self._drop(Disconnected(f"{self._place} does not answer any more: {error}"))
+                    if self.connected:
+                        self._drop(Disconnected(f"{self._place} does not answer: {error}"))
         finally:
             self._on_state.remove(notice)
 

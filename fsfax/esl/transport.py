@@ -13,6 +13,7 @@ What greenswitch 0.0.19 does, and what is done here instead:
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from typing import Self
 
@@ -25,6 +26,8 @@ from fsfax.errors import (
     ConnectError,
     Disconnected,
     EslTimeout,
+    InvalidCommand,
+    ProtocolError,
 )
 from fsfax.esl.wire import Frame, FrameReader, encode_command
 from fsfax.settings import EslTimeouts, NodeSettings
@@ -42,7 +45,7 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         self._place = f"{node.name} ({node.host}:{node.port})"
         self._login_limit = timeouts.authenticate
         self._reader = FrameReader()
-        self._frames: list[Frame] = []
+        self._frames: deque[Frame] = deque()
 
     @classmethod
     def open(cls, node: NodeSettings, timeouts: EslTimeouts) -> Self:
@@ -72,9 +75,22 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
                 f"no connection to {self._place} in {self.timeout:g} s: is the address right, is"
                 " a firewall in between?"
             ) from error
+        except UnicodeError as error:
+            raise ConnectError(
+                f"{self.host!r} is no host name: mend the node's settings"
+            ) from error
+        except InvalidCommand:
+            # Without the cause, whose words hold the password.
+            raise AuthenticationError(
+                f"the password for {self._place} has a line break or NUL: mend the node's settings"
+            ) from None
         except ValueError as error:
             raise AuthenticationError(
                 f"{self._place} refused the password: compare it with event_socket.conf.xml"
+            ) from error
+        except (KeyError, ProtocolError) as error:
+            raise ConnectError(
+                f"{self._place} is no event socket: its answers are not ESL ({error})"
             ) from error
         except OSError as error:
             raise ConnectError(
@@ -121,7 +137,7 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         """
         while True:
             while self._frames:
-                yield self._frames.pop(0)
+                yield self._frames.popleft()
             if not self._fill():
                 self._reader.eof()
                 return
@@ -145,7 +161,7 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         while not self._frames:
             if not self._fill():
                 raise Disconnected(f"{self._place} closed the connection during the login")
-        return self._frames.pop(0)
+        return self._frames.popleft()
 
     def _fill(self) -> bool:
         try:
@@ -153,7 +169,6 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         except OSError as error:
             raise Disconnected(f"the connection to {self._place} broke: {error}") from error
         if data:
-            # A list that is consumed from the front: chunks hold a few dozen frames at most.
             self._frames.extend(self._reader.feed(data))
         return bool(data)
 

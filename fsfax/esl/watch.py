@@ -40,7 +40,8 @@ class Watch:
         self.dropped = 0
         self._size = size
         self._forget = forget
-        self._items: deque[Event | Gap | Lost | None] = deque()
+        self._items: deque[Event | Gap | Lost] = deque()
+        self._woken = False
         self._ready = gevent.event.Event()
 
     def __enter__(self) -> Self:
@@ -69,24 +70,34 @@ class Watch:
         return dropped
 
     def get(self, timeout: float | None = None) -> Event | Gap | Lost | None:
-        """Return the next item; None means that somebody called `wake`.
+        """Return the next item; None means that somebody called `wake` or `close`.
+
+        One reader at a time: the items are not copied.
 
         Raises:
             EslTimeout: none came within ``timeout`` seconds.
         """
-        if not self._items and not self._ready.wait(timeout):
-            raise EslTimeout(f"no event in {timeout} s")
-        item = self._items.popleft() if self._items else None
+        if not self._ready.wait(timeout):
+            raise EslTimeout(f"no event in {timeout:g} s")
+        if self._woken or not self._items:
+            self._woken = False
+            item = None
+        else:
+            item = self._items.popleft()
         if not self._items:
             self._ready.clear()
         return item
 
     def wake(self) -> None:
-        """Make a waiting `get` return None, so that its caller looks at its own state."""
-        self._items.append(None)
+        """Make `get` return None, so that its caller looks at its own state.
+
+        It overtakes what is queued, and takes no room: a full queue cannot swallow it.
+        """
+        self._woken = True
         self._ready.set()
 
     def close(self) -> None:
         """End the watch; what is still queued is forgotten."""
         self._forget(self)
         self._items.clear()
+        self.wake()

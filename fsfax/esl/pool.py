@@ -1,0 +1,419 @@
+"""Several FreeSWITCH nodes: which of them takes the next call.
+
+A call goes to the least loaded node that is up, is not draining, and has room itself and on at
+least one of the gateways that the call may use. Who finds no room may wait; waiters are served
+in the order in which they came, except that nobody waits behind one who needs something else.
+
+Nothing here switches greenlets between looking and taking, so no lock is needed: a pool belongs
+to one hub, as its links do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Literal, Self
+
+import gevent
+import gevent.event
+import structlog
+
+from fsfax.errors import (
+    AuthenticationError,
+    Closed,
+    ConfigurationError,
+    ConnectError,
+    EslError,
+    InvalidRequest,
+    NoCapacity,
+    NoNode,
+)
+from fsfax.esl.link import Link
+from fsfax.settings import EslTimeouts, NodeSettings
+
+__all__ = ["Node", "NodeState", "Pool", "Reservation"]
+
+_log = structlog.get_logger(__name__)
+
+NodeState = Literal["up", "draining", "down"]
+"""``down``: no connection. ``draining``: connected, but no new calls are given to it."""
+
+
+class Node:
+    """One FreeSWITCH of a pool."""
+
+    def __init__(self, settings: NodeSettings, timeouts: EslTimeouts) -> None:
+        self.settings = settings
+        self.link = Link(settings, timeouts)
+        self._draining = False
+        self._busy = 0
+        self._lines: Counter[str] = Counter()
+        self._limits = {gateway.name: gateway.capacity for gateway in settings.gateways}
+        if len(self._limits) != len(settings.gateways):
+            raise ConfigurationError(f"node {settings.name!r} has two gateways of the same name")
+        self._idle = gevent.event.Event()
+        self._idle.set()
+
+    def __repr__(self) -> str:
+        return f"Node({self.name!r}, {self.state}, busy={self.busy})"
+
+    @property
+    def name(self) -> str:
+        """The name in the settings, unique in a pool."""
+        return self.settings.name
+
+    @property
+    def state(self) -> NodeState:
+        """Whether calls can be, and are, given to it."""
+        if not self.link.connected:
+            return "down"
+        return "draining" if self._draining else "up"
+
+    @property
+    def busy(self) -> int:
+        """Calls that hold a reservation on this node."""
+        return self._busy
+
+    def busy_on(self, gateway: str) -> int:
+        """Return the calls that hold a line of that gateway."""
+        return self._lines[gateway]
+
+    def _room(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """Those of the asked gateways, or of its own if none is asked, that have a free line."""
+        names = dict.fromkeys(asked or self._limits)
+        return tuple(name for name in names if not self._is_full(name))
+
+    def _is_full(self, gateway: str) -> bool:
+        limit = self._limits.get(gateway, 0)
+        return 0 < limit <= self._lines[gateway]
+
+    def _refusal(self, asked: Sequence[str]) -> str:
+        """Why it takes no call over these gateways now, "" if it does."""
+        capacity = self.settings.capacity
+        if self.state == "down":
+            return f"down: {self.link.problem or 'not connected yet'}"
+        if self.state == "draining":
+            return "draining"
+        if 0 < capacity <= self._busy:
+            return f"full, {self._busy} of {capacity} calls"
+        names = dict.fromkeys(asked or self._limits)
+        if names and not self._room(asked):
+            full = [f"{name} {self._lines[name]} of {self._limits[name]}" for name in names]
+            return f"gateways full, {', '.join(full)} calls"
+        return ""
+
+    @property
+    def _load(self) -> float:
+        return self._busy / self.settings.capacity if self.settings.capacity else self._busy
+
+
+class Reservation:
+    """Room for one call: on a node, and a line of a gateway. A context manager.
+
+    Attributes:
+        node: where the call goes.
+        gateways: those that it may use there, in the order asked for, or the node's own if
+            none was asked for.
+    """
+
+    def __init__(self, pool: Pool, node: Node, gateways: tuple[str, ...]) -> None:
+        self.node = node
+        self.gateways = gateways
+        self._pool = pool
+        self._held = True
+        self._line = gateways[0] if gateways else ""
+        node._busy += 1
+        node._idle.clear()
+        node._lines[self._line] += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"Reservation({self.node.name!r}, {self.gateways!r}, held={self._held})"
+
+    def use(self, gateway: str) -> None:
+        """Say that the call went on over another gateway than the first one.
+
+        A call has one line at a time. Until told otherwise it is counted on the first gateway;
+        moving never fails, even if it puts the other one over its limit: the call is there.
+        """
+        if self._held:
+            self.node._lines[self._line] -= 1
+            self._line = gateway
+            self.node._lines[gateway] += 1
+            self._pool._serve()
+
+    def release(self) -> None:
+        """Give the room back; a second time does nothing."""
+        if not self._held:
+            return
+        self._held = False
+        self.node._lines[self._line] -= 1
+        self.node._busy -= 1
+        if not self.node._busy:
+            self.node._idle.set()
+        self._pool._serve()
+
+
+class _Request:
+    """What a caller of `Pool.acquire` asks for, and the place of the answer."""
+
+    def __init__(
+        self,
+        gateways: Sequence[str],
+        nodes: Sequence[Node],
+        exclude: Collection[str],
+        until: float,
+    ) -> None:
+        self.gateways = gateways
+        self.nodes = [node for node in nodes if node.name not in exclude]
+        self.excluded = [node for node in nodes if node.name in exclude]
+        self.until = until
+        self.answer: gevent.event.AsyncResult[Reservation | None] = gevent.event.AsyncResult()
+
+
+class Pool:
+    """The nodes that calls are spread over.
+
+    Args:
+        nodes: their settings; the names must differ.
+        timeouts: of every link.
+        subscriptions: event names, and subclasses of CUSTOM, that every link asks for.
+
+    Raises:
+        ConfigurationError: two nodes, or two gateways of one node, have the same name.
+    """
+
+    def __init__(
+        self, nodes: Sequence[NodeSettings], timeouts: EslTimeouts, subscriptions: Sequence[str]
+    ) -> None:
+        self.nodes = tuple(Node(settings, timeouts) for settings in nodes)
+        self._by_name = {node.name: node for node in self.nodes}
+        if len(self._by_name) != len(self.nodes):
+            names = Counter(node.name for node in self.nodes)
+            twice = ", ".join(repr(name) for name, count in names.items() if count > 1)
+            raise ConfigurationError(f"two nodes have the same name: {twice}; name each of them")
+        # The first connection of a link that has just been started takes at most this long.
+        self._grace = timeouts.connect + timeouts.authenticate + timeouts.command
+        self._requests: deque[_Request] = deque()
+        self._last = -1
+        self._closed = False
+        self._started = False
+        self._changed = gevent.event.Event()
+        for node in self.nodes:
+            node.link.subscribe(*subscriptions)
+            node.link.on_state(self._notice)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Connect to every node in the background.
+
+        Raises:
+            Closed: the pool was closed.
+        """
+        self._require_open()
+        self._started = True
+        for node in self.nodes:
+            node.link.start()
+
+    def close(self) -> None:
+        """End all connections; whoever waits in `acquire` or `wait_up` gets `Closed`."""
+        if self._closed:
+            return
+        self._closed = True
+        while self._requests:
+            self._requests.popleft().answer.set_exception(Closed("the pool was closed"))
+        for node in self.nodes:
+            node.link.close()
+        self._changed.set()
+
+    def wait_up(self, timeout: float) -> None:
+        """Wait until at least one node is up, at most ``timeout`` seconds.
+
+        Raises:
+            EslError: none is; the link's own problem (`ConnectError`, `AuthenticationError`, …).
+            NoNode: there is no node in the settings.
+            Closed: the pool was closed.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            self._require_open()
+            if any(node.link.connected for node in self.nodes):
+                return
+            left = deadline - time.monotonic()
+            self._changed.clear()
+            if left <= 0 or not self._changed.wait(left):
+                raise self._problem(timeout)
+
+    def acquire(
+        self,
+        gateways: Sequence[str] = (),
+        *,
+        node: str | None = None,
+        exclude: Collection[str] = (),
+        wait: float = 0.0,
+    ) -> Reservation:
+        """Take room for one call on the least loaded node; of equals each has its turn.
+
+        Args:
+            gateways: those that the call may use, in the order of preference. One that is not in
+                a node's settings is taken to be there, without a limit.
+            node: only this one.
+            exclude: names of nodes that were tried already.
+            wait: seconds to wait for room; 0 = none. The first connection of a pool that was
+                just started is waited for in any case.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+            NoNode: no node is up.
+            NoCapacity: those that are up are full, draining or excluded.
+            Closed: the pool was closed.
+        """
+        self._require_open()
+        nodes = self.nodes if node is None else (self._named(node),)
+        request = _Request(tuple(gateways), nodes, exclude, time.monotonic() + wait)
+        # Whoever waits already could not be served, or it would have been: no one is overtaken.
+        if reservation := self._take(request):
+            return reservation
+        limit = max(wait, self._grace) if self._is_starting(request) else wait
+        if limit <= 0:
+            raise self._refusal(request)
+        self._requests.append(request)
+        try:
+            # Not `get` with a timeout: its Timeout cannot be told from one of our caller.
+            request.answer.wait(limit)
+        except BaseException:
+            if request.answer.successful() and (served := request.answer.get()):
+                served.release()
+            raise
+        finally:
+            if request in self._requests:
+                self._requests.remove(request)
+        reservation = request.answer.get() if request.answer.ready() else None
+        if reservation is None:
+            raise self._refusal(request)
+        return reservation
+
+    def drain(self, name: str) -> None:
+        """Give no more calls to a node; those under way go on.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+        """
+        self._named(name)._draining = True
+        _log.info("node_draining", node=name)
+
+    def undrain(self, name: str) -> None:
+        """Use a drained node again.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+        """
+        self._named(name)._draining = False
+        _log.info("node_undrained", node=name)
+        self._serve()
+
+    def wait_idle(self, name: str, timeout: float | None = None) -> bool:
+        """Wait until no call is left on a node; return whether that came true in time.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+        """
+        return bool(self._named(name)._idle.wait(timeout))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Closed("the pool was closed")
+
+    def _named(self, name: str) -> Node:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            known = ", ".join(self._by_name) or "none"
+            raise InvalidRequest(f"there is no node {name!r}; the nodes are: {known}") from None
+
+    def _notice(self, _up: bool) -> None:
+        self._changed.set()
+        self._serve()
+
+    def _is_starting(self, request: _Request) -> bool:
+        """No node that would do is up, but one has not finished its first attempt to connect."""
+        links = [node.link for node in request.nodes]
+        return (
+            self._started
+            and not any(link.connected for link in links)
+            and any(link.problem is None for link in links)
+        )
+
+    def _take(self, request: _Request) -> Reservation | None:
+        free = [node for node in request.nodes if not node._refusal(request.gateways)]
+        if not free:
+            return None
+        # A share of the capacity can be compared only where all have one.
+        by_share = all(node.settings.capacity for node in free)
+        count = len(self.nodes)
+
+        def order(node: Node) -> tuple[float, int]:
+            turn = (self.nodes.index(node) - self._last - 1) % count
+            return (node._load if by_share else node.busy, turn)
+
+        chosen = min(free, key=order)
+        self._last = self.nodes.index(chosen)
+        return Reservation(self, chosen, chosen._room(request.gateways))
+
+    def _serve(self) -> None:
+        """Something changed: give room to those who wait, in order."""
+        for request in list(self._requests):
+            if reservation := self._take(request):
+                self._requests.remove(request)
+                request.answer.set(reservation)
+            elif request.until <= time.monotonic() and not self._is_starting(request):
+                # Nobody came up at the first attempt, and it does not want to wait longer.
+                self._requests.remove(request)
+                request.answer.set(None)
+
+    def _refusal(self, request: _Request) -> NoCapacity:
+        if not self.nodes:
+            return NoNode("no FreeSWITCH is configured: add one to the setting `nodes`")
+        reasons = [f"{node.name}: {node._refusal(request.gateways)}" for node in request.nodes]
+        reasons += [f"{node.name}: tried already" for node in request.excluded]
+        text = "; ".join(reasons)
+        if not any(node.link.connected for node in (*request.nodes, *request.excluded)):
+            return NoNode(f"no FreeSWITCH is up ({text})")
+        return NoCapacity(f"no FreeSWITCH has room for the call ({text})")
+
+    def _problem(self, timeout: float) -> Exception:
+        if not self.nodes:
+            return NoNode("no FreeSWITCH is configured: add one to the setting `nodes`")
+        problems = [
+            node.link.problem or ConnectError(f"{node.name} was not connected within {timeout:g} s")
+            for node in self.nodes
+        ]
+        if len(problems) == 1:
+            return problems[0]
+        text = "; ".join(str(problem) for problem in problems)
+        refused = all(isinstance(problem, AuthenticationError) for problem in problems)
+        kind: type[EslError] = AuthenticationError if refused else ConnectError
+        return kind(text)

@@ -1,0 +1,164 @@
+"""An event socket server on a real port that does what a test tells it to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import gevent
+import gevent.event
+import gevent.socket
+from gevent.server import StreamServer
+
+from fsfax.esl.wire import (
+    Command,
+    CommandReader,
+    encode_event,
+    encode_frame,
+    encode_reply,
+)
+from fsfax.settings import EslTimeouts, NodeSettings
+
+PASSWORD = "ClueCon"
+AUTH_REQUEST = encode_frame("auth/request")
+ACCEPTED = encode_reply("+OK accepted")
+PATIENCE = 5.0
+"""Seconds after which a test that waits has failed."""
+
+QUICK = EslTimeouts(
+    connect=2.0,
+    authenticate=2.0,
+    command=2.0,
+    heartbeat=30.0,
+    backoff_first=0.02,
+    backoff_max=0.05,
+)
+
+
+def until(true: Callable[[], Any], what: str = "it") -> None:
+    """Wait until a condition holds."""
+    with gevent.Timeout(PATIENCE, AssertionError(f"waited in vain for {what}")):
+        while not true():
+            gevent.sleep(0.002)
+
+
+def api_response(text: str) -> bytes:
+    return encode_frame("api/response", (), text.encode())
+
+
+def event(name: str, uuid: str = "", *fields: tuple[str, str], body: bytes = b"") -> bytes:
+    headers = [("Event-Name", name)]
+    if uuid:
+        headers.append(("Unique-ID", uuid))
+    return encode_event([*headers, *fields], body)
+
+
+class Peer:
+    """The server's end of one connection."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.commands: list[Command] = []
+        self.ended = gevent.event.Event()
+
+    def send(self, *parts: bytes) -> None:
+        for part in parts:
+            self.sock.sendall(part)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(gevent.socket.SHUT_RDWR)
+        self.sock.close()
+
+    @property
+    def lines(self) -> list[str]:
+        return [command.line for command in self.commands]
+
+    def saw(self, start: str) -> list[Command]:
+        """The commands so far that begin like this, when there is one."""
+        until(lambda: any(line.startswith(start) for line in self.lines), start)
+        return [command for command in self.commands if command.line.startswith(start)]
+
+
+class Server:
+    """Accepts, logs in, and answers; what it says can be replaced piece by piece.
+
+    Attributes:
+        answer: gives the bytes that answer a command, b"" for silence.
+        greeting: what is sent first.
+        peers: the connections so far, the dead ones too.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.greeting = AUTH_REQUEST
+        self.password = PASSWORD
+        self.answers: dict[str, Callable[[Command], bytes]] = {}
+        self.peers: list[Peer] = []
+        self._server = StreamServer(("127.0.0.1", port), self._serve)
+        self._server.start()
+        self.port: int = self._server.server_port
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def peer(self) -> Peer:
+        return self.peers[-1]
+
+    def node(self, name: str = "a", **settings: Any) -> NodeSettings:
+        settings.setdefault("password", PASSWORD)
+        return NodeSettings(name=name, port=self.port, **settings)
+
+    def stop(self) -> None:
+        """Refuse new connections and end those that are."""
+        self._server.stop(timeout=0)
+        for peer in self.peers:
+            peer.close()
+
+    def again(self) -> Server:
+        """Return a new server on the same port."""
+        return Server(self.port)
+
+    def answer(self, command: Command) -> bytes:
+        if command.verb in self.answers:
+            return self.answers[command.verb](command)
+        if command.verb == "auth":
+            good = command.arg == self.password
+            return ACCEPTED if good else encode_reply("-ERR invalid")
+        if command.verb == "api":
+            return api_response(command.arg + "\n")
+        if command.verb == "bgapi":
+            job = command.headers.get("Job-UUID", "none")
+            return encode_reply(f"+OK Job-UUID: {job}", [("Job-UUID", job)])
+        return encode_reply(f"+OK {command.line}")
+
+    def _serve(self, sock: Any, _address: Any) -> None:
+        peer = Peer(sock)
+        self.peers.append(peer)
+        reader = CommandReader()
+        with contextlib.suppress(OSError):
+            peer.send(self.greeting)
+            while data := sock.recv(65536):
+                for command in reader.feed(data):
+                    peer.commands.append(command)
+                    peer.send(self.answer(command))
+        peer.ended.set()
+
+
+def silent(_command: Command) -> bytes:
+    return b""
+
+
+def saying(*parts: bytes) -> Callable[[Command], bytes]:
+    """An answer that is always the same."""
+    return lambda _command: b"".join(parts)
