@@ -12,6 +12,7 @@ that nobody looks at cost nothing.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _PLAIN = frozenset(
 ) - frozenset(b"+?&=;|[]^$")
 _ENCODED = tuple(chr(b) if b in _PLAIN else f"%{b:02X}" for b in range(256))
 _BREAKS = re.compile(r"[\r\n\0]")
+# read_packet() of mod_event_socket takes CRLF as well.
+_END = re.compile(rb"\n\r?\n")
 _ARRAY = "ARRAY::"
 _COLON = ord(":")
 
@@ -89,13 +92,17 @@ class Headers(Mapping[str, str]):
         return self._decode(value)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names as they were sent, each one once."""
+        """Iterate over the names as they were sent, each one once.
+
+        A name that is not UTF-8 is left out: it could not be asked for either.
+        """
         seen = set()
         for line in self._block.split(b"\n"):
             name = line.partition(b":")[0]
-            if line and name.lower() not in seen:
+            if name and name.lower() not in seen:
                 seen.add(name.lower())
-                yield name.decode("utf-8", "replace")
+                with contextlib.suppress(UnicodeDecodeError):
+                    yield name.decode()
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -107,6 +114,8 @@ class Headers(Mapping[str, str]):
         return f"Headers({dict(self)!r})"
 
     def _values(self, name: str) -> Iterator[bytes]:
+        if not name or "\n" in name:
+            return
         if self._folded is None:
             self._folded = self._block.lower()
         wanted = b"\n" + name.encode("utf-8", "replace").lower()
@@ -213,16 +222,16 @@ class _LineReader:
             # Empty lines before a message are what a body's own line end leaves behind.
             blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
             del self._buffer[:blank]
-        end = self._buffer.find(b"\n\n", max(0, self._scanned - 1))
-        if end < 0:
+        end = _END.search(self._buffer, max(0, self._scanned - 2))
+        if end is None:
             self._scanned = len(self._buffer)
             if self._scanned > self._limit:
                 raise ProtocolError(
                     f"a header block of more than {self._limit} bytes: this is not an event socket"
                 )
             return False
-        head = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
+        head = bytes(self._buffer[: end.start()])
+        del self._buffer[: end.end()]
         self._scanned = 0
         self._need = _body_length(head, self._limit)
         self._head = head
@@ -300,8 +309,8 @@ class CommandReader:
             ProtocolError: a command is over the limit or has no readable length.
         """
         commands = []
-        for head, body in self._reader.feed(data.replace(b"\r\n", b"\n")):
-            line, _, rest = head.partition(b"\n")
+        for head, body in self._reader.feed(data):
+            line, _, rest = head.replace(b"\r\n", b"\n").partition(b"\n")
             text = line.decode("utf-8", "replace").strip()
             commands.append(Command(text, Headers(rest, encoded=False), body))
         return commands
