@@ -1,0 +1,42 @@
+# Targets for people and for continuous integration. `make help` lists them.
+# Everything runs in .venv, which .ci/setup makes and repairs.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/engine/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/engine/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/engine/timezone.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-freeswitch lint coverage bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: ## set up .venv and the Debian packages that are missing
+	@./.ci/setup
+
+demo: setup ## send a three-page fax over T.38 and compare what arrives
+	@$(BIN)/fsfax demo
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope
+
+test-freeswitch: setup ## run the end-to-end tests on the real FreeSWITCH that FSFAX_TEST_FREESWITCH names
+	@test -n "$$FSFAX_TEST_FREESWITCH" || { echo "FSFAX_TEST_FREESWITCH names no rig: see tests/e2e/rig.py" >&2; exit 2; }
+	$(BIN)/python -m pytest -v -m freeswitch
+
+lint: setup ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: setup ## run the tests with coverage; the pure cores must be near complete
+	$(BIN)/python -m pytest -q --cov=fsfax --cov-branch --cov-report=
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage report --include='$(CORES)' --fail-under=97
+
+bench: setup ## measure against the alternatives, side by side
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove what was made here
+	rm -rf .venv demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage .hypothesis

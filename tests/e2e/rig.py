@@ -1,0 +1,76 @@
+"""Where the end-to-end tests run: the stand-in always, real FreeSWITCH where one is named.
+
+``FSFAX_TEST_FREESWITCH`` names a TOML file:
+
+    spool = "/srv/tx"            # the sending node reads its files here
+    inbox_spool = "/srv/rx"      # the receiving node's dialplan writes to /srv/rx/in/<uuid>.tif
+    [sender]                     # a node as in fsfax.toml: name, host, port, password, gateways
+    [receiver]
+    [numbers]                    # what the receiving node's dialplan does with which number
+    fax = "1000"                 # answers and runs rxfax; leaves the outcome marks (dialplan/)
+    audio_only = "1100"          # refuses T.38
+    …                            # no_ecm no_v17 lingering busy no_answer unallocated voice
+                                 # takeover drop_in_page_2
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsfax.settings import CallTimeouts, NodeSettings, Settings
+
+ENVIRONMENT = "FSFAX_TEST_FREESWITCH"
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Two ends of a fax line, and the numbers that behave in special ways."""
+
+    name: str
+    sender: NodeSettings
+    receiver: NodeSettings
+    spool: Path
+    inbox_spool: Path
+    numbers: Mapping[str, str]
+    patience: float
+    """Seconds that a three-page fax may take."""
+
+    def sending(self, **changes: object) -> Settings:
+        """The settings of the sending side."""
+        values = {"nodes": (self.sender,), "spool": self.spool, "timeouts": self.timeouts}
+        return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+    def receiving(self, inbox: Path) -> Settings:
+        """The settings of the receiving side."""
+        return Settings(
+            nodes=(self.receiver,), spool=self.inbox_spool, inbox=inbox, timeouts=self.timeouts
+        )
+
+    @property
+    def timeouts(self) -> CallTimeouts:
+        """Short where waiting for it is the point of a test."""
+        return CallTimeouts(answer=6, linger=3)
+
+
+def freeswitch(file: Path) -> Rig:
+    """The rig that the TOML file describes."""
+    values = tomllib.loads(file.read_text())
+    return Rig(
+        name="freeswitch",
+        sender=NodeSettings(**values["sender"]),
+        receiver=NodeSettings(**values["receiver"]),
+        spool=Path(values["spool"]),
+        inbox_spool=Path(values["inbox_spool"]),
+        numbers=values["numbers"],
+        patience=120,
+    )
+
+
+def named_freeswitch() -> Path | None:
+    """The file that the environment names."""
+    name = os.environ.get(ENVIRONMENT)
+    return Path(name) if name else None
