@@ -2,63 +2,49 @@
 
 Both ends are SpanDSP's own T.30 engines, back to back in this process: every negotiation,
 training and page confirmation really takes place. Only the network between them is missing.
+
+Time is the line's own: it advances 20 ms a step, as fast as the processor goes or as slowly as
+``speed`` says, and all T.30 timers run on it.
 """
 
 from __future__ import annotations
 
+import math
+import random
+import time
+from array import array
+from collections.abc import Callable
+from contextlib import ExitStack
+from ctypes import Array, c_int16
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
+import gevent
+import structlog
+from gevent.event import Event
+
+from fsfax.errors import InvalidRequest, SoftswitchError
+from fsfax.softswitch import spandsp
+from fsfax.softswitch.terminal import STEP, AudioEngine, Engine, Stats, T38Engine, Terminal
+
 __all__ = ["Faults", "Hears", "Line", "Observer", "Side", "Stats", "Terminal"]
+
+_log = structlog.get_logger(__name__)
 
 Side = Literal["caller", "called"]
 Hears = Literal["fax", "voice", "silence"]
 
+STEP_SECONDS = STEP / spandsp.SAMPLE_RATE
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terminal:
-    """One end of the line: what a channel's ``fax_*`` variables say.
-
-    ``ident`` is the station id (CSI/TSI, at most 20 characters), ``header`` the text of the
-    line printed above each page (at most 50), ``timezone`` the POSIX zone of its clock.
-    ``tx_file`` is the TIFF to send, from ``start_page`` to ``end_page`` in SpanDSP's counting
-    (from 0, both included, -1 = no bound); ``rx_file`` is where a received fax goes.
-    """
-
-    ident: str = ""
-    header: str = ""
-    timezone: str = ""
-    ecm: bool = True
-    v17: bool = True
-    tx_file: Path | None = None
-    start_page: int = -1
-    end_page: int = -1
-    rx_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """SpanDSP's ``t30_stats_t`` at one moment, as ``fax-*`` headers need it.
-
-    ``bit_rate`` in bit/s, ``image_size`` in bytes on the line, resolutions in dots per metre,
-    ``width`` and ``length`` in dots, ``encoding_name`` as FreeSWITCH writes it.
-    """
-
-    bit_rate: int = 0
-    ecm: bool = False
-    pages_tx: int = 0
-    pages_rx: int = 0
-    pages_in_file: int = 0
-    image_size: int = 0
-    bad_rows: int = 0
-    longest_bad_row_run: int = 0
-    x_resolution: int = 0
-    y_resolution: int = 0
-    width: int = 0
-    length: int = 0
-    encoding: int = 0
-    encoding_name: str = ""
+_SLICE = 0.001
+"""Seconds of processor time after which a line lets others run."""
+_AHEAD = 0.004
+"""Seconds that a paced line may run ahead: the hub's timers are no finer."""
+_PARTING = 3.0
+"""Line seconds between one end's phase E and the other's: DCN takes 1.3 s, then FreeSWITCH
+hangs up, and that ends the other end's fax."""
+_TRAINING = 0.3
+"""Line seconds from the confirmation to the image: V.17 and V.29 train for 0.14 to 0.25 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +52,9 @@ class Faults:
     """What goes wrong on the line.
 
     ``packet_loss`` is the share (0 to 1) of T.38 packets that get lost, drawn from a generator
-    seeded with ``seed``; ``drop_in_page`` n: the called side hangs up in the middle of page n;
-    ``stall_in_page`` n: nothing moves any more from there on. Pages from 1; 0 = never.
+    seeded with ``seed``; on an audio line it has no effect. ``drop_in_page`` n: the called side
+    hangs up in the middle of page n; ``stall_in_page`` n: nothing moves any more from there on,
+    not even T.30's timers. Pages of this call, from 1; 0 = never.
     """
 
     packet_loss: float = 0.0
@@ -75,16 +62,30 @@ class Faults:
     drop_in_page: int = 0
     stall_in_page: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.packet_loss <= 1:
+            raise InvalidRequest(
+                f"packet_loss is a share between 0 and 1, not {self.packet_loss}: "
+                "0.05 loses one packet in twenty"
+            )
+
+
+NO_FAULTS = Faults()
+
 
 class Observer(Protocol):
-    """Told what each end goes through. Called in the greenlet of `Line.run`; it may wait."""
+    """Told what each end goes through, in the order in which it happens.
+
+    Called in the greenlet of `Line.run`, with no C code underneath: it may wait, and it may
+    call `Line.hang_up`. What it raises comes out of `Line.run`.
+    """
 
     def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
         """Capabilities are agreed on; may come more than once."""
         ...  # the protocol's body
 
     def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        """A page was confirmed."""
+        """A page was confirmed (caller) or received (called); the caller's comes later."""
         ...  # the protocol's body
 
     def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
@@ -95,8 +96,16 @@ class Observer(Protocol):
 class Line:
     """A call between two fax terminals, or between one and somebody who is none.
 
-    ``speed`` 1 = line time, N = N times faster, 0 = as fast as possible. ``called`` None with
-    ``hears`` voice or silence: nobody faxes back, T.30's T0 runs out after 60 s of line time.
+    ``called`` None with ``hears`` "voice" or "silence": nobody faxes back. The line stays an
+    audio line then, whatever ``t38`` says, for nobody is there to speak T.38 with; T.30's T0
+    runs out after 60 s of line time (code 2).
+
+    ``hears`` means nothing where there is a ``called``.
+
+    ``speed`` 1 = line time, N = N times faster, 0 = as fast as possible.
+
+    Raises:
+        InvalidRequest: ``called`` is missing but a fax is to be heard, or ``speed`` is negative.
     """
 
     def __init__(
@@ -107,20 +116,202 @@ class Line:
         *,
         t38: bool = True,
         speed: float = 0.0,
-        faults: Faults = Faults(),  # noqa: B008 - frozen
+        faults: Faults = NO_FAULTS,
         hears: Hears = "fax",
     ) -> None:
-        self._ends = caller, called
+        if called is None and hears == "fax":
+            raise InvalidRequest("a fax needs a called terminal; without one, hears is voice")
+        if speed < 0:
+            raise InvalidRequest(f"speed is 0 (as fast as possible) or more, not {speed}")
+        self._caller, self._called = caller, called
         self._observer = observer
-        self._t38, self._speed, self._faults, self._hears = t38, speed, faults, hears
-
-    def run(self) -> None:
-        """Carry the call until both ends have reached phase E; yields to the hub often."""
-
-    def hang_up(self, side: Side = "caller") -> None:
-        """End the call: each end that is not done yet reaches phase E with code 49."""
+        self._t38 = t38 and called is not None
+        self._speed = speed
+        self._faults = faults
+        self._hears = hears
+        self._engines: dict[Side, Engine] = {}
+        self._steps = 0
+        self._hung_up = Event()
+        self._started = False
+        self._page = 0
+        self._page_middle = math.inf
 
     @property
     def line_seconds(self) -> float:
         """How much line time has passed."""
-        return 0.0
+        return self._steps * STEP_SECONDS
+
+    def hang_up(self, side: Side = "caller") -> None:
+        """End the call: each end that is not done yet reaches phase E with code 49.
+
+        Returns at once; the observer is told in `run`, within a step. Does nothing on a line
+        that has ended. As in FreeSWITCH it makes no difference to T.30 which ``side`` it was.
+        """
+        if not self._hung_up.is_set():
+            _log.debug("line_hung_up", side=side, line_seconds=self.line_seconds)
+            self._hung_up.set()
+
+    def run(self) -> None:
+        """Carry the call until both ends have reached phase E; yields to the hub often.
+
+        A line carries one call and cannot be run again.
+
+        Raises:
+            SpandspMissing: libspandsp2 is not installed.
+            SoftswitchError: the line was run before, or a path is too long for SpanDSP.
+        """
+        if self._started:
+            raise SoftswitchError("this line has carried its call; make a new Line")
+        self._started = True
+        with ExitStack() as stack:
+            step = self._connect(stack)
+            self._carry(step)
+
+    def _connect(self, stack: ExitStack) -> Callable[[], None]:
+        """Make the engines and return what moves them on by 20 ms."""
+        if self._t38 and self._called is not None:
+            near = T38Engine(self._caller, calling=True)
+            self._add("caller", near, stack)
+            far = T38Engine(self._called, calling=False)
+            self._add("called", far, stack)
+            return self._t38_step(near, far)
+        phone = AudioEngine(self._caller, calling=True)
+        self._add("caller", phone, stack)
+        if self._called is not None:
+            other = AudioEngine(self._called, calling=False)
+            self._add("called", other, stack)
+            return _audio_step(phone, other)
+        return _lonely_step(phone, _speech() if self._hears == "voice" else _silence())
+
+    def _add(self, side: Side, engine: Engine, stack: ExitStack) -> None:
+        self._engines[side] = engine
+        stack.callback(self._engines.clear)
+        stack.callback(engine.close)
+
+    def _carry(self, step: Callable[[], None]) -> None:
+        started = sliced = time.monotonic()
+        parting = math.inf
+        while True:
+            if self._hung_up.is_set() or self.line_seconds >= parting:
+                self._terminate()
+                return
+            step()
+            self._steps += 1
+            if self._tell():
+                parting = min(parting, self.line_seconds + _PARTING)
+                if all(engine.finished for engine in self._engines.values()):
+                    self._hung_up.set()
+                    return
+            if self._page_fault():
+                continue
+            now = time.monotonic()
+            ahead = started + self.line_seconds / self._speed - now if self._speed else 0.0
+            if ahead > _AHEAD:
+                self._hung_up.wait(ahead)
+                sliced = time.monotonic()
+            elif now - sliced > _SLICE:
+                gevent.sleep(0)
+                sliced = time.monotonic()
+
+    def _terminate(self) -> None:
+        self._hung_up.set()
+        for engine in self._engines.values():
+            engine.terminate()
+        self._tell()
+
+    def _tell(self) -> bool:
+        """Pass on what the engines have noted; return whether one reached phase E."""
+        ended = False
+        for side, engine in self._engines.items():
+            while engine.notices:
+                notice = engine.notices.popleft()
+                stats, ident = notice.stats, notice.remote_ident
+                if notice.phase == "b":
+                    self._observer.phase_b(side, stats, ident)
+                elif notice.phase == "d":
+                    self._observer.phase_d(side, stats, ident)
+                else:
+                    ended = True
+                    text = spandsp.completion_text(notice.code)
+                    self._observer.phase_e(side, notice.code, text, stats, ident)
+        return ended
+
+    def _page_fault(self) -> bool:
+        """Whether the middle of the page has come in which the line drops or stalls."""
+        faults = self._faults
+        if not (faults.drop_in_page or faults.stall_in_page):
+            return False
+        caller = self._engines["caller"]
+        if caller.invited:
+            caller.invited = False
+            stats = caller.stats()
+            if stats.pages_tx + 1 != self._page:  # in ECM a large page is confirmed in parts
+                self._page = stats.pages_tx + 1
+                half = stats.image_size * 8 / max(stats.bit_rate, 1) / 2
+                self._page_middle = self.line_seconds + _TRAINING + half
+        if self.line_seconds < self._page_middle:
+            return False
+        if self._page == faults.drop_in_page:
+            self.hang_up("called")
+        elif self._page == faults.stall_in_page:
+            self._hung_up.wait()
+        else:
+            return False
+        return True
+
+    def _t38_step(self, caller: T38Engine, called: T38Engine) -> Callable[[], None]:
+        loss = self._faults.packet_loss
+        # Which packets are lost must be the same in every run: no cryptography wanted.
+        dice = random.Random(self._faults.seed)  # noqa: S311
+        sequences = [0, 0]
+        ways = ((0, caller, called), (1, called, caller))
+
+        def step() -> None:
+            for way, sender, receiver in ways:
+                sender.step()
+                if not sender.sent:
+                    continue
+                packets, sender.sent = sender.sent, []
+                for packet in packets:
+                    if not loss or dice.random() >= loss:
+                        receiver.receive(packet, sequences[way])
+                    sequences[way] = (sequences[way] + 1) & 0xFFFF
+
+        return step
+
+
+def _audio_step(caller: AudioEngine, called: AudioEngine) -> Callable[[], None]:
+    def step() -> None:
+        caller.step()
+        called.step()
+        called.hear(caller.samples)
+        caller.hear(called.samples)
+
+    return step
+
+
+def _lonely_step(caller: AudioEngine, heard: list[Array[c_int16]]) -> Callable[[], None]:
+    turn = 0
+
+    def step() -> None:
+        nonlocal turn
+        caller.step()
+        caller.hear(heard[turn])
+        turn = (turn + 1) % len(heard)
+
+    return step
+
+
+def _silence() -> list[Array[c_int16]]:
+    return [(c_int16 * STEP)()]
+
+
+def _speech() -> list[Array[c_int16]]:
+    """Return a second of something like a voice: a 130 Hz buzz in four syllables a second."""
+    rate = spandsp.SAMPLE_RATE
+    samples = array("h")
+    for index in range(rate):
+        at = index / rate
+        buzz = sum(math.sin(2 * math.pi * 130 * k * at) / k for k in range(1, 12))
+        samples.append(int(3000 * buzz * math.sin(math.pi * 4 * at) ** 2))
+    return [(c_int16 * STEP)(*samples[at : at + STEP]) for at in range(0, rate, STEP)]
