@@ -53,7 +53,10 @@ _TONE_SHARE = 0.45  # Share of such pels that makes a square a picture.
 _WHOLLY = 0.3  # With this share of such squares all of an image is a picture.
 _CLOSE = 4  # Squares across which parts of a picture are joined.
 _TINT_TONES = (45, 235)
-_FEW = 64  # Fewer flat pels on a page, sampled, than this are accident.
+_FEW = 12  # Fewer flat pels than this in a row, of those looked at, are accident.
+_FLAT = 2  # Rows and columns across which a tint is flat.
+_SAMPLE = 8
+_MARGIN = 32
 _TINT_PELS = 24
 _TINT_INK = 0.72  # Of the tint's brightness: below it is ink.
 
@@ -105,65 +108,84 @@ def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
             _overlay(bits, grey, (left, top, right, bottom), y_dpi, tints=False)
             plain[top:bottom, left:right] = 255
         grey = plain
-    if has_tints(grey):
-        _overlay(bits, grey, (0, 0, grey.shape[1], grey.shape[0]), y_dpi, tints=True)
+    for rect in tinted_bands(grey):
+        _overlay(bits, grey, rect, y_dpi, tints=True)
     return bits
 
 
 def smooth_edges(bits: Bits) -> Bits:
-    """Take away single pels on horizontal edges, and fill single gaps in them."""
-    above, below = _down(bits), _up(bits)
-    left, right = _right(bits), _left(bits)
-    floor = below & _right(below) & _left(below)
-    ceiling = above & _right(above) & _left(above)
-    bits = bits & ~(~left & ~right & ((floor & ~above) | (ceiling & ~below)))
-    above, below = _down(bits), _up(bits)
-    left, right = _right(bits), _left(bits)
-    open_above = ~(above | _right(above) | _left(above))
-    open_below = ~(below | _right(below) | _left(below))
-    return bits | (left & right & ((below & open_above) | (above & open_below)))
+    """Take away single pels on horizontal edges, and fill single gaps in them, in place."""
+    rows = np.flatnonzero(bits.any(axis=1))
+    if not rows.size:
+        return bits
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    bits[first:last] = _smoothed(bits[first:last])
+    return bits
 
 
-def _down(bits: Bits) -> Bits:
-    """Each pel's neighbour above, in its place."""
-    moved = np.zeros_like(bits)
-    moved[1:] = bits[:-1]
-    return moved
+def _smoothed(bits: Bits) -> Bits:
+    height, width = bits.shape
+    # A white row above and one below, so that the rows around a row are views of one array.
+    page = np.zeros((height + 2, width), np.uint8)
+    page[1:-1] = bits
+    left, right = _beside(page)
+    alone = ~(left | right)
+    left &= right
+    left &= page  # where three in a row are black
+    stray = left[2:] & ~page[:-2]
+    stray |= left[:-2] & ~page[2:]
+    stray &= alone[1:-1]
+    np.bitwise_and(page[1:-1], ~stray, out=page[1:-1])
+
+    left, right = _beside(page)
+    gap = left & right
+    left |= right
+    left |= page
+    np.invert(left, out=left)  # where three in a row are white
+    filled = page[2:] & left[:-2]
+    filled |= page[:-2] & left[2:]
+    filled &= gap[1:-1]
+    filled |= page[1:-1]
+    return filled
 
 
-def _up(bits: Bits) -> Bits:
-    moved = np.zeros_like(bits)
-    moved[:-1] = bits[1:]
-    return moved
+def _beside(page: Bits) -> tuple[Bits, Bits]:
+    """Each pel's left neighbour in its place, and its right one."""
+    left = np.right_shift(page, np.uint8(1))
+    left[:, 1:] |= page[:, :-1] << np.uint8(7)
+    right = np.left_shift(page, np.uint8(1))
+    right[:, :-1] |= page[:, 1:] >> np.uint8(7)
+    return left, right
 
 
-def _right(bits: Bits) -> Bits:
-    """Each pel's left neighbour, in its place."""
-    moved = np.right_shift(bits, np.uint8(1))
-    moved[:, 1:] |= bits[:, :-1] << np.uint8(7)
-    return moved
+def tinted_bands(grey: Grey) -> list[Rect]:
+    """Bands of the page with flat middle greys: pels equal to those right of and below them.
 
-
-def _left(bits: Bits) -> Bits:
-    moved = np.left_shift(bits, np.uint8(1))
-    moved[:, :-1] |= bits[:, 1:] >> np.uint8(7)
-    return moved
-
-
-def has_tints(grey: Grey) -> bool:
-    """Whether flat middle greys are on the page: pels equal to those right of and below them.
-
-    Every fourth row and column is looked at. The soft edge of a letter is one pel thick, so it
-    is never flat both ways.
+    Every eighth row is looked at. The soft edge of a letter is one pel thick,
+    so it is never flat both ways.
     """
     lowest, highest = _TINT_TONES
-    rows = grey[:-2:4]
-    middle = (rows[:, :-2] > lowest) & (rows[:, :-2] < highest)
-    if np.count_nonzero(middle) < _FEW:
-        return False
-    lower = grey[2::4][: len(rows)]
-    flat = middle & (rows[:, :-2] == rows[:, 2:]) & (rows[:, :-2] == lower[:, :-2])
-    return int(np.count_nonzero(flat)) >= _FEW
+    rows = grey[:-_FLAT:_SAMPLE, ::2]
+    lower = grey[_FLAT::_SAMPLE, ::2][: len(rows)]
+    flat = rows == lower
+    flat &= rows > lowest
+    flat &= rows < highest
+    flat[:, :-1] &= rows[:, :-1] == rows[:, 1:]
+    found = np.flatnonzero(np.count_nonzero(flat, axis=1) >= _FEW)
+    if not found.size:
+        return []
+    columns = np.flatnonzero(flat[found].any(axis=0))
+    left, right = max(0, int(columns[0]) - _MARGIN), min(grey.shape[1], int(columns[-1]) + _MARGIN)
+    cuts = np.flatnonzero(np.diff(found) > 2 * _MARGIN // _SAMPLE) + 1
+    return [
+        (
+            left,
+            max(0, int(band[0]) * _SAMPLE - _MARGIN),
+            right,
+            min(len(grey), int(band[-1]) * _SAMPLE + _MARGIN),
+        )
+        for band in np.split(found, cuts)
+    ]
 
 
 def _overlay(bits: Bits, grey: Grey, rect: Rect, y_dpi: int, *, tints: bool) -> None:

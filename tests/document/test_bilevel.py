@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fsfax.document.bilevel import bilevel, has_tints, smooth_edges
+from fsfax.document.bilevel import bilevel, smooth_edges, tinted_bands
 
 
 def pack(*rows: str) -> np.ndarray:
@@ -88,10 +88,23 @@ def test_a_picture_on_any_column_leaves_its_neighbours_alone():
 def test_letters_alone_are_no_tint():
     chance = np.random.default_rng(1)
     grey = np.where(chance.random((400, 400)) < 0.1, chance.integers(0, 255, (400, 400)), 255)
-    assert not has_tints(grey.astype(np.uint8))
+    assert not tinted_bands(grey.astype(np.uint8))
     bars = np.full((400, 400), 255, np.uint8)
     bars[10::20, 50:350] = 120  # soft edges of long bars, one row thick
-    assert not has_tints(bars)
+    assert not tinted_bands(bars)
+
+
+def test_tints_are_found_where_they_are():
+    grey = np.full((1000, 800), 255, np.uint8)
+    grey[200:240, 100:300] = 150
+    grey[700:720, 500:600] = 90
+    first, second = tinted_bands(grey)
+    assert first == second[:1] + first[1:]  # as wide as all of them
+    assert first[0] <= 100
+    assert first[2] >= 600
+    assert first[1] <= 200
+    assert 240 <= first[3] < second[1] <= 700
+    assert second[3] >= 720
 
 
 @pytest.mark.parametrize("rect", [(0, 0, 0, 0), (5, 5, 5, 9), (0, 0, 1, 1), (60, 60, 64, 64)])
