@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from fsfax import log
 from fsfax.cli import exits, options
-from fsfax.cli.main import configure_logging
 from fsfax.cli.sample import sample_pdf
 from fsfax.cli.show import Show
 from fsfax.document import Converter, compare
 from fsfax.engine.engine import Engine
-from fsfax.settings import LogSettings, Settings
+from fsfax.settings import Settings
 from fsfax.softswitch import Softswitch
 
 NUMBER = "+15550100"
@@ -40,7 +40,7 @@ def command(*, out: Path, speed: float, as_json: bool | None) -> int:
     Both ends are SpanDSP's real T.30 and T.38 engine. Exit code 0 only if every page arrived
     with every dot as it was sent.
     """
-    configure_logging(LogSettings())
+    log.configure("warning", "console")
     show = Show(False if as_json is None else as_json)
     out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)

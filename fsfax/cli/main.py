@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 import fsfax
+from fsfax import log
 from fsfax.cli import exits
 from fsfax.errors import FsfaxError, InvalidRequest
-from fsfax.settings import Loaded, LogSettings, load
+from fsfax.settings import Loaded, load
 
 _COMMANDS = {
     "send": "send",
@@ -82,7 +81,7 @@ class Common:
                 node["gateways"] = [{"name": gateway}, *node["gateways"]]
             overrides["nodes"] = [node]
         loaded = load(self._config, overrides)
-        configure_logging(loaded.settings.log)
+        log.configure(loaded.settings.log.level, loaded.settings.log.format)
         return loaded
 
 
@@ -93,26 +92,6 @@ def _address(esl: str) -> dict[str, Any]:
         raise InvalidRequest(f"--esl {place!r} is not [password@]host:port, such as 127.0.0.1:8021")
     found: dict[str, Any] = {"host": host, "port": int(port)}
     return {**found, "password": password} if at else found
-
-
-def configure_logging(log: LogSettings) -> None:
-    """Send log lines to standard error, in the form that the settings ask for."""
-    level = logging.getLevelNamesMapping()[log.level.upper()]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def main() -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-import structlog
-
 from fsfax.engine import marks
 from fsfax.engine.observations import EventsMissed, Observation, observe, observe_dump
 from fsfax.engine.transcript import Transcript, note
@@ -22,9 +20,10 @@ from fsfax.engine.watchdog import INTERRUPTIONS, Stage, Step, limit, step
 from fsfax.errors import CommandFailed, EslError, EslTimeout
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
+from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 OnObservation = Callable[[Observation, Transcript], None]
 

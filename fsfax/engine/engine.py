@@ -22,7 +22,6 @@ from types import TracebackType
 from typing import Literal, Self, TypedDict, Unpack
 
 import gevent
-import structlog
 
 from fsfax.document import Conversion, Converter
 from fsfax.engine import marks
@@ -39,9 +38,10 @@ from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, EslError, FsfaxError, NoCapacity
 from fsfax.esl.dialstring import dialable
 from fsfax.esl.pool import Node, Pool
+from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, Settings
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 OnProgress = Callable[[Observation], None]
 

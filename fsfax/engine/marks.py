@@ -17,12 +17,11 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-import structlog
-
 from fsfax.engine.verdict import Fate
 from fsfax.errors import CommandFailed, InvalidRequest
+from fsfax.log import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 

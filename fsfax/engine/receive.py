@@ -22,7 +22,6 @@ from urllib.parse import quote
 import gevent
 import gevent.pool
 import gevent.queue
-import structlog
 
 from fsfax.document import tiff_f
 from fsfax.engine import marks
@@ -43,9 +42,10 @@ from fsfax.errors import (
 )
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
+from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, FaxDefaults
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 TAKEOVER = "fsfax_takeover"
 """The channel variable by which the dialplan hands a parked call to us."""

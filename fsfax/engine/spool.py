@@ -11,13 +11,12 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-import structlog
-
 from fsfax.engine.marks import Api
 from fsfax.errors import CommandFailed, SpoolError
+from fsfax.log import get_logger
 from fsfax.settings import PathMapping
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Spool:

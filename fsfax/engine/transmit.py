@@ -14,8 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import structlog
-
 from fsfax.engine.causes import cause
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
@@ -26,8 +24,9 @@ from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Interruption, judge_sent
 from fsfax.errors import CommandFailed, Disconnected, EslTimeout
 from fsfax.esl.link import Link
+from fsfax.log import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 OnProgress = Callable[[Observation], None]
 

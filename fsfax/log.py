@@ -1,0 +1,79 @@
+"""Logging: structured events over the standard library's ``logging``.
+
+A library must not decide where a program's log lines go. Events are therefore ordinary log
+records of the loggers ``fsfax.*``: the message is the event and its fields in logfmt, and
+``record.fields`` holds them as a dict for formatters that want them (JSON). Nothing below WARNING
+is shown unless the program asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, cast
+
+import structlog
+
+_logfmt = structlog.processors.LogfmtRenderer(bool_as_flag=False)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the structured logger of a module: ``_log.info("call_settled", pages=3)``."""
+    return cast(
+        structlog.stdlib.BoundLogger,
+        structlog.wrap_logger(
+            logging.getLogger(name),
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.processors.format_exc_info,
+                _to_record,
+            ],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=True,
+        ),
+    )
+
+
+def _to_record(
+    logger: Any, name: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    words = str(event.pop("event", ""))
+    fields = {key: _printable(value) for key, value in event.items()}
+    # "%" is safe: logging formats a message only when it has arguments.
+    message = f"{words} {_logfmt(logger, name, dict(fields))}".rstrip()
+    return (message,), {"extra": {"event": words, "fields": fields}}
+
+
+def _printable(value: Any) -> Any:
+    """Keep numbers; make a text one line, since the far end may have had a word in it."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return "".join(c if c.isprintable() else " " for c in str(value))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": getattr(record, "event", record.getMessage()),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(fields, default=str, ensure_ascii=False)
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"], style: Literal["console", "json"]
+) -> None:
+    """Send fsfax's log lines to standard error; for the command, not for embedding programs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _Json() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+    )
+    logger = logging.getLogger("fsfax")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
