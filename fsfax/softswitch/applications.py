@@ -1,0 +1,127 @@
+"""Dialplan applications on a channel (``mod_dptools``, ``mod_spandsp``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+
+from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.core import Core
+from fsfax.softswitch.fax import terminal
+
+_POLL = 3600.0
+
+
+def execute(core: Core, channel: Channel, name: str, data: str) -> bool:
+    """Run one application from CHANNEL_EXECUTE to CHANNEL_EXECUTE_COMPLETE.
+
+    Returns whether the channel is still up. An application that does not exist ends the call,
+    as it does in FreeSWITCH.
+    """
+    application = _APPLICATIONS.get(name.lower())
+    if application is None:
+        core.hang_up(channel, "DESTINATION_OUT_OF_ORDER")
+        return False
+    channel.application, channel.argument = name, data
+    channel.set("current_application_data", data)
+    channel.set("current_application", name)
+    rest = [
+        ("Application", name),
+        ("Application-Data", data),
+        ("Application-UUID", core.new_uuid()),
+    ]
+    core.fire(channel, "CHANNEL_EXECUTE", rest=rest)
+    response = application(core, channel, data) or "_none_"
+    if channel.reading:
+        channel.reading = "PCMU"
+    if channel.is_answered:
+        channel.callstate = "ACTIVE"
+    rest.insert(2, ("Application-Response", response))
+    core.fire(channel, "CHANNEL_EXECUTE_COMPLETE", rest=rest)
+    return channel.is_up
+
+
+def _answer(core: Core, channel: Channel, _: str) -> str:
+    core.answer(channel)
+    return ""
+
+
+def _set(_: Core, channel: Channel, data: str) -> str:
+    name, _equals, value = data.partition("=")
+    if name and "${" not in value:
+        channel.set(name.strip(), value)
+    return ""
+
+
+def _hangup(core: Core, channel: Channel, data: str) -> str:
+    cause = data.strip().upper()
+    core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+    return ""
+
+
+def _sleep(core: Core, channel: Channel, data: str) -> str:
+    milliseconds = int(data) if data.isascii() and data.isdigit() and len(data) < 9 else 0  # noqa: PLR2004
+    channel.gone.wait(core.pace(milliseconds / 1000))
+    return ""
+
+
+def _playback(_: Core, channel: Channel, __: str) -> str:
+    channel.gone.wait()
+    return ""
+
+
+def _park(core: Core, channel: Channel, _: str) -> str:
+    """Wait for ``sendmsg`` and carry out what it asks for, until the channel is hung up."""
+    core.fire(channel, "CHANNEL_PARK")
+    watcher = gevent.spawn(_wake, channel)
+    try:
+        while channel.is_up:
+            name, data = channel.messages.get()
+            if name:
+                execute(core, channel, name, data)
+    finally:
+        watcher.kill()
+    core.fire(channel, "CHANNEL_UNPARK")
+    return ""
+
+
+def _wake(channel: Channel) -> None:
+    channel.gone.wait()
+    channel.messages.put(("", ""))
+
+
+def _txfax(core: Core, channel: Channel, data: str) -> str:
+    path = Path(data)
+    if not data or "\0" in data or not path.is_file():
+        return "Cannot send non-existant fax file"
+    if channel.circuit is None:
+        return "Cannot initialize Fax engine"
+    core.answer(channel)
+    response = channel.circuit.fax(channel, terminal(channel, sends=path))
+    if not channel.circuit.far_end_hangs_up:
+        # A far end that stays silent after a good fax keeps the application running.
+        channel.gone.wait()
+    return response
+
+
+def _rxfax(core: Core, channel: Channel, data: str) -> str:
+    path = Path(data)
+    if not data or "\0" in data or not path.parent.is_dir() or channel.circuit is None:
+        return "Cannot automatically set fax RX destination file"
+    core.answer(channel)
+    return channel.circuit.fax(channel, terminal(channel, stores=path))
+
+
+_APPLICATIONS: dict[str, Callable[[Core, Channel, str], str]] = {
+    "answer": _answer,
+    "set": _set,
+    "hangup": _hangup,
+    "sleep": _sleep,
+    "park": _park,
+    "playback": _playback,
+    "txfax": _txfax,
+    "rxfax": _rxfax,
+}

@@ -1,0 +1,233 @@
+"""Placing calls: ``originate``, the called side's dialplan, calls from outside."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import gevent
+import structlog
+
+from fsfax.errors import InvalidRequest
+from fsfax.esl.dialstring import parse
+from fsfax.softswitch.applications import execute
+from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.core import CallRecord, Core
+from fsfax.softswitch.fax import Circuit
+from fsfax.softswitch.line import Terminal
+from fsfax.softswitch.numbers import Behaviour, behaviour
+
+_log = structlog.get_logger(__name__)
+
+REALM = "fsfax"
+"""Realm of the marks that the called side's dialplan leaves, as fsfax's own dialplan does."""
+
+_USAGE = (
+    "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>]"
+    " [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
+)
+_GATEWAY = re.compile(r"sofia/gateway/([^/]+)/(.+)\Z")
+_PROFILE = re.compile(r"sofia/([^/]+)/([^@/]+)@([^/]+)\Z")
+_DEFAULT_TIMEOUT = 60.0
+_MAX_NUMBER = 128
+
+
+def originate(core: Core, arg: str) -> str:
+    """Place a call; the answer is ``+OK <uuid>`` when it is answered, ``-ERR <CAUSE>`` if not."""
+    if len(arg.split()) < 2:  # noqa: PLR2004
+        return _USAGE
+    try:
+        call = parse(arg)
+    except InvalidRequest:
+        return _error("DESTINATION_OUT_OF_ORDER")
+    gateway, number, cause = _route(core, call.endpoint)
+    if cause:
+        return _error(cause)
+    variables = dict(call.variables)
+    call_id = variables.get("origination_uuid") or core.new_uuid()
+    if call_id in core.channels:
+        return _error("DESTINATION_OUT_OF_ORDER")
+    channel = Channel(
+        uuid=call_id,
+        direction="outbound",
+        number=number,
+        caller_number=variables.get("origination_caller_id_number", "0000000000"),
+        caller_name=variables.get("origination_caller_id_name", ""),
+        session_id=core.next_session(),
+        gateway=gateway,
+        variables=variables,
+    )
+    record = CallRecord(uuid=call_id, number=number, created=time.time())
+    core.calls.append(record)
+    core.gateway_calls += 1
+    core.add(channel)
+    reply = _dial(core, channel, record)
+    if channel.is_up:
+        gevent.spawn(_run_caller, core, channel, call.application, call.argument, record)
+    return reply
+
+
+def _route(core: Core, endpoint: str) -> tuple[str, str, str]:
+    """Return gateway, number and, if there is no way out, the cause."""
+    if (found := _GATEWAY.match(endpoint)) and len(found[2]) <= _MAX_NUMBER:
+        if found[1] in core.down:
+            return "", "", "GATEWAY_DOWN"
+        if found[1] not in core.gateways:
+            return "", "", "INVALID_GATEWAY"
+        return found[1], found[2], ""
+    if (found := _PROFILE.match(endpoint)) and len(found[2]) <= _MAX_NUMBER:
+        return "", found[2], ""
+    return "", "", "CHAN_NOT_IMPLEMENTED"
+
+
+def _error(cause: str) -> str:
+    return f"-ERR {cause}\n"
+
+
+def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
+    """Get the call answered or refused."""
+    what = behaviour(channel.number)
+    if what.cause:
+        gevent.sleep(core.pace(0.02))
+        core.hang_up(channel, what.cause, sip_status=what.sip_status)
+        return _unanswered(core, channel, record)
+    called = _called_channel(core, channel.number, channel.caller_number, channel.caller_name)
+    channel.peer, called.peer = called, channel
+    record.called_uuid = called.uuid
+    channel.circuit = called.circuit = Circuit(core, what, record, channel, called)
+    if what.ring != 0 and what.party != "parked":
+        channel.progress = int(time.time() * 1_000_000)
+        core.fire(channel, "CHANNEL_PROGRESS")
+    gevent.spawn(_run_called, core, called, what, record)
+    timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
+    gevent.wait([channel.picked_up, channel.gone], timeout=core.pace(timeout), count=1)
+    if channel.is_answered and channel.is_up:
+        record.answered = time.time()
+        return f"+OK {channel.uuid}\n"
+    if channel.is_up:
+        core.hang_up(channel, "NO_ANSWER")
+        gevent.spawn(core.finish, channel)
+    else:
+        core.finish(channel)
+    core.gateway_failures += 1
+    record.cause, record.ended = channel.cause, time.time()
+    _leave_if_restarted(channel)
+    return _error(channel.cause)
+
+
+def _unanswered(core: Core, channel: Channel, record: CallRecord) -> str:
+    core.gateway_failures += 1
+    record.cause, record.ended = channel.cause, time.time()
+    core.finish(channel)
+    _leave_if_restarted(channel)
+    return _error(channel.cause)
+
+
+def _leave_if_restarted(channel: Channel) -> None:
+    if channel.cause == "SYSTEM_SHUTDOWN":
+        raise gevent.GreenletExit  # the FreeSWITCH that would answer is gone
+
+
+def _seconds(text: str, default: float) -> float:
+    return float(text) if text.isascii() and text.isdigit() and 0 < len(text) < 7 else default  # noqa: PLR2004
+
+
+def _run_caller(core: Core, channel: Channel, name: str, argument: str, record: CallRecord) -> None:
+    channel.state, channel.callstate, channel.dialplan = "CS_EXECUTE", "ACTIVE", True
+    channel.flipped = True
+    channel.set("channel_cid_flipped", "yes")
+    if name:
+        execute(core, channel, name, argument)
+    core.hang_up(channel)
+    core.finish(channel)
+    record.cause, record.ended = channel.cause, time.time()
+
+
+def _called_channel(core: Core, number: str, caller_number: str, caller_name: str) -> Channel:
+    return Channel(
+        uuid=core.new_uuid(),
+        direction="inbound",
+        number=number,
+        caller_number=caller_number,
+        caller_name=caller_name,
+        session_id=core.next_session(),
+    )
+
+
+def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecord) -> None:
+    """The dialplan of the called side, until its channel is gone."""
+    core.add(channel)
+    channel.state, channel.callstate, channel.dialplan = "CS_EXECUTE", "RINGING", True
+    channel.reading = "PCMU"
+    for name, value in _dialplan_variables(channel, what).items():
+        channel.set(name, value)
+    for name, argument in _dialplan(core, channel, what):
+        if channel.is_up and not execute(core, channel, name, argument):
+            break
+    if what.party == "fax" and what.lingers:
+        channel.gone.wait()
+    core.hang_up(channel)
+    core.finish(channel)
+    if record.uuid == channel.uuid:
+        record.cause, record.ended = channel.cause, time.time()
+
+
+def _dialplan_variables(channel: Channel, what: Behaviour) -> dict[str, str]:
+    if what.party not in ("fax", "parked"):
+        return {}
+    key = f"{REALM}/{channel.uuid}"
+    values = {
+        "api_on_fax_success": f"db insert/{key}/success",
+        "api_on_fax_failure": f"db insert/{key}/failure",
+        "api_hangup_hook": f"hash insert/{key}/ended",
+        "fax_use_ecm": "" if what.ecm else "false",
+        "fax_disable_v17": "" if what.v17 else "true",
+    }
+    return {"fsfax_takeover": "true"} if what.party == "parked" else values
+
+
+def _dialplan(core: Core, channel: Channel, what: Behaviour) -> list[tuple[str, str]]:
+    if what.ring is None:
+        return [("playback", "ringback")]
+    ring = [("sleep", str(int(what.ring * 1000)))] if what.ring else []
+    if what.party == "parked":
+        return [*ring, ("park", "")]
+    if what.party != "fax":
+        return [*ring, ("answer", ""), ("playback", what.party)]
+    t38 = "true" if what.t38 else "false"
+    folder = core.root / "in"
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        ("set", f"fax_enable_t38={t38}"),
+        ("set", f"fax_enable_t38_request={t38}"),
+        *ring,
+        ("answer", ""),
+        ("rxfax", str(folder / f"{channel.uuid}.tif")),
+        *([] if what.lingers else [("hangup", "")]),
+    ]
+
+
+def call_in(
+    core: Core,
+    number: str,
+    tiff: Path,
+    *,
+    caller_number: str,
+    caller_name: str,
+    ident: str,
+) -> CallRecord:
+    """Let a fax outside call a number here; returns at once."""
+    what = behaviour(number)
+    channel = _called_channel(core, number, caller_number, caller_name)
+    record = CallRecord(
+        uuid=channel.uuid, number=number, created=time.time(), called_uuid=channel.uuid
+    )
+    core.calls.append(record)
+    if what.cause:
+        record.cause, record.ended = what.cause, time.time()
+        return record
+    far_end = Terminal(ident=ident, header="", tx_file=tiff)
+    channel.circuit = Circuit(core, what, record, far_end, channel)
+    gevent.spawn(_run_called, core, channel, what, record)
+    return record

@@ -1,0 +1,311 @@
+"""API commands, with the answers of FreeSWITCH 1.10.12 (``mod_commands.c`` and others)."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+from fsfax.softswitch.calls import originate
+from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.channel import PROFILE, Channel
+from fsfax.softswitch.core import Core
+from fsfax.softswitch.fax import problem
+
+_NO_CHANNEL = "-ERR No such channel!\n"
+_NO_REPLY = "-ERR no reply\n"
+_MODULES = frozenset(
+    "mod_spandsp mod_sofia mod_commands mod_db mod_hash mod_dptools mod_event_socket".split()
+)
+_LINE = "=" * 97
+VERSION = "1.10.12-fsfax-softswitch"
+"""FreeSWITCH's version whose answers are given, and that it is not FreeSWITCH."""
+
+Command = Callable[[Core, str], str]
+
+
+def run(core: Core, name: str, arg: str) -> str:
+    """Carry out one API command and return its answer.
+
+    An answer that FreeSWITCH leaves empty is mod_event_socket's ``-ERR no reply``.
+    """
+    command = _COMMANDS.get(name.lower())
+    if command is None:
+        return f"-ERR {name} Command not found!\n"
+    return command(core, arg) or _NO_REPLY
+
+
+def _channel(core: Core, arg: str) -> Channel | None:
+    return core.channels.get(arg.partition(" ")[0])
+
+
+def _uuid_kill(core: Core, arg: str) -> str:
+    if not arg:
+        return "-USAGE: <uuid> [cause]\n"
+    channel = _channel(core, arg)
+    if channel is None:
+        return _NO_CHANNEL
+    cause = arg.partition(" ")[2].strip().upper()
+    core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+    return "+OK\n"
+
+
+def _uuid_exists(core: Core, arg: str) -> str:
+    return "true" if _channel(core, arg) else "false"
+
+
+def _uuid_dump(core: Core, arg: str) -> str:
+    if not arg:
+        return "-USAGE: <uuid> [format]\n"
+    channel = _channel(core, arg)
+    if channel is None:
+        return _NO_CHANNEL
+    return channel.dump(core.events.make("CHANNEL_DATA").headers)
+
+
+def _uuid_getvar(core: Core, arg: str) -> str:
+    words = arg.split()
+    if len(words) < 2:  # noqa: PLR2004
+        return "-USAGE: <uuid> <var>\n"
+    channel = _channel(core, arg)
+    return (channel.get(words[1]) or "_undef_") if channel else _NO_CHANNEL
+
+
+def _uuid_setvar(core: Core, arg: str) -> str:
+    words = arg.split(" ", 2)
+    if len(words) < 2:  # noqa: PLR2004
+        return "-USAGE: <uuid> <var> [value]\n"
+    channel = _channel(core, arg)
+    if channel is None:
+        return _NO_CHANNEL
+    value = words[2] if len(words) > 2 else ""  # noqa: PLR2004
+    if "${" in value:
+        return _NO_REPLY  # switch_channel_set_variable: "Invalid data"
+    channel.set(words[1], value)
+    return "+OK\n"
+
+
+def _uuid_setvar_multi(core: Core, arg: str) -> str:
+    head, _, pairs = arg.partition(" ")
+    if not pairs:
+        return "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+    channel = core.channels.get(head)
+    if channel is None:
+        return _NO_CHANNEL
+    for pair in pairs.split(";"):
+        name, equals, value = pair.partition("=")
+        if equals and name and "${" not in value:
+            channel.set(name, value)
+    return "+OK\n"
+
+
+def _uuid_answer(core: Core, arg: str) -> str:
+    channel = _channel(core, arg)
+    if channel is None:
+        return _NO_CHANNEL
+    core.answer(channel)
+    return "+OK\n"
+
+
+def _show(core: Core, arg: str) -> str:
+    words = arg.lower().split()
+    what = words[0] if words else ""
+    if what not in ("channels", "calls"):
+        return "-USAGE: channels|calls [count] [as json]\n"
+    # ``show calls`` pairs bridged legs; here each leg stands alone, as with faxes.
+    rows = [channel.row(core.switchname) for channel in list(core.channels.values())]
+    if "count" in words:
+        if "json" in words:
+            return json.dumps({"row_count": len(rows)})
+        return f"\n{len(rows)} total.\n"
+    if "json" in words:
+        return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})})
+    if not rows:
+        return "\n0 total.\n"
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    return "\n".join(lines) + f"\n\n{len(rows)} total.\n"
+
+
+def _status(core: Core, _: str) -> str:
+    up = time.time() - core.started
+    days, hours, minutes, seconds = (
+        int(up // 86400),
+        int(up // 3600 % 24),
+        int(up // 60 % 60),
+        int(up % 60),
+    )
+    missing = problem()
+    faxing = (
+        f"faxes: none, {missing}" if missing else "faxes: SpanDSP's T.30 and T.38, back to back"
+    )
+    return (
+        f"UP 0 years, {days} days, {hours} hours, {minutes} minutes, {seconds} seconds,"
+        f" {int(up * 1e3 % 1e3)} milliseconds, {int(up * 1e6 % 1e3)} microseconds\n"
+        f"FreeSWITCH (Version {VERSION}) is ready\n"
+        f"{core.sessions} session(s) since startup\n"
+        f"{len(core.channels)} session(s) - peak {core.peak}, last 5min {core.peak}\n"
+        "0 session(s) per Sec out of max 1000, peak 0, last 5min 0\n"
+        "1000 session(s) max\n"
+        "min idle cpu 0.00/99.00\n"
+        f"{faxing}\n"
+    )
+
+
+def _sofia(core: Core, arg: str) -> str:
+    words = arg.split()
+    is_xml = bool(words) and words[0] == "xmlstatus"
+    match words[1:] if words and words[0] in ("status", "xmlstatus") else ["?"]:
+        case []:
+            return _sofia_overview(core)
+        case ["gateway", name]:
+            return _gateway(core, name, is_xml)
+        case ["profile", name]:
+            return _profile(core, name, is_xml)
+    return "-USAGE: status|xmlstatus [gateway <name> | profile <name>]\n"
+
+
+def _sofia_overview(core: Core) -> str:
+    rows = [f"{PROFILE}\tprofile\tsip:mod_sofia@127.0.0.1:5080\tRUNNING (0)"]
+    rows += [
+        f"{PROFILE}::{name}\tgateway\tsip:{name}@127.0.0.1\tNOREG"
+        for name in sorted(core.gateways | core.down)
+    ]
+    return "Name\tType\tData\tState\n" + _LINE + "\n" + "\n".join(rows) + "\n" + _LINE + "\n"
+
+
+def _gateway(core: Core, name: str, is_xml: bool) -> str:
+    if name not in core.gateways | core.down:
+        return "Invalid Gateway!\n"
+    fields = {
+        "Name": name,
+        "Profile": PROFILE,
+        "Scheme": "Digest",
+        "Realm": "127.0.0.1",
+        "Username": core.switchname,
+        "Password": "no",
+        "From": f"<sip:{core.switchname}@127.0.0.1>",
+        "Contact": f"<sip:gw+{name}@127.0.0.1:5080;transport=udp;gw={name}>",
+        "Exten": core.switchname,
+        "To": f"sip:{core.switchname}@127.0.0.1",
+        "Proxy": "sip:127.0.0.1",
+        "Context": "public",
+        "Expires": "3600",
+        "Freq": "3600",
+        "Ping": "0",
+        "PingFreq": "0",
+        "PingTime": "0.00",
+        "PingState": "0/0/0",
+        "State": "NOREG",
+        "Status": "DOWN" if name in core.down else "UP",
+        "Uptime": f"{int(time.time() - core.started)}s",
+        "CallsIN": "0",
+        "CallsOUT": str(core.gateway_calls),
+        "FailedCallsIN": "0",
+        "FailedCallsOUT": str(core.gateway_failures),
+    }
+    return _fields("gateway", fields, 8, is_xml)
+
+
+def _profile(core: Core, name: str, is_xml: bool) -> str:
+    if name != PROFILE:
+        return "Invalid Profile!\n"
+    fields = {
+        "Name": PROFILE,
+        "Domain Name": "N/A",
+        "Dialplan": "XML",
+        "Context": "public",
+        "RTP-IP": "127.0.0.1",
+        "SIP-IP": "127.0.0.1",
+        "URL": "sip:mod_sofia@127.0.0.1:5080",
+        "BIND-URL": "sip:mod_sofia@127.0.0.1:5080;transport=udp,tcp",
+        "CODECS IN": "PCMU,PCMA",
+        "CODECS OUT": "PCMU,PCMA",
+        "RTP-TIMER-NAME": "soft",
+        "CALLS-IN": "0",
+        "CALLS-OUT": str(core.gateway_calls),
+        "FAILED-CALLS-OUT": str(core.gateway_failures),
+        "REGISTRATIONS": "0",
+    }
+    return _fields("profile", fields, 17, is_xml)
+
+
+def _fields(kind: str, fields: dict[str, str], width: int, is_xml: bool) -> str:
+    if is_xml:
+        lines = [
+            f"    <{(tag := name.lower().replace(' ', '-'))}>{escape(value)}</{tag}>"
+            for name, value in fields.items()
+        ]
+        body = "\n".join(lines)
+        if kind == "profile":
+            body = f"  <profile-info>\n{body}\n  </profile-info>"
+        return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<{kind}>\n{body}\n</{kind}>\n'
+    text = "".join(f"{name:<{width}}\t{value}\n" for name, value in fields.items())
+    return f"{_LINE}\n{text}{_LINE}\n"
+
+
+def _xml_locate(core: Core, arg: str) -> str:
+    words = arg.split()
+    if words[-1:] == ["sofia.conf"]:
+        gateways = "".join(
+            f'<gateway name="{escape(name)}"><param name="register" value="false"/></gateway>'
+            for name in sorted(core.gateways | core.down)
+        )
+        return (
+            '<configuration name="sofia.conf"><profiles>'
+            f'<profile name="{PROFILE}"><gateways>{gateways}</gateways><settings>'
+            '<param name="rtp-timer-name" value="soft"/></settings></profile>'
+            "</profiles></configuration>"
+        )
+    if words[-1:] == ["spandsp.conf"]:
+        return (
+            '<configuration name="spandsp.conf"><fax-settings>'
+            '<param name="use-ecm" value="true"/><param name="enable-t38" value="true"/>'
+            "</fax-settings></configuration>"
+        )
+    return "can't find anything\n"
+
+
+def _hupall(core: Core, arg: str) -> str:
+    cause = arg.split()[0].upper() if arg.split() else "MANAGER_REQUEST"
+    for channel in list(core.channels.values()):
+        core.hang_up(channel, cause if cause in Q850 else "MANAGER_REQUEST")
+    return f"+OK hangup all channels with cause {cause}\n"
+
+
+def _uptime(core: Core, arg: str) -> str:
+    seconds = time.time() - core.started
+    return str(int(seconds * {"ms": 1e3, "us": 1e6}.get(arg, 1)))
+
+
+_COMMANDS: dict[str, Command] = {
+    "originate": originate,
+    "uuid_kill": _uuid_kill,
+    "uuid_exists": _uuid_exists,
+    "uuid_dump": _uuid_dump,
+    "uuid_getvar": _uuid_getvar,
+    "uuid_setvar": _uuid_setvar,
+    "uuid_setvar_multi": _uuid_setvar_multi,
+    "uuid_answer": _uuid_answer,
+    "show": _show,
+    "status": _status,
+    "version": lambda _, arg: (
+        VERSION if arg.startswith("short") else f"FreeSWITCH Version {VERSION} (64bit)\n"
+    ),
+    "uptime": _uptime,
+    "module_exists": lambda _, arg: "true" if arg in _MODULES else "false",
+    "file_exists": lambda _, arg: "true" if Path(arg.replace("\0", "")).exists() else "false",
+    "sofia": _sofia,
+    "xml_locate": _xml_locate,
+    "global_getvar": lambda core, arg: core.globals.get(arg, ""),
+    "hostname": lambda core, _: core.switchname,
+    "switchname": lambda core, _: core.switchname,
+    "db": lambda core, arg: core.db.command(arg),
+    "hash": lambda core, arg: core.hash.command(arg),
+    "hupall": _hupall,
+    "create_uuid": lambda _, __: str(uuid.uuid4()),
+    "echo": lambda _, arg: arg,
+    "reloadxml": lambda _, __: "+OK [Success]\n",
+}

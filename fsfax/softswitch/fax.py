@@ -1,0 +1,352 @@
+"""A fax over a call: two channels' fax applications meet on a `Line`, its phases become events.
+
+Events, headers and variables are those of ``mod_spandsp_fax.c`` (phase_b_handler,
+phase_d_handler, phase_e_handler).
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+import gevent
+import gevent.event
+import structlog
+
+from fsfax.errors import SoftswitchError, SpandspMissing
+from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.core import CallRecord, Core
+from fsfax.softswitch.events import Header
+from fsfax.softswitch.line import Faults, Line, Side, Stats, Terminal
+from fsfax.softswitch.numbers import Behaviour
+
+_log = structlog.get_logger(__name__)
+
+DEFAULT_IDENT = "SpanDSP Fax Ident"
+DEFAULT_HEADER = "SpanDSP Fax Header"
+CALLED_IDENT = "fsfax softswitch"
+"""Station id of the faxes that answer here."""
+
+T0 = 60.0
+"""Seconds that a fax waits for another one at the other end (T.30 5.4.3.1)."""
+
+CALL_DROPPED = 49
+_CALL_DROPPED_TEXT = "The call dropped prematurely"
+_T0_EXPIRED = 2
+_T0_EXPIRED_TEXT = "Timed out waiting for initial communication"
+_CANNOT_INITIALIZE = "Cannot initialize Fax engine"
+_MAX_IDENT = 20
+_MAX_HEADER = 50
+
+
+def problem() -> str:
+    """Say why no fax can be sent here, "" if it can."""
+    if ctypes.util.find_library("spandsp"):
+        return ""
+    return "libspandsp2 is not installed (apt install libspandsp2)"
+
+
+def decoded(value: str) -> str:
+    """URL-decode as mod_spandsp does, into a C string: it ends at the first NUL."""
+    return unquote(value, errors="replace").partition("\0")[0]
+
+
+def terminal(
+    channel: Channel, *, sends: Path | None = None, stores: Path | None = None
+) -> Terminal:
+    """Return the fax terminal that a channel's variables describe."""
+
+    def page(name: str) -> int:
+        text = channel.get(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1  # noqa: PLR2004
+
+    default_ident = CALLED_IDENT if stores else DEFAULT_IDENT
+    return Terminal(
+        ident=decoded(channel.get("fax_ident") or default_ident)[:_MAX_IDENT],
+        header=decoded(channel.get("fax_header") or DEFAULT_HEADER)[:_MAX_HEADER],
+        timezone=decoded(channel.get("fax_timezone")),
+        ecm=channel.is_true("fax_use_ecm", True),
+        v17=not channel.is_true("fax_disable_v17", False),
+        tx_file=sends,
+        start_page=page("fax_start_page") if sends else -1,
+        end_page=page("fax_end_page") if sends else -1,
+        rx_file=stores,
+    )
+
+
+@dataclass(slots=True)
+class _Result:
+    code: int
+    text: str
+    stats: Stats
+    remote_ident: str
+
+
+@dataclass(slots=True)
+class _End:
+    """One side: its channel (None for a caller outside), its terminal once it runs a fax."""
+
+    channel: Channel | None
+    terminal: Terminal | None = None
+    result: _Result | None = None
+    over: gevent.event.Event = field(default_factory=gevent.event.Event)
+    response: str = ""
+
+
+class Circuit:
+    """The line of one call. A fax begins when both sides run one."""
+
+    def __init__(
+        self,
+        core: Core,
+        behaviour: Behaviour,
+        record: CallRecord,
+        caller: Channel | Terminal,
+        called: Channel | None,
+    ) -> None:
+        self.record = record
+        self._core = core
+        self._behaviour = behaviour
+        outside = isinstance(caller, Terminal)
+        self._ends: dict[Side, _End] = {
+            "caller": _End(None, caller) if isinstance(caller, Terminal) else _End(caller),
+            "called": _End(called),
+        }
+        self._outside = outside
+        self._line: Line | None = None
+        self._started = gevent.event.Event()
+
+    def side(self, channel: Channel) -> Side:
+        """Return which end of the line the channel is."""
+        return "called" if self._ends["called"].channel is channel else "caller"
+
+    def fax(self, channel: Channel, terminal: Terminal) -> str:
+        """Run a fax on one end; returns when the application returns: its response.
+
+        Waits for the other end as long as T.30 has a fax wait.
+        """
+        side = self.side(channel)
+        end = self._ends[side]
+        end.terminal, end.result, end.response = terminal, None, ""
+        end.over.clear()
+        for name, value in {
+            "fax_v17_disabled": "0" if terminal.v17 else "1",
+            "fax_ecm_requested": "1" if terminal.ecm else "0",
+            "fax_filename": str(terminal.tx_file or terminal.rx_file),
+        }.items():
+            channel.set(name, value)
+        self._begin()
+        first = gevent.wait([self._started, channel.gone], timeout=self._core.pace(T0), count=1)
+        if not self._started.is_set():
+            dropped = bool(first)
+            self._settle(
+                side,
+                _Result(
+                    CALL_DROPPED if dropped else _T0_EXPIRED,
+                    _CALL_DROPPED_TEXT if dropped else _T0_EXPIRED_TEXT,
+                    Stats(bit_rate=14400),
+                    "",
+                ),
+            )
+            return ""
+        gevent.wait([end.over, channel.gone], count=1)
+        if not end.over.is_set() and self._line:
+            self._line.hang_up(side)
+            end.over.wait()
+        return end.response
+
+    # --- Observer of the line -------------------------------------------------------------
+
+    def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
+        """Tell what was negotiated."""
+        channel = self._ends[side].channel
+        if channel is None:
+            return
+        fields = [
+            ("fax-transfer-rate", str(stats.bit_rate)),
+            ("fax-ecm-used", _on(stats.ecm)),
+            ("fax-t38-status", self._t38_status(side)),
+            ("fax-local-station-id", self._ident(side)),
+            ("fax-remote-station-id", remote_ident),
+        ]
+        if side == "caller":
+            fields.append(("fax-document-total-pages", "0"))  # as real FreeSWITCH says here
+        self._tell(side, channel, "negociate", [("uuid", channel.uuid), *fields])
+
+    def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
+        """Tell that a page was confirmed."""
+        pages = stats.pages_tx if side == "caller" else stats.pages_rx
+        if side == "caller" or self._outside:
+            self.record.pages = max(self.record.pages, pages)
+        channel = self._ends[side].channel
+        if channel is None:
+            return
+        resolution = f"{stats.x_resolution}x{stats.y_resolution}"
+        size = f"{stats.width}x{stats.length}"
+        fields = [("uuid", channel.uuid), ("fax-document-transferred-pages", str(pages))]
+        if side == "caller":
+            fields.append(("fax-document-total-pages", str(stats.pages_in_file)))
+        fields += [
+            ("fax-image-resolution", resolution),
+            ("fax-file-image-resolution", resolution),
+            ("fax-image-size", str(stats.image_size)),
+            ("fax-image-pixel-size", size),
+            ("fax-file-image-pixel-size", size),
+            ("fax-bad-rows", str(stats.bad_rows)),
+            ("fax-longest-bad-row-run", str(stats.longest_bad_row_run)),
+            ("fax-encoding", str(stats.encoding)),
+            ("fax-encoding-name", stats.encoding_name),
+        ]
+        self._tell(side, channel, "page", fields)
+
+    def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
+        """Note one end's result; it is told when the line is done with both."""
+        self._ends[side].result = _Result(code, text, stats, remote_ident)
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        caller, called = self._ends["caller"], self._ends["called"]
+        alone = self._behaviour.party in ("voice", "silence")
+        if caller.terminal is None or self._started.is_set():
+            return
+        if called.terminal is None and not alone:
+            return
+        self._started.set()
+        gevent.spawn(self._run, caller.terminal, called.terminal)
+
+    def _run(self, caller: Terminal, called: Terminal | None) -> None:
+        party = self._behaviour.party
+        try:
+            self._line = Line(
+                caller,
+                called,
+                self,
+                t38=self._is_t38,
+                speed=self._core.speed,
+                faults=Faults(
+                    packet_loss=self._behaviour.packet_loss,
+                    drop_in_page=self._behaviour.drop_in_page,
+                    stall_in_page=self._behaviour.stall_in_page,
+                ),
+                hears=party if party in ("voice", "silence") else "fax",  # type: ignore[arg-type]
+            )
+            if any(end.channel and not end.channel.is_up for end in self._ends.values()):
+                self._line.hang_up("caller")
+            self._line.run()
+        except SoftswitchError as error:
+            _log.error("fax_impossible", call=self.record.uuid, reason=str(error))
+            self.record.reason = str(error)
+            for end in self._ends.values():
+                end.response = _CANNOT_INITIALIZE
+                if isinstance(error, SpandspMissing) and end.channel:
+                    self._core.hang_up(end.channel, "NORMAL_TEMPORARY_FAILURE")
+                end.over.set()
+            return
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Tell both results in the order of real calls.
+
+        The called side is first. Where its dialplan hangs up, the caller's channel is hung up
+        before its own result is told.
+        """
+        caller, called = self._ends["caller"], self._ends["called"]
+        result = called.result
+        if result and called.channel:
+            if result.code == CALL_DROPPED and self._behaviour.drop_in_page:
+                self._core.hang_up(called.channel)
+            self._settle("called", result)
+            if caller.channel and result.code == 0 and self._hangs_up:
+                caller.channel.gone.wait()
+        if caller.result:
+            self._settle("caller", caller.result)
+        for end in (called, caller):
+            end.over.set()
+        if self._outside and called.channel and not self._hangs_up and not self._behaviour.lingers:
+            return
+        if self._outside and called.channel and not self._behaviour.lingers:
+            self._core.hang_up(called.channel, by_far_end=True)
+
+    @property
+    def far_end_hangs_up(self) -> bool:
+        """A caller's txfax may return: the fax failed here, or the far end will hang up."""
+        result = self._ends["caller"].result
+        return result is None or result.code != 0 or self._hangs_up
+
+    @property
+    def _hangs_up(self) -> bool:
+        """The called side's dialplan hangs up after the fax."""
+        return self._behaviour.party == "fax" and not self._behaviour.lingers
+
+    def _settle(self, side: Side, result: _Result) -> None:
+        end = self._ends[side]
+        stats = result.stats
+        pages = stats.pages_tx if side == "caller" else stats.pages_rx
+        if side == "caller":
+            self.record.code, self.record.reason = result.code, result.text
+            self.record.pages = pages
+        elif end.terminal and end.terminal.rx_file and end.terminal.rx_file.is_file():
+            self.record.file = end.terminal.rx_file
+        channel = end.channel
+        if channel:
+            success = result.code == 0
+            channel.set("fax_success", "1" if success else "0")
+            total = stats.pages_in_file if side == "caller" else stats.pages_rx
+            fields = [
+                ("fax-result-code", str(result.code)),
+                ("fax-result-text", result.text),
+                ("fax-document-transferred-pages", str(pages)),
+                ("fax-document-total-pages", str(total)),
+                ("fax-image-resolution", f"{stats.x_resolution}x{stats.y_resolution}"),
+                ("fax-image-size", str(stats.image_size) if side == "caller" else "0"),
+                ("fax-bad-rows", str(stats.bad_rows)),
+                ("fax-transfer-rate", str(stats.bit_rate)),
+                ("fax-ecm-used", _on(stats.ecm)),
+                ("fax-t38-status", self._t38_status(side)),
+                ("fax-local-station-id", self._ident(side)),
+                ("fax-remote-station-id", result.remote_ident),
+            ]
+            fields.insert(0, ("fax-success", "1" if success else "0"))
+            self._tell(side, channel, "", fields)
+            self._core.hook(channel, "api_on_fax_success" if success else "api_on_fax_failure")
+        end.over.set()
+
+    def _tell(self, side: Side, channel: Channel, step: str, fields: list[Header]) -> None:
+        """Set the channel's variables, then fire the event."""
+        channel.reading = "L16"
+        for name, value in fields:
+            if name != "uuid":
+                channel.set(name.replace("-", "_"), value)
+        kind = "tx" if side == "caller" else "rx"
+        self._core.fire(channel, "CUSTOM", subclass=f"spandsp::{kind}fax{step}result", rest=fields)
+
+    def _ident(self, side: Side) -> str:
+        end = self._ends[side]
+        return end.terminal.ident if end.terminal else ""
+
+    def _wants(self, side: Side, name: str) -> bool:
+        channel = self._ends[side].channel
+        return channel.is_true(name, False) if channel else True
+
+    @property
+    def _is_t38(self) -> bool:
+        """T.38 comes about: one side asks for it and the other one takes it."""
+        both = self._wants("caller", "fax_enable_t38") and self._wants("called", "fax_enable_t38")
+        asks = ("fax_enable_t38_request", "fax_enable_t38_insist")
+        asked = any(self._wants(side, name) for side in self._ends for name in asks)
+        return self._behaviour.party in ("fax", "parked") and both and asked
+
+    def _t38_status(self, side: Side) -> str:
+        if self._is_t38:
+            return "negotiated"
+        asks = ("fax_enable_t38_request", "fax_enable_t38_insist")
+        if self._wants(side, "fax_enable_t38") and any(self._wants(side, n) for n in asks):
+            return "refused"
+        return "off"
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"

@@ -1,0 +1,112 @@
+"""Magic numbers: what the stand-in's telephone network does, by the number that is dialled.
+
+The last seven digits decide, so prefixes and a leading "+" do not matter. Every number that
+is not in the table is a fax that answers, takes T.38 and receives all pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Party = Literal["fax", "voice", "silence", "parked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What happens to a call.
+
+    cause: the call is refused with this hangup cause; "" = it gets through.
+    sip_status: the SIP answer that goes with the cause, 0 = none.
+    ring: seconds of ringing before the answer or refusal; None = for ever.
+    party: who answers. "parked" waits for an ESL client to take the call over.
+    t38, ecm, v17: what the called fax can do.
+    drop_in_page: the called side hangs up in the middle of this page.
+    stall_in_page: the called side falls silent in the middle of this page.
+    packet_loss: share of T.38 packets that get lost, 0 to 1.
+    lingers: the called side never hangs up after the fax.
+    """
+
+    name: str
+    summary: str
+    cause: str = ""
+    sip_status: int = 0
+    ring: float | None = 0.0
+    party: Party = "fax"
+    t38: bool = True
+    ecm: bool = True
+    v17: bool = True
+    drop_in_page: int = 0
+    stall_in_page: int = 0
+    packet_loss: float = 0.0
+    lingers: bool = False
+
+
+PLAIN = Behaviour("fax", "answers and receives every page: T.38, V.17, ECM")
+
+SLOW_ANSWER = 20.0
+"""Seconds that the slow answer takes, on the line's clock."""
+
+NUMBERS: dict[str, Behaviour] = {
+    "5550100": PLAIN,
+    "5550101": Behaviour("busy", "USER_BUSY (486)", "USER_BUSY", 486),
+    "5550102": Behaviour("no_answer", "rings and is never answered: NO_ANSWER", ring=None),
+    "5550103": Behaviour("unallocated", "UNALLOCATED_NUMBER (404)", "UNALLOCATED_NUMBER", 404),
+    "5550104": Behaviour("no_route", "NO_ROUTE_DESTINATION (404)", "NO_ROUTE_DESTINATION", 404),
+    "5550105": Behaviour("rejected", "CALL_REJECTED (603)", "CALL_REJECTED", 603),
+    "5550106": Behaviour(
+        "congestion",
+        "the gateway has no free line: NORMAL_CIRCUIT_CONGESTION (503), for fail-over",
+        "NORMAL_CIRCUIT_CONGESTION",
+        503,
+    ),
+    "5550107": Behaviour("slow_answer", f"rings {SLOW_ANSWER:g} s, then a fax", ring=SLOW_ANSWER),
+    "5550110": Behaviour("voice", "somebody talks: result code 2 after 60 s", party="voice"),
+    "5550111": Behaviour("silence", "nobody talks: result code 2 after 60 s", party="silence"),
+    "5550112": Behaviour(
+        "takeover",
+        "parked with fsfax_takeover=true until an ESL client answers it and runs rxfax",
+        party="parked",
+    ),
+    "5550120": Behaviour("no_ecm", "a fax without error correction", ecm=False),
+    "5550121": Behaviour("no_v17", "a fax without V.17: 9,600 bit/s", v17=False),
+    "5550122": Behaviour("t38_refused", "refuses T.38 (488): the fax goes in audio", t38=False),
+    "5550123": Behaviour("packet_loss", "3 % of the T.38 packets get lost", packet_loss=0.03),
+    "5550124": Behaviour(
+        "linger",
+        "receives every page, then never hangs up: the channel stays until uuid_kill",
+        lingers=True,
+    ),
+    **{
+        f"555013{page}": Behaviour(
+            f"drop_in_page_{page}", f"hangs up in page {page}: result code 49", drop_in_page=page
+        )
+        for page in (1, 2, 3, 4, 5)
+    },
+    **{
+        f"555014{page}": Behaviour(
+            f"stall_in_page_{page}", f"falls silent in page {page}", stall_in_page=page
+        )
+        for page in (1, 2, 3)
+    },
+}
+
+
+def behaviour(number: str) -> Behaviour:
+    """Return what happens to a call to ``number``; signs that are no digits do not matter."""
+    digits = "".join(c for c in number if c.isascii() and c.isdigit())
+    return NUMBERS.get(digits[-7:], PLAIN)
+
+
+def number_of(name: str) -> str:
+    """Return the number of the behaviour called ``name``.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return next((n for n, b in NUMBERS.items() if b.name == name), "") or _missing(name)
+
+
+def _missing(name: str) -> str:
+    known = ", ".join(b.name for b in NUMBERS.values())
+    raise KeyError(f"no magic number does {name!r}; there are: {known}")

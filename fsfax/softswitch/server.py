@@ -1,0 +1,350 @@
+"""The event socket's server side: connections, logging in, commands, events to listeners.
+
+Modelled on ``mod_event_socket.c``. A listener has one greenlet that reads commands and one
+that writes, so that a client that does not read delays nobody; when its queue overflows it is
+dropped, as FreeSWITCH drops it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Callable
+from typing import Protocol
+
+import gevent
+import gevent.event
+import gevent.queue
+import gevent.socket
+import structlog
+from gevent.server import StreamServer
+
+from fsfax.errors import InvalidCommand, ProtocolError
+from fsfax.esl.wire import Command, CommandReader, encode_frame, encode_reply
+from fsfax.softswitch.events import Subscription, SwitchEvent, decode_headers
+
+_log = structlog.get_logger(__name__)
+
+HEARTBEAT_INTERVAL = 20.0
+"""Seconds between HEARTBEAT events (``event-heartbeat-interval`` in switch.conf.xml)."""
+
+_QUEUE = 50_000
+_MAX_COMMAND = 1024 * 1024
+_GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+
+
+class Switch(Protocol):
+    """What the server needs of the switch behind it."""
+
+    def api(self, command: str, arg: str) -> str:
+        """Run an API command, return its answer; it may wait."""
+        ...  # the protocol's body
+
+    def background_done(self, job_id: str, command: str, arg: str, reply: str) -> None:
+        """Fire BACKGROUND_JOB."""
+        ...  # the protocol's body
+
+    def send_message(self, call_id: str, headers: dict[str, str], body: bytes) -> bool:
+        """Carry out ``sendmsg``; False if there is no such channel."""
+        ...  # the protocol's body
+
+    def heartbeat(self) -> SwitchEvent:
+        """Return a HEARTBEAT event."""
+        ...  # the protocol's body
+
+
+class Listener:
+    """One connection of a client."""
+
+    def __init__(self, server: EslServer, sock: gevent.socket.socket) -> None:
+        self.subscription = Subscription()
+        self.authenticated = False
+        self._server = server
+        self._socket = sock
+        self._out: gevent.queue.Queue[bytes | None] = gevent.queue.Queue()
+        self._logging = False
+
+    def run(self) -> None:
+        """Serve the client until it goes away."""
+        writer = gevent.spawn(self._write)
+        try:
+            self.send(encode_frame("auth/request"))
+            self._read()
+        finally:
+            self._out.put(None)
+            writer.join(timeout=2.0)
+            writer.kill()
+            self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Queue a frame; a client that has too many unread ones is dropped."""
+        if self._out.qsize() > _QUEUE:
+            _log.warning("listener_overflow", queued=self._out.qsize())
+            self.drop()
+        else:
+            self._out.put(data)
+
+    def drop(self) -> None:
+        """Cut the connection without a word."""
+        try:
+            self._socket.shutdown(gevent.socket.SHUT_RDWR)
+        except OSError:
+            return  # it was gone already
+
+    def _write(self) -> None:
+        try:
+            while (data := self._out.get()) is not None:
+                self._server.flowing.wait()
+                self._socket.sendall(data)
+        except OSError as error:
+            _log.debug("listener_gone", error=str(error))
+            self.drop()
+
+    def _read(self) -> None:
+        reader = CommandReader(_MAX_COMMAND)
+        try:
+            while data := self._socket.recv(65536):
+                for command in reader.feed(data):
+                    if not self._serve(command):
+                        return
+        except ProtocolError as error:
+            _log.warning("not_esl", error=str(error))
+            self._goodbye()
+        except OSError as error:
+            _log.debug("listener_gone", error=str(error))
+
+    def _goodbye(self) -> None:
+        self.send(encode_frame("text/disconnect-notice", (), _GOODBYE))
+
+    def _reply(self, text: str, *headers: tuple[str, str]) -> None:
+        self.send(encode_reply(text, headers))
+
+    def _serve(self, command: Command) -> bool:
+        """Carry out one command; False ends the connection."""
+        try:
+            return self._dispatch(command)
+        except InvalidCommand as error:
+            # A reply that cannot be put on a line: a control character of the client's.
+            _log.info("reply_refused", error=str(error))
+            self._reply("-ERR invalid")
+            return True
+
+    def _dispatch(self, command: Command) -> bool:
+        verb, arg = command.verb, command.arg
+        if verb in ("exit", "..."):
+            self._reply("+OK bye")
+            self._goodbye()
+            return False
+        if not self.authenticated:
+            return self._authenticate(verb, arg)
+        handler = _HANDLERS.get(verb)
+        if handler is None or (verb in ("api", "bgapi") and not arg):
+            self._reply("-ERR command not found")
+        else:
+            handler(self, command)
+        return True
+
+    def _authenticate(self, verb: str, arg: str) -> bool:
+        if verb != "auth":
+            self._reply("-ERR command not found")
+            return True
+        if hmac.compare_digest(arg.encode(), self._server.password.encode()):
+            self.authenticated = True
+            self._reply("+OK accepted")
+            return True
+        self._reply("-ERR invalid")
+        self._goodbye()
+        return False
+
+    def on_auth(self, _: Command) -> None:
+        """``auth`` once more."""
+        self._reply("+OK accepted")
+
+    def on_api(self, command: Command) -> None:
+        """``api <command> <arguments>``: the answer comes as a frame of its own."""
+        name, _, arg = command.arg.partition(" ")
+        text = self._server.switch.api(name, arg.strip())
+        self.send(encode_frame("api/response", (), text.encode("utf-8", "replace")))
+
+    def on_bgapi(self, command: Command) -> None:
+        """``bgapi``: the answer is a BACKGROUND_JOB event, its id may be the client's."""
+        name, _, arg = command.arg.partition(" ")
+        arg = arg.strip()
+        job_id = decode_headers(command.headers).get("job-uuid") or str(uuid.uuid4())
+        self._reply(f"+OK Job-UUID: {job_id}", ("Job-UUID", job_id))
+
+        def work() -> None:
+            reply = self._server.switch.api(name, arg)
+            self._server.switch.background_done(job_id, name, arg, reply)
+
+        # Not this listener's greenlet: the job goes on when the client is gone.
+        gevent.spawn(work)
+
+    def on_event(self, command: Command) -> None:
+        """``event plain <names>``."""
+        words = command.arg.replace(",", " ").split()
+        if words and words[0].lower() in ("json", "xml"):
+            self._reply("-ERR this stand-in speaks plain events alone")
+            return
+        if words and words[0].lower() == "plain":
+            words = words[1:]
+        if self.subscription.add(words):
+            self._reply("+OK event listener enabled plain")
+        else:
+            self._reply("-ERR no keywords supplied")
+
+    def on_nixevent(self, command: Command) -> None:
+        """``nixevent <names>``."""
+        words = command.arg.replace(",", " ").split()
+        if words and words[0].upper() == "ALL":
+            self.subscription.clear()
+            self._reply("+OK events nixed")
+        elif self.subscription.remove(words):
+            self._reply("+OK events nixed")
+        else:
+            self._reply("-ERR no keywords supplied")
+
+    def on_noevents(self, _: Command) -> None:
+        """``noevents``."""
+        had = bool(self.subscription.names)
+        self.subscription.clear()
+        self._reply(
+            "+OK no longer listening for events" if had else "-ERR not listening for events"
+        )
+
+    def on_filter(self, command: Command) -> None:
+        """``filter <header> <value>``, ``filter delete <header>|all [<value>]``."""
+        words = command.arg.split(" ", 2)
+        if words[0] == "delete" and len(words) > 1:
+            value = words[2] if len(words) > 2 else ""  # noqa: PLR2004
+            self.subscription.delete_filter(words[1], value)
+            self._reply(f"+OK filter deleted. [{words[1]}][{value}]")
+        elif len(words) > 1:
+            value = " ".join(words[1:])
+            self.subscription.add_filter(words[0], value)
+            self._reply(f"+OK filter added. [{words[0]}]=[{value}]")
+        else:
+            self._reply("-ERR invalid syntax")
+
+    def on_sendmsg(self, command: Command) -> None:
+        """``sendmsg <uuid>`` with call-command execute, hangup or unicast headers."""
+        call_id = command.arg
+        headers = decode_headers(command.headers)
+        if self._server.switch.send_message(call_id, headers, command.body):
+            self._reply("+OK")
+        else:
+            self._reply(f"-ERR invalid session id [{call_id}]")
+
+    def on_linger(self, _: Command) -> None:
+        """``linger`` and ``nolinger`` belong to sockets that a channel opened."""
+        self._reply("-ERR not controlling a session")
+
+    def on_log(self, command: Command) -> None:
+        """``log <level>``: accepted; the stand-in sends no log lines."""
+        self._logging = True
+        self._reply(f"+OK log level {command.arg or '7'} [{command.arg or '7'}]")
+
+    def on_nolog(self, _: Command) -> None:
+        """``nolog``."""
+        self._reply("+OK no longer logging" if self._logging else "-ERR not loging")
+        self._logging = False
+
+    def on_sendevent(self, _: Command) -> None:
+        """``sendevent``: accepted and dropped, but for its id in the reply."""
+        self._reply(f"+OK {uuid.uuid4()}")
+
+
+_HANDLERS: dict[str, Callable[[Listener, Command], None]] = {
+    "auth": Listener.on_auth,
+    "api": Listener.on_api,
+    "bgapi": Listener.on_bgapi,
+    "event": Listener.on_event,
+    "events": Listener.on_event,
+    "nixevent": Listener.on_nixevent,
+    "noevents": Listener.on_noevents,
+    "filter": Listener.on_filter,
+    "sendmsg": Listener.on_sendmsg,
+    "linger": Listener.on_linger,
+    "nolinger": Listener.on_linger,
+    "log": Listener.on_log,
+    "nolog": Listener.on_nolog,
+    "sendevent": Listener.on_sendevent,
+}
+
+
+class EslServer:
+    """Listens on a loopback port and keeps the listeners."""
+
+    def __init__(self, switch: Switch, host: str, port: int, password: str) -> None:
+        self.switch = switch
+        self.password = password
+        self.host = host
+        self.port = port
+        self.flowing = gevent.event.Event()
+        self.flowing.set()
+        self._listeners: set[Listener] = set()
+        self._server: StreamServer | None = None
+        self._heart: gevent.Greenlet[[], None] | None = None
+        self._to_lose = 0
+
+    def start(self) -> None:
+        """Open the port; ``port`` 0 takes a free one, and the same again after `stop`.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._server = StreamServer((self.host, self.port), self._accept)
+        self._server.start()
+        self.port = int(self._server.server_port)
+        self._heart = gevent.spawn(self._beat)
+
+    def stop(self) -> None:
+        """Close the port and all connections."""
+        if self._heart:
+            self._heart.kill()
+        if self._server:
+            self._server.stop()
+        self.drop_connections()
+        self.flowing.set()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._listeners)
+
+    def drop_connections(self) -> None:
+        """Cut every connection without a word."""
+        for listener in list(self._listeners):
+            listener.drop()
+
+    def stall(self, seconds: float) -> None:
+        """Send nothing to anybody for a while; what is due comes afterwards."""
+        self.flowing.clear()
+        gevent.spawn_later(seconds, self.flowing.set)
+
+    def lose_events(self, count: int) -> None:
+        """Deliver the next ``count`` events to nobody."""
+        self._to_lose += count
+
+    def publish(self, event: SwitchEvent) -> None:
+        """Give an event to the listeners that asked for it."""
+        wanting = [one for one in self._listeners if one.subscription.wants(event)]
+        if wanting and self._to_lose:
+            self._to_lose -= 1
+            return
+        for listener in wanting:
+            listener.send(event.encode())
+
+    def _accept(self, sock: gevent.socket.socket, _: object) -> None:
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        listener = Listener(self, sock)
+        self._listeners.add(listener)
+        try:
+            listener.run()
+        finally:
+            self._listeners.discard(listener)
+
+    def _beat(self) -> None:
+        while True:
+            gevent.sleep(HEARTBEAT_INTERVAL)
+            self.publish(self.switch.heartbeat())

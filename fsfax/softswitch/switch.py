@@ -1,0 +1,226 @@
+"""The stand-in as one object: start it, point fsfax at it, send faxes to magic numbers."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import gevent
+import structlog
+from pydantic import SecretStr
+
+from fsfax.errors import SoftswitchError
+from fsfax.settings import GatewaySettings, NodeSettings
+from fsfax.softswitch import calls, commands
+from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.core import CallRecord, Core
+from fsfax.softswitch.events import SwitchEvent
+from fsfax.softswitch.fax import problem
+from fsfax.softswitch.server import EslServer
+
+_log = structlog.get_logger(__name__)
+
+GATEWAY = "softswitch"
+DOWN = "down"
+
+
+class Softswitch:
+    """A stand-in for FreeSWITCH on loopback.
+
+    It lives in the hub of the thread that starts it, like any gevent server; see
+    `fsfax.testing` for one in a thread of its own.
+
+    Args:
+        port: of the event socket; 0 takes a free one, see `port`.
+        password: of the event socket.
+        speed: 1 = faxes take as long as on a telephone line, N = N times faster, 0 = as fast as
+            the machine can, with other waits (ringing, timeouts) a hundredth of their length.
+        root: folder whose ``in`` holds received faxes; a temporary one, removed by `stop`, if
+            none is given.
+        host: address to listen on.
+        gateways: names of sofia gateways that exist and work; one named "down" exists too,
+            but is down.
+        name: the switch's name, and the node's in `node_settings`.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        password: str = "ClueCon",  # noqa: S107  # FreeSWITCH's own, known to everybody
+        speed: float = 0.0,
+        root: Path | str | None = None,
+        *,
+        host: str = "127.0.0.1",
+        gateways: Iterable[str] = (GATEWAY,),
+        name: str = "softswitch",
+    ) -> None:
+        if speed < 0:
+            raise SoftswitchError(f"the speed {speed} is negative: 0 is the fastest, 1 line time")
+        self._temporary = tempfile.TemporaryDirectory(prefix="fsfax-") if root is None else None
+        self.root = Path(self._temporary.name if self._temporary else str(root)).absolute()
+        self._name = name
+        self._server = EslServer(self, host, port, password)
+        self._core = Core(self.root, name, gateways, [DOWN], speed, self._server.publish)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Open the event socket.
+
+        Raises:
+            SoftswitchError: the port is taken or the folder cannot be made.
+        """
+        try:
+            (self.root / "in").mkdir(parents=True, exist_ok=True)
+            self._server.start()
+        except OSError as error:
+            raise SoftswitchError(
+                f"the softswitch cannot start on {self._server.host}:{self._server.port} with"
+                f" {self.root}: {error}; give it another port (0 takes a free one) or folder"
+            ) from error
+        if reason := problem():
+            _log.warning("softswitch_without_faxes", reason=reason)
+
+    def stop(self) -> None:
+        """End all calls and close the event socket."""
+        self._core.reset()
+        self._server.stop()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port of the event socket."""
+        return self._server.port
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The call log, oldest first."""
+        return self._core.calls
+
+    def node_settings(self) -> NodeSettings:
+        """Return the settings of a node that leads here; paths are the same on both sides."""
+        return NodeSettings(
+            name=self._name,
+            host=self._server.host,
+            port=self.port,
+            password=SecretStr(self._server.password),
+            gateways=tuple(GatewaySettings(name=name) for name in sorted(self._core.gateways)),
+        )
+
+    def call_in(
+        self,
+        number: str,
+        tiff: Path | str,
+        caller_number: str = "+15550190",
+        caller_name: str = "",
+        ident: str = "+1 555 0190",
+    ) -> CallRecord:
+        """Let a fax outside send ``tiff`` to ``number`` here; magic numbers work as usual.
+
+        Returns at once; the record's ``ended`` is set when the call is over (`wait_idle`).
+        """
+        return calls.call_in(
+            self._core,
+            number,
+            Path(tiff),
+            caller_number=caller_number,
+            caller_name=caller_name,
+            ident=ident,
+        )
+
+    def wait_idle(self, timeout: float = 30.0) -> None:
+        """Wait until no channel is up.
+
+        Raises:
+            SoftswitchError: some still are, after ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while self._core.channels or any(call.ended is None for call in self._core.calls):
+            if time.monotonic() > deadline:
+                names = ", ".join(self._core.channels)
+                raise SoftswitchError(f"still up after {timeout:g} s: {names}")
+            gevent.sleep(0.005)
+
+    # --- trouble on purpose ---------------------------------------------------------------
+
+    def drop_connections(self) -> None:
+        """Cut every event socket connection without a word; calls go on."""
+        self._server.drop_connections()
+
+    def stall(self, seconds: float) -> None:
+        """Stop sending on the event socket for a while; calls go on."""
+        self._server.stall(seconds)
+
+    def lose_events(self, count: int) -> None:
+        """Lose the next ``count`` events."""
+        self._server.lose_events(count)
+
+    def restart(self) -> None:
+        """Do what a crash and restart of FreeSWITCH does.
+
+        All channels are gone without an event, connections are cut, ``hash`` is empty, ``db``
+        and received files stay. The port stays the same.
+        """
+        self._core.reset()
+        self._server.stop()
+        self._server.start()
+
+    # --- what the server asks for ---------------------------------------------------------
+
+    def api(self, command: str, arg: str) -> str:
+        """Run an API command and return FreeSWITCH's answer; `originate` waits."""
+        return commands.run(self._core, command, arg)
+
+    def background_done(self, job_id: str, command: str, arg: str, reply: str) -> None:
+        """Fire BACKGROUND_JOB."""
+        self._core.fire_job(job_id, command, arg, reply)
+
+    def send_message(self, call_id: str, headers: dict[str, str], body: bytes) -> bool:
+        """Carry out ``sendmsg``; False if there is no such channel."""
+        channel = self._core.channels.get(call_id)
+        if channel is None:
+            return False
+        match headers.get("call-command", "").lower():
+            case "execute":
+                data = headers.get("execute-app-arg", "") or body.decode("utf-8", "replace")
+                channel.messages.put((headers.get("execute-app-name", ""), data.strip("\r\n")))
+            case "hangup":
+                cause = headers.get("hangup-cause", "").upper()
+                self._core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+        return True
+
+    def heartbeat(self) -> SwitchEvent:
+        """Return a HEARTBEAT event."""
+        core = self._core
+        up = time.time() - core.started
+        return core.events.make(
+            "HEARTBEAT",
+            rest=[
+                ("Event-Info", "System Ready"),
+                ("Up-Time", f"0 years, 0 days, 0 hours, 0 minutes, {int(up)} seconds"),
+                ("FreeSWITCH-Version", commands.VERSION),
+                ("Uptime-msec", str(int(up * 1000))),
+                ("Session-Count", str(len(core.channels))),
+                ("Max-Sessions", "1000"),
+                ("Session-Per-Sec", "100"),
+                ("Session-Since-Startup", str(core.sessions)),
+                ("Session-Peak-Max", str(core.peak)),
+                ("Heartbeat-Interval", "20"),
+                ("Idle-CPU", "99.000000"),
+            ],
+        )
