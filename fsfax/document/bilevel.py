@@ -165,12 +165,13 @@ def tinted_bands(grey: Grey) -> list[Rect]:
     so it is never flat both ways.
     """
     lowest, highest = _TINT_TONES
-    rows = grey[:-_FLAT:_SAMPLE, ::2]
-    lower = grey[_FLAT::_SAMPLE, ::2][: len(rows)]
-    flat = rows == lower
+    rows = grey[:-_FLAT:_SAMPLE, :-_FLAT]
+    flat = rows == grey[_FLAT::_SAMPLE, :-_FLAT][: len(rows)]
+    flat &= rows == grey[:-_FLAT:_SAMPLE, _FLAT:]
     flat &= rows > lowest
     flat &= rows < highest
-    flat[:, :-1] &= rows[:, :-1] == rows[:, 1:]
+    if np.count_nonzero(flat) < _FEW:
+        return []
     found = np.flatnonzero(np.count_nonzero(flat, axis=1) >= _FEW)
     if not found.size:
         return []
