@@ -194,7 +194,7 @@ def clean(text: str, limit: int = _MAX_TEXT) -> str:
     It is still the far end's word: escape it wherever it goes.
     """
     visible = (" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
-    return " ".join("".join(visible).split())[:limit]
+    return " ".join("".join(visible).split())[:limit].rstrip()
 
 
 def _is_visible(character: str) -> bool:

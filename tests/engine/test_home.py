@@ -1,0 +1,115 @@
+"""The engine's hub, from plain threads and from greenlets."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import gevent
+import gevent.event
+import pytest
+
+from fsfax.engine.home import Home
+from fsfax.errors import Closed
+
+
+@pytest.fixture
+def own() -> Iterator[Home]:
+    home = Home("own")
+    yield home
+    home.close()
+
+
+def test_threads_work_side_by_side(own: Home) -> None:
+    """Ten threads wait for each other at home: it would never end if one blocked the hub."""
+    everybody = gevent.event.Event()
+    here: list[str] = []
+
+    def meet(number: int) -> int:
+        here.append(threading.current_thread().name)
+        if len(here) == 10:
+            everybody.set()
+        everybody.wait()
+        return number
+
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(own.run(meet, n))) for n in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(found) == list(range(10))
+    assert set(here) == {"fsfax-engine"}
+
+
+def test_errors_come_back(own: Home) -> None:
+    with pytest.raises(ZeroDivisionError):
+        own.run(lambda: 1 // 0)
+
+
+def test_calls_at_home_are_direct(own: Home) -> None:
+    assert own.run(lambda: own.run(lambda: 7)) == 7
+
+
+def test_closed(own: Home) -> None:
+    own.close()
+    own.close()
+    with pytest.raises(Closed):
+        own.run(lambda: 1)
+
+
+def test_current_hub_serves_other_threads() -> None:
+    home = Home("current")
+    found: list[str] = []
+    thread = threading.Thread(
+        target=lambda: found.append(home.run(lambda: threading.current_thread().name))
+    )
+    thread.start()
+    while thread.is_alive():
+        gevent.sleep(0.001)
+    home.close()
+    assert found == [threading.current_thread().name]
+
+
+@pytest.mark.parametrize("choice", ["own", "current"])
+def test_mailboxes_and_slots(choice: str) -> None:
+    home = Home(choice)  # type: ignore[arg-type]
+    box, slot = home.mailbox(), home.slot()
+    with pytest.raises(queue.Empty):
+        box.get(0.01)
+    with pytest.raises(TimeoutError):
+        slot.get(0.01)
+
+    def work() -> None:
+        box.put(1)
+        slot.set("done")
+
+    home.run(work)
+    assert box.get(5) == 1
+    assert slot.get(5) == "done"
+    failed = home.slot()
+    failed.fail(KeyError("x"))
+    with pytest.raises(KeyError):
+        failed.get(5)
+    home.close()
+
+
+def test_a_patched_program_gets_its_own_hub() -> None:
+    """In a process of its own: monkey-patching cannot be undone."""
+    program = (
+        "from gevent import monkey; monkey.patch_all()\n"
+        "from fsfax.engine.home import Home\n"
+        "from fsfax.errors import ConfigurationError\n"
+        "assert not Home('auto').own_thread\n"
+        "try: Home('own')\n"
+        "except ConfigurationError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "monkey-patched" in done.stdout, done.stderr
