@@ -18,7 +18,15 @@ from fsfax.softswitch.fax import problem
 _NO_CHANNEL = "-ERR No such channel!\n"
 _NO_REPLY = "-ERR no reply\n"
 _MODULES = frozenset(
-    "mod_spandsp mod_sofia mod_commands mod_db mod_hash mod_dptools mod_event_socket".split()
+    {
+        "mod_spandsp",
+        "mod_sofia",
+        "mod_commands",
+        "mod_db",
+        "mod_hash",
+        "mod_dptools",
+        "mod_event_socket",
+    }
 )
 _LINE = "=" * 97
 VERSION = "1.10.12-fsfax-softswitch"
@@ -269,7 +277,7 @@ def _xml_locate(core: Core, arg: str) -> str:
 
 
 def _hupall(core: Core, arg: str) -> str:
-    cause = arg.split()[0].upper() if arg.split() else "MANAGER_REQUEST"
+    cause = arg.partition(" ")[0].upper() or "MANAGER_REQUEST"
     for channel in list(core.channels.values()):
         core.hang_up(channel, cause if cause in Q850 else "MANAGER_REQUEST")
     return f"+OK hangup all channels with cause {cause}\n"

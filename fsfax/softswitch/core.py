@@ -57,6 +57,7 @@ class Core:
     def __init__(
         self,
         root: Path,
+        *,
         switchname: str,
         gateways: Iterable[str],
         down: Iterable[str],

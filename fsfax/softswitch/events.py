@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -17,8 +17,7 @@ from fsfax.esl.wire import Headers, encode_event
 
 Header = tuple[str, str]
 
-NAMES = frozenset(
-    """
+_NAMES = """
     ADD_SCHEDULE API BACKGROUND_JOB BLIND_TRANSFER CALL_DETAIL CALL_SECURE CALL_SETUP_REQ
     CALL_SETUP_RESULT CALL_UPDATE CHANNEL_ANSWER CHANNEL_APPLICATION CHANNEL_BRIDGE
     CHANNEL_CALLSTATE CHANNEL_CREATE CHANNEL_DATA CHANNEL_DESTROY CHANNEL_EXECUTE
@@ -27,14 +26,15 @@ NAMES = frozenset(
     CHANNEL_STATE CHANNEL_UNBRIDGE CHANNEL_UNHOLD CHANNEL_UNPARK CHANNEL_UUID CODEC COMMAND
     CONFERENCE_DATA CUSTOM DEL_SCHEDULE DETECTED_SPEECH DETECTED_TONE DEVICE_STATE DTMF
     EXE_SCHEDULE FAILURE GENERAL HEARTBEAT LOG MAIL MEDIA_BUG_START MEDIA_BUG_STOP MESSAGE
-    MESSAGE_QUERY MESSAGE_WAITING MODULE_LOAD MODULE_UNLOAD NAT NOTALK NOTIFY NOTIFY_IN PHONE_FEATURE
-    PHONE_FEATURE_SUBSCRIBE PLAYBACK_START PLAYBACK_STOP PRESENCE_IN PRESENCE_OUT
+    MESSAGE_QUERY MESSAGE_WAITING MODULE_LOAD MODULE_UNLOAD NAT NOTALK NOTIFY NOTIFY_IN
+    PHONE_FEATURE PHONE_FEATURE_SUBSCRIBE PLAYBACK_START PLAYBACK_STOP PRESENCE_IN PRESENCE_OUT
     PRESENCE_PROBE PRIVATE_COMMAND PUBLISH QUEUE_LEN RECORD_START RECORD_STOP RECV_INFO
     RECV_MESSAGE RECV_RTCP_MESSAGE RELOADXML REQUEST_PARAMS RE_SCHEDULE ROSTER SEND_INFO
     SEND_MESSAGE SESSION_CRASH SESSION_HEARTBEAT SHUTDOWN STARTUP SUBCLASS_ANY TALK TEXT TRAP
     UNPUBLISH
-    """.split()
-)
+"""
+NAMES = frozenset(_NAMES.split())
+"""Every event name that can be subscribed to."""
 
 # File, function and line where FreeSWITCH 1.10.12 fires each event; consumers log them.
 _CALLING: dict[str, tuple[str, str, str]] = {
@@ -179,14 +179,16 @@ class Subscription:
                 return False
         return self._passes(event)
 
-    def _each(self, words: Iterable[str], name: object, subclass: object) -> bool:
+    def _each(
+        self, words: Iterable[str], name: Callable[[str], None], subclass: Callable[[str], None]
+    ) -> bool:
         known, custom = False, False
         for word in words:
             if custom:
-                subclass(word)  # type: ignore[operator]
+                subclass(word)
             elif word.upper() == "ALL" or word.upper() in NAMES:
                 known = True
-                name(word.upper())  # type: ignore[operator]
+                name(word.upper())
                 custom = word.upper() == "CUSTOM"
         return known
 

@@ -231,7 +231,7 @@ class Circuit:
                     drop_in_page=self._behaviour.drop_in_page,
                     stall_in_page=self._behaviour.stall_in_page,
                 ),
-                hears=party if party in ("voice", "silence") else "fax",  # type: ignore[arg-type]
+                hears=party if party in ("voice", "silence") else "fax",
             )
             if any(end.channel and not end.channel.is_up for end in self._ends.values()):
                 self._line.hang_up("caller")

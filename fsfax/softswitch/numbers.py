@@ -98,6 +98,13 @@ def behaviour(number: str) -> Behaviour:
     return NUMBERS.get(digits[-7:], PLAIN)
 
 
+def table() -> str:
+    """Return the magic numbers as text, one a line: number, name, what happens."""
+    width = max(len(b.name) for b in NUMBERS.values())
+    lines = [f"{number}  {b.name:<{width}}  {b.summary}" for number, b in NUMBERS.items()]
+    return "\n".join([*lines, "Every other number answers as the first one does."])
+
+
 def number_of(name: str) -> str:
     """Return the number of the behaviour called ``name``.
 

@@ -295,7 +295,7 @@ class EslServer:
         """
         self._server = StreamServer((self.host, self.port), self._accept)
         self._server.start()
-        self.port = int(self._server.server_port)
+        self.port = int(self._server.server_port or 0)
         self._heart = gevent.spawn(self._beat)
 
     def stop(self) -> None:

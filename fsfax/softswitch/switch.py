@@ -64,7 +64,14 @@ class Softswitch:
         self.root = Path(self._temporary.name if self._temporary else str(root)).absolute()
         self._name = name
         self._server = EslServer(self, host, port, password)
-        self._core = Core(self.root, name, gateways, [DOWN], speed, self._server.publish)
+        self._core = Core(
+            self.root,
+            switchname=name,
+            gateways=gateways,
+            down=[DOWN],
+            speed=speed,
+            publish=self._server.publish,
+        )
 
     def __enter__(self) -> Self:
         self.start()
