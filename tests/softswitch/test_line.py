@@ -1,0 +1,486 @@
+"""Fax calls between two of SpanDSP's own engines: what went in comes out, faults included."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent.event import Event
+from PIL import Image, ImageDraw
+
+from fsfax.errors import InvalidRequest, SoftswitchError, SpandspMissing
+from fsfax.softswitch import line as line_module
+from fsfax.softswitch import spandsp
+from fsfax.softswitch.line import Faults, Line, Side, Stats, Terminal
+from fsfax.softswitch.terminal import T38Engine
+
+pytestmark = pytest.mark.spandsp
+
+WIDTH, LENGTH = 1728, 1100
+PARTING = 3.0
+
+
+@dataclass
+class Told:
+    """One thing that an observer was told."""
+
+    phase: str
+    side: Side
+    stats: Stats
+    remote_ident: str
+    code: int = -1
+    text: str = ""
+
+
+@dataclass
+class Recorder:
+    """An observer that remembers, and tells a test when a phase is reached."""
+
+    told: list[Told] = field(default_factory=list)
+    on_told: Callable[[Told], None] = lambda told: None
+
+    def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
+        self._tell(Told("b", side, stats, remote_ident))
+
+    def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
+        self._tell(Told("d", side, stats, remote_ident))
+
+    def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
+        self._tell(Told("e", side, stats, remote_ident, code, text))
+
+    def _tell(self, told: Told) -> None:
+        self.told.append(told)
+        self.on_told(told)
+
+    def of(self, side: Side, phase: str) -> list[Told]:
+        return [told for told in self.told if (told.side, told.phase) == (side, phase)]
+
+    def end(self, side: Side) -> Told:
+        (told,) = self.of(side, "e")  # exactly once
+        return told
+
+    @property
+    def codes(self) -> dict[Side, int]:
+        return {side: self.end(side).code for side in ("caller", "called")}
+
+
+def draw(page: int, length: int = LENGTH) -> Image.Image:
+    """A page of blocks as irregular as letters, different for every number."""
+    dice = random.Random(page)
+    image = Image.new("1", (WIDTH, length), 1)
+    pen = ImageDraw.Draw(image)
+    for y in range(60, length - 60, 40):
+        for x in range(100, WIDTH - 100, 18):
+            if dice.random() < 0.6:
+                pen.rectangle((x, y, x + dice.randint(2, 12), y + dice.randint(3, 25)), fill=0)
+    return image
+
+
+def write(path: Path, pages: Sequence[Image.Image]) -> Path:
+    pages[0].save(
+        path, save_all=True, append_images=pages[1:], compression="group4", dpi=(204, 196)
+    )
+    return path
+
+
+def read(path: Path) -> list[bytes]:
+    """The pixels of each page; Pillow sees to the photometric interpretation."""
+    pages = []
+    with Image.open(path) as tiff:
+        for number in range(getattr(tiff, "n_frames", 1)):
+            tiff.seek(number)
+            pages.append(tiff.convert("L").tobytes())
+    return pages
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pages."""
+    return write(tmp_path_factory.mktemp("doc") / "three.tif", [draw(n) for n in range(3)])
+
+
+@pytest.fixture
+def received(tmp_path: Path) -> Path:
+    return tmp_path / "received.tif"
+
+
+def fax(line: Line, timeout: float = 30.0) -> None:
+    with gevent.Timeout(timeout):
+        line.run()
+
+
+@pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
+def test_what_arrives_is_what_was_sent(document: Path, received: Path, t38: bool) -> None:
+    seen = Recorder()
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, t38=t38)
+    fax(line)
+    assert read(received) == read(document)
+    assert seen.codes == {"caller": 0, "called": 0}
+    assert seen.end("caller").text == "OK"
+    assert [told.stats.pages_tx for told in seen.of("caller", "d")] == [1, 2, 3]
+    assert [told.stats.pages_rx for told in seen.of("called", "d")] == [1, 2, 3]
+    assert 20 < line.line_seconds < 60
+    stats = seen.end("caller").stats
+    assert (stats.bit_rate, stats.ecm, stats.pages_tx, stats.pages_in_file) == (14400, True, 3, 3)
+    page = seen.of("called", "d")[0].stats
+    assert (page.width, page.length, page.bad_rows) == (WIDTH, LENGTH, 0)
+    # SpanDSP's dots per metre for 204 x 196 an inch.
+    assert (page.x_resolution, page.y_resolution) == (8031, 7700)
+    assert (page.encoding, page.encoding_name) == (3, "T.6")
+    assert page.image_size > 1000
+
+
+def test_each_end_is_negotiated_before_its_pages_and_ends_last(
+    document: Path, received: Path
+) -> None:
+    seen = Recorder()
+    fax(Line(Terminal(tx_file=document), Terminal(rx_file=received), seen))
+    for side in ("caller", "called"):
+        assert [t.phase for t in seen.told if t.side == side] == ["b", "d", "d", "d", "e"]
+
+
+@pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
+def test_without_ecm_the_page_is_coded_in_lines(document: Path, received: Path, t38: bool) -> None:
+    seen = Recorder()
+    fax(Line(Terminal(tx_file=document, ecm=False), Terminal(rx_file=received), seen, t38=t38))
+    stats = seen.end("caller").stats
+    assert (stats.ecm, stats.encoding_name) == (False, "T.4 2-D")
+    assert seen.codes == {"caller": 0, "called": 0}
+    assert read(received) == read(document)
+
+
+@pytest.mark.parametrize("weak", ["caller", "called"])
+def test_without_v17_at_one_end_both_take_v29(document: Path, received: Path, weak: Side) -> None:
+    seen = Recorder()
+    caller = Terminal(tx_file=document, v17=weak != "caller")
+    called = Terminal(rx_file=received, v17=weak != "called")
+    fax(Line(caller, called, seen))
+    assert seen.end("caller").stats.bit_rate == seen.end("called").stats.bit_rate == 9600
+    assert read(received) == read(document)
+
+
+def test_station_ids_reach_the_other_end(document: Path, received: Path) -> None:
+    seen = Recorder()
+    caller = Terminal(ident="+49 30 1234", tx_file=document)
+    # 20 bytes at most; what the far end puts into its id is not for this room to judge.
+    called = Terminal(ident="evil\nX: 1 ü %0A", rx_file=received)
+    fax(Line(caller, called, seen))
+    assert seen.end("called").remote_ident == "+49 30 1234"
+    assert {told.remote_ident for told in seen.told if told.side == "caller"} == {
+        "evil\nX: 1 ü %0A"
+    }
+
+
+def test_an_ident_that_is_too_long_is_left_out(document: Path, received: Path) -> None:
+    seen = Recorder()
+    fax(Line(Terminal(ident="1" * 21, tx_file=document), Terminal(rx_file=received), seen))
+    assert seen.end("called").remote_ident == ""
+    assert seen.codes == {"caller": 0, "called": 0}
+
+
+def test_a_header_is_printed_above_the_page(document: Path, received: Path) -> None:
+    caller = Terminal(header="ACME", timezone="CET-1CEST", tx_file=document)
+    fax(Line(caller, Terminal(rx_file=received), Recorder()))
+    with Image.open(received) as tiff:
+        # 32 rows at fine resolution, and something black in them.
+        assert tiff.size == (WIDTH, LENGTH + 32)
+        header = tiff.convert("L").crop((0, 0, WIDTH, 32))
+        assert header.getextrema() == (0, 255)
+        page = tiff.convert("L").crop((0, 32, WIDTH, LENGTH + 32))
+        assert page.tobytes() == read(document)[0]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sent"),
+    [
+        (-1, -1, [0, 1, 2]),
+        (0, 0, [0]),
+        (1, -1, [1, 2]),
+        (-1, 1, [0, 1]),
+        (1, 1, [1]),
+        (2, 2, [2]),
+    ],
+)
+def test_part_of_a_document(
+    document: Path, received: Path, start: int, end: int, sent: list[int]
+) -> None:
+    seen = Recorder()
+    caller = Terminal(tx_file=document, start_page=start, end_page=end)
+    fax(Line(caller, Terminal(rx_file=received), seen))
+    pages = read(document)
+    assert read(received) == [pages[number] for number in sent]
+    assert seen.end("caller").stats.pages_tx == len(sent)
+
+
+@pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_the_called_side_drops_in_the_middle_of_a_page(
+    document: Path, received: Path, t38: bool, page: int
+) -> None:
+    seen = Recorder()
+    caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
+    fax(Line(caller, called, seen, t38=t38, faults=Faults(drop_in_page=page)))
+    assert seen.codes == {"caller": 49, "called": 49}
+    assert seen.end("caller").text == "The call dropped prematurely"
+    assert seen.end("caller").stats.pages_tx == page - 1
+    assert seen.end("called").stats.pages_rx == page - 1
+    if page > 1:  # what was confirmed is kept
+        assert read(received)[: page - 1] == read(document)[: page - 1]
+
+
+def test_a_drop_behind_the_last_page_never_comes(document: Path, received: Path) -> None:
+    seen = Recorder()
+    caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
+    fax(Line(caller, called, seen, faults=Faults(drop_in_page=4)))
+    assert seen.codes == {"caller": 0, "called": 0}
+
+
+def test_a_drop_in_a_page_that_takes_no_time(tmp_path: Path, received: Path) -> None:
+    blank = Image.new("1", (WIDTH, LENGTH), 1)
+    document = write(tmp_path / "blank.tif", [blank, blank])
+    seen = Recorder()
+    caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
+    fax(Line(caller, called, seen, faults=Faults(drop_in_page=2)))
+    assert seen.end("caller").code == 49
+    assert seen.end("caller").stats.pages_tx == 1
+
+
+def test_a_stalled_line_waits_until_it_is_hung_up(document: Path, received: Path) -> None:
+    stalled, seen = Event(), Recorder()
+    line = Line(
+        Terminal(tx_file=document),
+        Terminal(rx_file=received),
+        seen,
+        faults=Faults(stall_in_page=2),
+    )
+    seen.on_told = lambda told: stalled.set() if told.stats.pages_tx == 1 else None
+    carrier = gevent.spawn(line.run)
+    assert stalled.wait(30)
+    moved = -1.0
+    with gevent.Timeout(30):
+        while line.line_seconds != moved:  # until nothing moves any more
+            moved = line.line_seconds
+            gevent.sleep(0.05)
+    assert not carrier.dead
+    assert not seen.of("caller", "e")
+    line.hang_up()
+    carrier.get(timeout=10)
+    assert line.line_seconds == moved
+    assert seen.codes == {"caller": 49, "called": 49}
+    assert seen.end("caller").stats.pages_tx == 1
+
+
+@pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
+@pytest.mark.parametrize("hears", ["voice", "silence"])
+def test_nobody_faxes_back(document: Path, t38: bool, hears: line_module.Hears) -> None:
+    seen = Recorder()
+    line = Line(Terminal(tx_file=document), None, seen, t38=t38, hears=hears)
+    fax(line)
+    assert [told.phase for told in seen.told] == ["e"]
+    assert seen.end("caller").code == 2
+    assert seen.end("caller").text == "Timed out waiting for initial communication"
+    assert line.line_seconds == pytest.approx(60, abs=1)  # T0 of 0.0.6
+
+
+def test_a_call_answered_by_a_voice_can_be_hung_up(document: Path) -> None:
+    seen = Recorder()
+    line = Line(Terminal(tx_file=document), None, seen, hears="voice", speed=1)
+    carrier = gevent.spawn(line.run)
+    with gevent.Timeout(10):
+        while not line.line_seconds:
+            gevent.sleep(0.01)
+    line.hang_up()
+    carrier.get(timeout=10)
+    assert seen.end("caller").code == 49
+
+
+def test_ecm_repairs_what_the_network_loses(document: Path, received: Path) -> None:
+    seen = Recorder()
+    caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
+    line = Line(caller, called, seen, faults=Faults(packet_loss=0.01, seed=3))
+    fax(line)
+    assert seen.codes == {"caller": 0, "called": 0}
+    assert read(received) == read(document)
+    clean = Line(caller, called, Recorder())
+    fax(clean)
+    assert line.line_seconds > clean.line_seconds + 2  # frames were sent again
+
+
+def test_losses_are_the_same_in_every_run(document: Path, tmp_path: Path) -> None:
+    def duration(seed: int) -> float:
+        caller, called = Terminal(tx_file=document), Terminal(rx_file=tmp_path / "r.tif")
+        line = Line(caller, called, Recorder(), faults=Faults(packet_loss=0.02, seed=seed))
+        fax(line)
+        return line.line_seconds
+
+    assert duration(1) == duration(1)
+    assert len({duration(seed) for seed in range(4)}) > 1
+
+
+def test_nothing_gets_through_at_all(document: Path, received: Path) -> None:
+    seen = Recorder()
+    caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
+    line = Line(caller, called, seen, faults=Faults(packet_loss=1.0))
+    fax(line)
+    # The called side gives up first (T1, 35 s) and hangs up; the caller has heard nothing.
+    assert all(code != 0 for code in seen.codes.values())
+    assert line.line_seconds < 61 + PARTING
+    assert not received.exists()
+
+
+@pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
+def test_twenty_calls_side_by_side(document: Path, tmp_path: Path, t38: bool) -> None:
+    recorders = [Recorder() for _ in range(20)]
+    order: list[int] = []
+    for number, recorder in enumerate(recorders):
+        recorder.on_told = lambda told, number=number: order.append(number)
+    lines = [
+        Line(
+            Terminal(ident=str(number), tx_file=document, start_page=2),
+            Terminal(rx_file=tmp_path / f"{number}.tif"),
+            recorder,
+            t38=t38,
+        )
+        for number, recorder in enumerate(recorders)
+    ]
+    greenlets = [gevent.spawn(line.run) for line in lines]
+    gevent.joinall(greenlets, timeout=60, raise_error=True)
+    last = read(document)[2:]
+    for number, recorder in enumerate(recorders):
+        assert recorder.codes == {"caller": 0, "called": 0}
+        assert recorder.end("called").remote_ident == str(number)
+        assert read(tmp_path / f"{number}.tif") == last
+    # Side by side, not one after the other: all have begun before any one has ended.
+    assert len(set(order[: order.index(order[0], 20) + 1])) > 10
+
+
+def test_the_pace_follows_the_clock(tmp_path: Path, received: Path) -> None:
+    blank = write(tmp_path / "blank.tif", [Image.new("1", (WIDTH, 200), 1)])
+    line = Line(Terminal(tx_file=blank), Terminal(rx_file=received), Recorder(), speed=50)
+    started = gevent.get_hub().loop.now()
+    fax(line)
+    gevent.get_hub().loop.update_now()
+    # Never faster than asked for; how much slower is the machine's affair.
+    assert gevent.get_hub().loop.now() - started >= line.line_seconds / 50 - 0.05
+
+
+def test_hanging_up_from_within_an_observer(document: Path, received: Path) -> None:
+    seen = Recorder()
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen)
+    seen.on_told = lambda told: line.hang_up() if told.phase == "d" else None
+    fax(line)
+    assert seen.codes == {"caller": 49, "called": 49}
+    assert seen.end("called").stats.pages_rx == 1
+    assert seen.end("caller").stats.pages_tx == 0  # the receiver knows of its page first
+
+
+def test_hanging_up_before_and_after_the_call(document: Path, received: Path) -> None:
+    seen = Recorder()
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen)
+    line.hang_up()
+    fax(line)
+    assert seen.codes == {"caller": 49, "called": 49}
+    line.hang_up("called")
+    assert len(seen.told) == 2
+
+
+def test_an_observers_error_comes_out_of_run(document: Path, received: Path) -> None:
+    seen = Recorder()
+
+    def fail(told: Told) -> None:
+        raise LookupError(told.phase)
+
+    seen.on_told = fail
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen)
+    with pytest.raises(LookupError, match="b"):
+        fax(line)
+
+
+def test_an_error_inside_a_callback_is_not_lost(
+    document: Path, received: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: T38Engine) -> Stats:
+        raise LookupError("statistics")
+
+    monkeypatch.setattr(T38Engine, "stats", broken)
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), Recorder())
+    with pytest.raises(LookupError, match="statistics"):
+        fax(line)
+
+
+@pytest.mark.parametrize("end", ["caller", "kill"])
+def test_engines_are_freed_whatever_happens(
+    document: Path, received: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[T38Engine] = []
+    free = T38Engine._free
+
+    def count(self: T38Engine) -> None:
+        freed.append(self)
+        free(self)
+
+    monkeypatch.setattr(T38Engine, "_free", count)
+    begun, seen = Event(), Recorder()
+    seen.on_told = lambda told: begun.set()
+    speed = 100 if end == "kill" else 0
+    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, speed=speed)
+    carrier = gevent.spawn(line.run)
+    if end == "kill":
+        assert begun.wait(30)
+        carrier.kill()
+        assert not seen.of("caller", "e")
+    carrier.join(30)
+    assert len(freed) == 2
+
+
+def test_a_document_that_is_not_there(tmp_path: Path, received: Path) -> None:
+    seen = Recorder()
+    fax(Line(Terminal(tx_file=tmp_path / "none.tif"), Terminal(rx_file=received), seen))
+    assert seen.end("caller").code == 41  # T30_ERR_FILEERROR
+    assert seen.end("called").code != 0
+
+
+def test_a_path_that_spandsp_would_cut(tmp_path: Path) -> None:
+    long = tmp_path.joinpath(*["x" * 100] * 3)
+    with pytest.raises(SoftswitchError, match="use a shorter one"):
+        fax(Line(Terminal(tx_file=long), Terminal(), Recorder()))
+
+
+def test_a_line_carries_one_call(document: Path) -> None:
+    line = Line(Terminal(tx_file=document), None, Recorder(), hears="silence")
+    line.hang_up()
+    fax(line)
+    with pytest.raises(SoftswitchError, match="make a new Line"):
+        line.run()
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="called"):
+        Line(Terminal(), None, Recorder())
+    with pytest.raises(InvalidRequest, match="speed"):
+        Line(Terminal(), Terminal(), Recorder(), speed=-1)
+    with pytest.raises(InvalidRequest, match="packet_loss"):
+        Faults(packet_loss=5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("libspandsp.so.2: cannot open shared object file"),
+        AttributeError("undefined symbol: t38_terminal_init"),
+    ],
+)
+def test_a_missing_library_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(spandsp, "_loaded", None)
+    monkeypatch.setattr(spandsp, "_open", fail)
+    with pytest.raises(SpandspMissing, match="apt-get install libspandsp2"):
+        fax(Line(Terminal(), Terminal(), Recorder()))
