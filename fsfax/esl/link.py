@@ -470,6 +470,7 @@ class Link:
             if self.connected:
                 failures = 0
                 self._keep_alive()
+                continue
             try:
                 with self._connect_lock:
                     if not self.connected:

@@ -1,0 +1,774 @@
+"""A link on good days and bad ones, against a real socket that does as it is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import gevent
+import pytest
+from structlog.testing import capture_logs
+
+from fsfax.errors import (
+    AuthenticationError,
+    Closed,
+    CommandFailed,
+    ConnectError,
+    Disconnected,
+    EslError,
+    EslTimeout,
+    InvalidCommand,
+)
+from fsfax.esl.link import Gap, Link, Lost, Watch
+from fsfax.esl.wire import Command, Event, encode_frame, encode_reply
+from fsfax.settings import EslTimeouts
+from tests.esl.scripted import (
+    PATIENCE,
+    QUICK,
+    Server,
+    api_response,
+    event,
+    saying,
+    silent,
+    until,
+)
+
+
+@pytest.fixture
+def links() -> Iterator[Any]:
+    """Makes links to a server, and closes them."""
+    with ExitStack() as stack:
+
+        def make(server: Server, *, queue_size: int = 1000, **timeouts: float) -> Link:
+            limits = EslTimeouts(**{**QUICK.model_dump(), **timeouts})
+            link = Link(server.node(), limits, queue_size=queue_size)
+            stack.callback(link.close)
+            return link
+
+        yield make
+
+
+@pytest.fixture
+def link(server: Server, links: Any) -> Link:
+    """A link that is up."""
+    made: Link = links(server)
+    made.connect()
+    return made
+
+
+def items(watch: Watch) -> list[str]:
+    """What is queued in a watch: names of events, and the kinds of everything else."""
+    found = []
+    while True:
+        try:
+            item = watch.get(0.0)
+        except EslTimeout:
+            return found
+        found.append(item.name if isinstance(item, Event) else type(item).__name__)
+
+
+def take(watch: Watch) -> Any:
+    return watch.get(PATIENCE)
+
+
+# --- coming up ---------------------------------------------------------------------------------
+
+
+def test_a_context_manager(server: Server) -> None:
+    with Link(server.node(), QUICK) as link:
+        assert link.connected
+        assert link.problem is None
+        assert link.api("echo", "x") == "echo x"
+    assert not link.connected
+    server.peer.ended.wait(PATIENCE)
+    assert server.peer.lines == ["auth ClueCon", "api echo x"]
+
+
+def test_default_timeouts(server: Server) -> None:
+    with Link(server.node()) as link:
+        assert link.connected
+
+
+def test_nobody_listens(server: Server, links: Any) -> None:
+    link = links(server)
+    server.stop()
+    with pytest.raises(ConnectError, match=r"cannot connect to a \(127.*is FreeSWITCH running"):
+        link.connect()
+    assert isinstance(link.problem, ConnectError)
+
+
+def test_the_wrong_password(server: Server, links: Any) -> None:
+    server.password = "other"
+    with pytest.raises(AuthenticationError, match="refused the password") as caught:
+        links(server).connect()
+    assert "ClueCon" not in str(caught.value)
+
+
+def test_a_password_that_cannot_be_sent(server: Server) -> None:
+    link = Link(server.node(password="se\ncret"), QUICK)
+    with pytest.raises(AuthenticationError, match="line break") as caught:
+        link.connect()
+    assert "cret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_host_that_is_none(server: Server) -> None:
+    link = Link(server.node(host="a" * 70 + ".example"), QUICK)
+    with pytest.raises(ConnectError, match="is no host name") as caught:
+        link.connect()
+    assert not isinstance(caught.value, AuthenticationError)
+
+
+def test_an_access_list(server: Server, links: Any) -> None:
+    server.greeting = encode_frame("text/rude-rejection", (), b"Access Denied, go away.\n")
+    with pytest.raises(ConnectError, match="apply-inbound-acl"):
+        links(server).connect()
+
+
+@pytest.mark.parametrize(
+    ("greeting", "problem"),
+    [
+        (b"220 mail.example ESMTP\r\n\r\n", "greets with ''"),
+        (b"Content-Type: text/html\n\n", "greets with 'text/html'"),
+        (b"Content-Length: many\n\n", "not ESL"),
+    ],
+)
+def test_no_event_socket(server: Server, links: Any, greeting: bytes, problem: str) -> None:
+    server.greeting = greeting
+    with pytest.raises(ConnectError, match=problem):
+        links(server).connect()
+
+
+def test_an_answer_to_the_login_without_words(server: Server, links: Any) -> None:
+    server.answers["auth"] = saying(encode_frame("command/reply"))
+    with pytest.raises(ConnectError, match="not ESL"):
+        links(server).connect()
+
+
+def test_the_connection_ends_during_the_login(server: Server, links: Any) -> None:
+    def hang_up(_command: Command) -> bytes:
+        server.peer.close()
+        return b""
+
+    server.answers["auth"] = hang_up
+    with pytest.raises(Disconnected, match=r"login|broke"):
+        links(server).connect()
+
+
+def test_a_link_that_failed_can_be_connected_later(server: Server, links: Any) -> None:
+    link = links(server)
+    for broken in ("auth", "event"):
+        link.subscribe("CHANNEL_HANGUP")
+        server.answers[broken] = saying(encode_reply("-ERR not now"))
+        with pytest.raises(EslError):
+            link.connect()
+        assert not link.connected
+        assert link.problem is not None
+        del server.answers[broken]
+    link.connect()
+    link.connect()
+    assert link.api("echo") == "echo"
+    assert link.problem is None
+    assert link.stats.reconnects == 0
+
+
+def test_start_comes_up_when_the_server_does(server: Server, links: Any) -> None:
+    link = links(server)
+    server.stop()
+    link.start()
+    link.start()
+    with pytest.raises(ConnectError):
+        link.wait_connected(0.05)
+    with server.again():
+        link.wait_connected(PATIENCE)
+        link.connect()
+        assert link.stats.reconnects == 0
+
+
+def test_wait_connected_on_a_link_that_was_not_started(server: Server, links: Any) -> None:
+    with pytest.raises(EslTimeout, match="no connection"):
+        links(server).wait_connected(0.01)
+
+
+def test_connect_waits_for_what_was_started(server: Server, links: Any) -> None:
+    link = links(server)
+    link.start()
+    link.connect()
+    assert link.connected
+    assert len(server.peers) == 1
+
+
+def test_two_greenlets_connect_at_once(server: Server, links: Any) -> None:
+    link = links(server)
+    gevent.joinall([gevent.spawn(link.connect) for _ in range(5)], raise_error=True)
+    assert len(server.peers) == 1
+
+
+def test_connect_and_start_at_once(server: Server, links: Any) -> None:
+    link = links(server)
+    connecting = gevent.spawn(link.connect)
+    until(lambda: server.peers)
+    link.start()
+    connecting.get()
+    assert link.api("echo") == "echo"
+    assert len(server.peers) == 1
+
+
+# --- closing -----------------------------------------------------------------------------------
+
+
+def test_a_closed_link(link: Link, server: Server) -> None:
+    watch = link.watch("40e2")
+    link.close()
+    link.close()
+    assert isinstance(take(watch), Lost)
+    for call in (link.connect, link.start, lambda: link.wait_connected(1), lambda: link.api("x")):
+        with pytest.raises(Closed):
+            call()
+    server.peer.ended.wait(PATIENCE)
+
+
+def test_close_wakes_everybody(link: Link, server: Server) -> None:
+    server.answers["api"] = silent
+    asking = gevent.spawn(link.api, "status")
+    server.peer.saw("api status")
+    link.close()
+    with pytest.raises(Disconnected, match="was closed"):
+        asking.get()
+
+
+def test_close_while_it_is_down_ends_watches_too(server: Server, links: Any) -> None:
+    link = links(server)
+    watch = link.watch("40e2")
+    link.close()
+    assert isinstance(take(watch), Lost)
+
+
+@pytest.mark.parametrize("stage", ["greeting", "auth", "event"])
+@pytest.mark.parametrize("start", ["start", "connect"])
+def test_close_while_it_is_connecting(server: Server, links: Any, stage: str, start: str) -> None:
+    if stage == "greeting":
+        server.greeting = b""
+    server.answers[stage] = silent
+    link = links(server)
+    link.subscribe("CHANNEL_HANGUP")
+    starting = gevent.spawn(getattr(link, start))
+    until(lambda: server.peers and (stage == "greeting" or server.peer.saw(stage)))
+    link.close()
+    assert not link.connected
+    if start == "connect":
+        server.answers.clear()
+        server.peer.send(server.answer(Command("auth", link_headers())) if stage else b"")
+        server.peer.close()
+        with pytest.raises((EslError, Closed)):
+            starting.get()
+    assert server.peer.ended.wait(PATIENCE)
+    gevent.sleep(0)
+    assert link._transport is None
+    assert len(server.peers) == 1
+
+
+def link_headers() -> Any:
+    return Event.from_body(b"").headers
+
+
+def test_close_from_a_callback_of_its_own_supervisor(server: Server, links: Any) -> None:
+    link = links(server)
+    link.on_state(lambda up: link.close() if up else None)
+    link.start()
+    until(lambda: server.peers)
+    assert server.peer.ended.wait(PATIENCE)
+    assert not link.connected
+    assert link._transport is None
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def test_api_gives_the_text(link: Link, server: Server) -> None:
+    server.answers["api"] = saying(api_response("  two\nlines ü \r\n"))
+    assert link.api("status") == "  two\nlines ü "
+
+
+@pytest.mark.parametrize(
+    ("answer", "reply"),
+    [
+        (api_response("-ERR No such channel!\n"), "No such channel!"),
+        (api_response("-ERR\n"), ""),
+        (api_response("-USAGE: <uuid> [cause]\n"), "<uuid> [cause]"),
+        (encode_reply("-ERR command not found"), "command not found"),
+    ],
+)
+def test_a_command_that_failed(link: Link, server: Server, answer: bytes, reply: str) -> None:
+    server.answers["api"] = saying(answer)
+    with pytest.raises(CommandFailed, match="refused 'uuid_kill'") as caught:
+        link.api("uuid_kill", "x")
+    assert caught.value.reply == reply
+
+
+def test_bgapi_carries_our_id(link: Link, server: Server) -> None:
+    link.bgapi("originate", "sofia/x/1 &park", job_id="40e2")
+    (command,) = server.peer.saw("bgapi")
+    assert command.line == "bgapi originate sofia/x/1 &park"
+    assert command.headers["Job-UUID"] == "40e2"
+    server.answers["bgapi"] = saying(encode_reply("-ERR no"))
+    with pytest.raises(CommandFailed):
+        link.bgapi("originate", job_id="40e2")
+
+
+def test_execute(link: Link, server: Server) -> None:
+    link.execute("40e2", "rxfax", "/spool/a b.tif")
+    link.execute("40e2", "answer")
+    first, second = server.peer.saw("sendmsg")
+    assert first.line == "sendmsg 40e2"
+    assert dict(first.headers) == {
+        "call-command": "execute",
+        "execute-app-name": "rxfax",
+        "execute-app-arg": "/spool/a b.tif",
+    }
+    assert "execute-app-arg" not in second.headers
+    server.answers["sendmsg"] = saying(encode_reply("-ERR invalid session id [40e2]"))
+    with pytest.raises(CommandFailed, match="invalid session"):
+        link.execute("40e2", "answer")
+
+
+def test_raw_commands(link: Link, server: Server) -> None:
+    frame = link.command("filter Unique-ID 1", [("A", "b")], b"body")
+    assert frame.headers["Reply-Text"] == "+OK filter Unique-ID 1"
+    (command,) = server.peer.saw("filter")
+    assert (command.headers["A"], command.body) == ("b", b"body")
+
+
+def test_a_command_while_it_is_down(server: Server, links: Any) -> None:
+    link = links(server)
+    with pytest.raises(Disconnected, match=r"not connected yet; nothing was sent"):
+        link.api("status")
+    server.stop()
+    link.start()
+    until(lambda: link.problem)
+    with pytest.raises(Disconnected, match=r"cannot connect.*nothing was sent"):
+        link.api("status")
+
+
+def test_many_greenlets_get_their_own_answers(link: Link, server: Server) -> None:
+    server.answers["api"] = lambda c: (
+        event("NOISE", "1") + api_response(c.arg) + encode_frame("log/data", (), b"noise\n\n")
+    )
+    asking = [gevent.spawn(link.api, "echo", str(number)) for number in range(300)]
+    assert [each.get() for each in asking] == [f"echo {number}" for number in range(300)]
+
+
+def test_a_late_answer_is_dropped_and_the_next_one_matched(link: Link, server: Server) -> None:
+    server.answers["api"] = silent
+    with pytest.raises(EslTimeout, match=r"'api slow' in 0\.02 s; it may have been"):
+        link.api("slow", timeout=0.02)
+    server.answers["api"] = lambda c: api_response("late") + api_response(c.arg)
+    assert link.api("quick") == "quick"
+    assert link.stats.late_replies == 1
+    assert link.connected
+
+
+def test_a_killed_greenlet_leaves_its_place_in_the_queue(link: Link, server: Server) -> None:
+    server.answers["api"] = silent
+    asking = gevent.spawn(link.api, "slow")
+    server.peer.saw("api slow")
+    asking.kill()
+    server.answers["api"] = lambda c: api_response("late") + api_response(c.arg)
+    assert link.api("quick") == "quick"
+    assert link.stats.late_replies == 1
+
+
+def test_the_callers_own_timeout_is_not_ours(link: Link, server: Server) -> None:
+    server.answers["api"] = silent
+    with pytest.raises(gevent.Timeout) as caught, gevent.Timeout(0.02) as mine:
+        link.api("slow")
+    assert caught.value is mine
+    server.answers["api"] = lambda c: api_response("late") + api_response(c.arg)
+    assert link.api("quick") == "quick"
+
+
+def test_an_unsolicited_reply_is_survived(link: Link, server: Server) -> None:
+    with capture_logs() as logs:
+        server.peer.send(encode_reply("+OK nobody asked"), api_response("nor for this"))
+        until(lambda: link.stats.unsolicited == 2)
+    assert logs[0]["event"] == "unsolicited_reply"
+    assert link.api("echo") == "echo"
+
+
+def test_frames_of_unknown_kinds_are_survived(link: Link, server: Server) -> None:
+    server.peer.send(
+        b"Content-Type: new/kind\nContent-Length: 2\n\n\n\n",
+        b"No-Type: at all\n\n",
+        b"Content-Type\n\n",
+        encode_frame("text/event-json", (), b"{}"),
+    )
+    assert link.api("echo") == "echo"
+
+
+def test_a_peer_that_takes_no_bytes(server: Server, links: Any) -> None:
+    """Sending has a limit too, and who waits behind it has its own."""
+    link = links(server, command=0.3)
+    link.connect()
+    server.answers["api"] = lambda _c: bytes(gevent.sleep(30) or 0)
+    gevent.spawn(link.api, "block")
+    server.peer.saw("api block")
+    sending = gevent.spawn(link.command, "big", (), b"x" * 30_000_000)
+    gevent.sleep(0)
+    with pytest.raises(EslTimeout, match="was not sent"):
+        link.api("behind", timeout=0.02)
+    with pytest.raises(Disconnected, match=r"sending to a .* failed"):
+        sending.get()
+    # It has to be a new connection: half a command was sent on the old one.
+    until(lambda: len(server.peers) == 2 and link.connected)
+
+
+def test_a_caller_that_is_killed_while_sending_costs_the_connection(
+    server: Server, links: Any
+) -> None:
+    link = links(server)
+    link.connect()
+    server.answers["api"] = lambda _c: bytes(gevent.sleep(30) or 0)
+    gevent.spawn(link.api, "block")
+    server.peer.saw("api block")
+    sending = gevent.spawn(link.command, "big", (), b"x" * 30_000_000)
+    until(link._send_lock.locked)
+    del server.answers["api"]
+    sending.kill()
+    until(lambda: len(server.peers) == 2 and link.connected)
+    assert link.api("echo") == "echo"
+
+
+def test_a_send_that_fails_late_spares_the_next_connection(server: Server, links: Any) -> None:
+    """The connection drops under a sender; when it notices, there is a new one already."""
+    link = links(server)
+    link.connect()
+    old = link._transport
+    link._drop(Disconnected("gone"))
+    link.wait_connected(PATIENCE)
+    link._drop(Disconnected("late news"), old)
+    assert link.connected
+    assert link.api("echo") == "echo"
+
+
+# --- losing it and coming back -----------------------------------------------------------------
+
+
+def ways_to_go() -> dict[str, bytes]:
+    return {
+        "closed": b"",
+        "notice": encode_frame("text/disconnect-notice", (), b"Disconnected, goodbye.\n"),
+        "in a body": b"Content-Type: text/event-plain\nContent-Length: 500\n\nEvent-Name: X\n",
+        "in headers": b"Content-Type: text/ev",
+        "garbage": b"Content-Length: garbage\n\n",
+        "too large": b"Content-Length: 99999999999\n\n",
+    }
+
+
+@pytest.mark.parametrize("way", ways_to_go())
+def test_a_lost_connection_comes_back(link: Link, server: Server, way: str) -> None:
+    states: list[bool] = []
+    link.on_state(states.append)
+    link.subscribe("CHANNEL_HANGUP", "spandsp::txfaxresult")
+    watch, other = link.watch("40e2"), link.watch_all(["CHANNEL_HANGUP"])
+    server.answers["api"] = silent
+    asking = [gevent.spawn(link.api, "status") for _ in range(3)]
+    until(lambda: len(server.peer.saw("api status")) == 3)
+    first = server.peer
+    first.send(ways_to_go()[way])
+    if way in ("closed", "in a body", "in headers"):
+        first.close()
+    for each in asking:
+        with pytest.raises(Disconnected):
+            each.get(timeout=PATIENCE)
+    link.wait_connected(PATIENCE)
+    assert server.peer is not first
+    assert link.stats.reconnects == 1
+    assert server.peer.lines == [
+        "auth ClueCon",
+        "event plain CHANNEL_HANGUP CUSTOM spandsp::txfaxresult",
+    ]
+    server.peer.send(event("CHANNEL_HANGUP", "40e2"))
+    for each in (watch, other):
+        lost, gap, news = take(each), take(each), take(each)
+        assert isinstance(lost, Lost)
+        assert lost.reason
+        assert isinstance(gap, Gap)
+        assert news.name == "CHANNEL_HANGUP"
+    assert states[0] is False
+    assert states[-1] is True
+
+
+def test_the_gap_comes_before_the_first_event(link: Link, server: Server) -> None:
+    """Events may follow the answer to the subscription so closely that they come together."""
+    link.subscribe("A")
+    watch = link.watch("40e2")
+    server.answers["event"] = lambda _c: encode_reply("+OK") + event("A", "40e2")
+    server.peer.close()
+    assert [type(take(watch)) for _ in range(3)] == [Lost, Gap, Event]
+
+
+def test_a_link_is_up_when_its_subscriptions_are(server: Server, links: Any) -> None:
+    link = links(server)
+    link.subscribe("A")
+    server.answers["event"] = silent
+    link.start()
+    until(lambda: server.peers)
+    server.peer.saw("event")
+    assert not link.connected
+    with pytest.raises(Disconnected):
+        link.api("status")
+    link.subscribe("B")  # is asked for too before the link is up
+    del server.answers["event"]
+    server.peer.send(encode_reply("+OK"))
+    link.wait_connected(PATIENCE)
+    assert server.peer.lines[1:] == ["event plain A", "event plain B"]
+
+
+def test_the_connection_ends_while_subscribing(server: Server, links: Any) -> None:
+    link = links(server)
+    link.subscribe("A")
+
+    def hang_up(_command: Command) -> bytes:
+        server.answers.clear()
+        server.peer.close()
+        return b""
+
+    server.answers["event"] = hang_up
+    with pytest.raises(Disconnected):
+        link.connect()
+    link.connect()
+
+
+def test_pauses_grow_and_differ(server: Server, links: Any) -> None:
+    link = links(server, backoff_first=0.2, backoff_max=15.0)
+    pauses = [[link._pause(failures) for failures in range(1, 40)] for _ in range(20)]
+    assert all(0.1 <= each[0] <= 0.2 for each in pauses)
+    assert all(7.5 <= each[-1] <= 15 for each in pauses)
+    assert len({each[0] for each in pauses}) > 10
+
+
+def test_a_silent_connection_is_probed(server: Server, links: Any) -> None:
+    link = links(server, heartbeat=0.03)
+    link.connect()
+    until(lambda: len(server.peer.saw("api uuid_exists")) >= 3)
+    assert len(server.peers) == 1
+    server.answers["api"] = saying(api_response("-ERR no such command"))
+    seen = len(server.peer.lines)
+    until(lambda: len(server.peer.lines) > seen + 2)
+    assert link.connected
+
+
+def test_a_dead_connection_is_given_up(server: Server, links: Any) -> None:
+    link = links(server, heartbeat=0.05, command=0.05)
+    link.connect()
+    watch = link.watch("40e2")
+    server.answers["api"] = silent
+    lost = take(watch)
+    assert isinstance(lost, Lost)
+    assert "does not answer" in lost.reason
+    del server.answers["api"]
+    assert isinstance(take(watch), Gap)
+    assert link.stats.reconnects >= 1
+
+
+def test_traffic_is_a_sign_of_life(server: Server, links: Any) -> None:
+    link = links(server, heartbeat=0.3)
+    link.connect()
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        server.peer.send(event("HEARTBEAT"))
+        gevent.sleep(0.02)
+    assert server.peer.lines == ["auth ClueCon"]
+
+
+def test_losing_it_again_and_again(link: Link, server: Server) -> None:
+    for number in range(10):
+        link.wait_connected(PATIENCE)
+        until(lambda count=number: len(server.peers) == count + 1)
+        server.peer.close()
+        until(lambda count=number: link.stats.reconnects == count + 1)
+    link.wait_connected(PATIENCE)
+    assert link.stats.reconnects == 10
+    assert link.api("echo") == "echo"
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+def test_events_go_to_their_channel(link: Link, server: Server) -> None:
+    with link.watch("a") as a, link.watch("b") as b, link.watch("a") as twin:
+        server.peer.send(event("1", "a"), event("2", "b"), event("3", "a"), event("4", "c"))
+        server.peer.send(event("END", "a"), event("END", "b"))
+        until(lambda: link.stats.events == 6)
+        assert items(a) == items(twin) == ["1", "3", "END"]
+        assert items(b) == ["2", "END"]
+    assert link.stats.unwatched == 1
+    server.peer.send(event("5", "a"))
+    until(lambda: link.stats.events == 7)
+    assert items(a) == ["NoneType"]
+    assert not link._by_key
+
+
+def test_a_background_job_goes_to_its_id_with_its_body(link: Link, server: Server) -> None:
+    watch = link.watch("40e2")
+    body = b"-ERR USER_BUSY\nUnique-ID: other\n\n"
+    server.peer.send(event("BACKGROUND_JOB", "", ("Job-UUID", "40e2"), body=body))
+    assert take(watch).body == body
+
+
+def test_a_channel_event_with_a_job_id_goes_to_its_channel(link: Link, server: Server) -> None:
+    job, channel = link.watch("job"), link.watch("channel")
+    server.peer.send(event("CHANNEL_CREATE", "channel", ("Job-UUID", "job")))
+    assert take(channel).name == "CHANNEL_CREATE"
+    assert items(job) == []
+
+
+def test_events_by_name(link: Link, server: Server) -> None:
+    watch = link.watch_all(["CHANNEL_PARK", "spandsp::rxfaxresult"])
+    server.peer.send(
+        event("CHANNEL_PARK", "1"),
+        event("CUSTOM", "1", ("Event-Subclass", "spandsp::rxfaxresult")),
+        event("CUSTOM", "1", ("Event-Subclass", "spandsp::other")),
+        event("spandsp::rxfaxresult"),
+        event("CHANNEL_HANGUP"),
+    )
+    until(lambda: link.stats.events == 5)
+    assert items(watch) == ["CHANNEL_PARK", "CUSTOM", "spandsp::rxfaxresult"]
+    watch.close()
+    assert not link._by_name
+
+
+def test_events_of_a_channel_stay_in_order(link: Link, server: Server) -> None:
+    watches = [link.watch(str(number)) for number in range(5)]
+    server.peer.send(*(event(str(number), str(number % 5)) for number in range(500)))
+    until(lambda: link.stats.events == 500)
+    for index, watch in enumerate(watches):
+        assert items(watch) == [str(number) for number in range(index, 500, 5)]
+
+
+def test_subscriptions(link: Link, server: Server) -> None:
+    link.subscribe("CHANNEL_CREATE", "spandsp::txfaxresult", "BACKGROUND_JOB", "a::b")
+    link.subscribe("CHANNEL_CREATE")
+    link.subscribe("a::b", "HEARTBEAT")
+    link.subscribe("c::d")
+    assert server.peer.lines[1:] == [
+        "event plain CHANNEL_CREATE BACKGROUND_JOB CUSTOM spandsp::txfaxresult a::b",
+        "event plain HEARTBEAT",
+        "event plain CUSTOM c::d",
+    ]
+    server.answers["event"] = saying(encode_reply("-ERR no keywords supplied"))
+    with pytest.raises(CommandFailed, match="no keywords"):
+        link.subscribe("NONSENSE")
+
+
+def test_a_flood_leaves_time_for_others(link: Link, server: Server) -> None:
+    """While thousands of events come in, other greenlets still get their turn, and soon."""
+    watch = link.watch("flood")
+    noise = event("NOISE", "flood", ("variable_x", "y" * 2000)) * 100
+    flooding = True
+
+    def flood() -> None:
+        while flooding:
+            server.peer.send(noise)
+
+    greenlet = gevent.spawn(flood)
+    try:
+        until(lambda: link.stats.events > 500)
+        waits = []
+        for _ in range(20):
+            start = time.monotonic()
+            gevent.sleep(0.001)
+            waits.append(time.monotonic() - start)
+        before = link.stats.events
+        until(lambda: link.stats.events > before + 1000)
+    finally:
+        flooding = False
+        greenlet.join()
+    # Measured: 3 ms, and 35 ms with a bare `sleep(0)` between chunks.
+    assert sorted(waits)[len(waits) // 2] < 0.03
+    assert watch.dropped
+    assert link.api("echo") == "echo"
+
+
+# --- watches -----------------------------------------------------------------------------------
+
+
+def test_a_full_watch_gives_way_and_says_so(server: Server, links: Any) -> None:
+    link = links(server, queue_size=10)
+    link.connect()
+    slow, quick = link.watch("slow"), link.watch("quick")
+    server.peer.send(*(event(str(number), "slow") for number in range(25)), event("X", "quick"))
+    assert take(quick).name == "X"
+    gap = take(slow)
+    assert isinstance(gap, Gap)
+    assert "16 events were dropped" in gap.reason
+    assert items(slow) == [str(number) for number in range(16, 25)]
+    assert slow.dropped == link.stats.dropped == 16
+    assert quick.dropped == 0
+    # Room again: nothing more is missing.
+    server.peer.send(event("MORE", "slow"))
+    assert take(slow).name == "MORE"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_a_full_watch_never_grows_and_always_tells(size: int) -> None:
+    watch = Watch(size, lambda _watch: None)
+    for _ in range(50):
+        watch.put(Gap("g"))
+        watch.put(Lost("l"))
+        watch.wake()
+    assert watch.dropped == 0
+    for number in range(50):
+        watch.put(Event.from_body(b"Event-Name: %d" % number))
+    assert len(watch._items) <= max(2, size)
+    assert watch.get(0) is None
+    seen = items(watch)
+    assert seen[0] == "Gap"
+    assert seen[-1] == "49"
+    assert watch.dropped == 50 - len(seen[1:])
+
+
+def test_a_wake_overtakes_and_is_never_swallowed() -> None:
+    watch = Watch(3, lambda _watch: None)
+    watch.wake()
+    for number in range(9):
+        watch.put(Event.from_body(b"Event-Name: %d" % number))
+    assert watch.get(0) is None
+    assert items(watch) == ["Gap", "7", "8"]
+
+
+def test_wake_and_close_reach_a_reader_that_waits() -> None:
+    watch = Watch(3, lambda _watch: None)
+    for end in (watch.wake, watch.close):
+        reading = gevent.spawn(watch.get, PATIENCE)
+        gevent.sleep(0)
+        end()
+        assert reading.get(timeout=PATIENCE) is None
+    with pytest.raises(EslTimeout, match=r"no event in 0\.01 s"):
+        watch.get(0.01)
+
+
+# --- nothing may be injected -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", ["\n", "\r", "\0", "\n\napi shutdown\n\n"])
+def test_line_breaks_are_refused_before_anything_is_sent(
+    link: Link, server: Server, bad: str
+) -> None:
+    for call in (
+        lambda: link.api(f"status{bad}"),
+        lambda: link.api("originate", f"x{bad}y"),
+        lambda: link.bgapi("originate", f"x{bad}y", job_id="1"),
+        lambda: link.bgapi("originate", "x", job_id=f"1{bad}"),
+        lambda: link.execute(f"1{bad}", "answer"),
+        lambda: link.execute("1", f"answer{bad}"),
+        lambda: link.execute("1", "txfax", f"/a{bad}"),
+        lambda: link.command("a", [("b", bad)]),
+        lambda: link.subscribe(f"A{bad}"),
+    ):
+        with pytest.raises(InvalidCommand):
+            call()
+    assert link.api("echo") == "echo"
+    assert server.peer.lines == ["auth ClueCon", "api echo"]
