@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fsfax.cli.main import Common
-from fsfax.softswitch import numbers, serve
+from fsfax.softswitch import NUMBERS, serve
 
 
 @click.command()
@@ -40,7 +40,8 @@ def command(
     and so on (--numbers). Stop it with Ctrl-C.
     """
     if show_numbers:
-        click.echo(numbers.table())
+        for number, does in NUMBERS.items():
+            click.echo(f"{number}  {does.name:<16} {does.summary}")
         return 0
     common.load()
     serve(host=host, port=port, password=password, speed=speed, root=root)

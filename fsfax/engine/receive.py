@@ -175,7 +175,8 @@ class Receiver:
         self._watch.close()
 
     def _run(self) -> None:
-        self.recover()
+        if self._link.connected:
+            self.recover()  # otherwise a Gap says when it can be done
         while True:
             try:
                 item = self._watch.get(timeout=60.0)

@@ -17,11 +17,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fsfax.engine.home import Home
 from fsfax.settings import CallTimeouts, NodeSettings, Settings
+from fsfax.softswitch import Softswitch, number_of
 
 ENVIRONMENT = "FSFAX_TEST_FREESWITCH"
 
@@ -54,6 +57,46 @@ class Rig:
     def timeouts(self) -> CallTimeouts:
         """Short where waiting for it is the point of a test."""
         return CallTimeouts(answer=6, linger=3)
+
+
+_SPEED = 30.0
+"""Times faster than a line: fast, and slow enough to act in the middle of a page."""
+
+_MAGIC = {
+    "fax": "fax",
+    "audio_only": "t38_refused",
+    "no_ecm": "no_ecm",
+    "no_v17": "no_v17",
+    "lingering": "linger",
+    "busy": "busy",
+    "no_answer": "no_answer",
+    "unallocated": "unallocated",
+    "voice": "voice",
+    "takeover": "takeover",
+    "drop_in_page_2": "drop_in_page_2",
+}
+
+
+@contextmanager
+def softswitch(root: Path) -> Iterator[Rig]:
+    """The stand-in, in a thread of its own: both ends on the same switch."""
+    home = Home("own")
+    switch = home.run(Softswitch, speed=_SPEED, root=root)
+    home.run(switch.start)
+    try:
+        node = switch.node_settings()
+        yield Rig(
+            name="softswitch",
+            sender=node,
+            receiver=node,
+            spool=root,
+            inbox_spool=root,
+            numbers={kind: number_of(name) for kind, name in _MAGIC.items()},
+            patience=30,
+        )
+    finally:
+        home.run(switch.stop)
+        home.close()
 
 
 def freeswitch(file: Path) -> Rig:
