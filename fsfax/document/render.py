@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pypdf
@@ -56,7 +57,10 @@ class FaxBitmap:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two faxes differ. ``pels`` holds the number of differing pels of each common page."""
+    """How two faxes differ.
+
+    ``pels`` holds the number of differing pels of each common page, -1 where the widths differ.
+    """
 
     pages: tuple[int, int]
     pels: tuple[int, ...]
@@ -199,14 +203,18 @@ def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
     return size
 
 
-def compare(first: Path | str, second: Path | str, *, skip_rows: int = 0) -> Comparison:
+def compare(
+    first: Path | str, second: Path | str, *, header_rows: int | Literal["auto"] = 0
+) -> Comparison:
     """Compare two faxes pel by pel.
 
     Args:
         first: the fax as sent.
         second: the fax as received.
-        skip_rows: rows at the top of every page that may differ, for a header line (SpanDSP
-            draws it over the first rows: 16 at standard, 32 at fine, 64 at superfine).
+        header_rows: rows of a header line at the top of every received page, which do not
+            count: SpanDSP puts them above the page, which grows by them; where the pages are
+            as long as before, the header was drawn over the first rows. ``auto`` is what
+            SpanDSP makes: 16 rows at standard, 32 at fine, 64 at superfine.
 
     Raises:
         DocumentError: one of them cannot be read at all.
@@ -217,24 +225,30 @@ def compare(first: Path | str, second: Path | str, *, skip_rows: int = 0) -> Com
         differences.append(f"{len(one)} pages became {len(two)}")
     pels = []
     for number, (before, after) in enumerate(zip(one, two, strict=False), 1):
+        rows = _header_rows(before.y_dpi) if header_rows == "auto" else header_rows
+        added = after.height - before.height
+        if added == 0:
+            sent, got = before.bits[rows:], after.bits[rows:]
+        elif added == rows:
+            sent, got = before.bits, after.bits[rows:]
+        else:
+            sent, got = before.bits[: after.height], after.bits[: before.height]
         if not after.whole:
             differences.append(f"page {number} is damaged")
-        if (before.width, before.height) != (after.width, after.height):
+        if before.width != after.width or added not in (0, rows):
             differences.append(
                 f"page {number}: {before.width} by {before.height} pels became "
                 f"{after.width} by {after.height}"
             )
-            rows = min(before.height, after.height)
-            pels.append(
-                -1 if before.width != after.width else _differing(before, after, skip_rows, rows)
-            )
+        if before.width != after.width:
+            pels.append(-1)
             continue
-        count = _differing(before, after, skip_rows, before.height)
-        pels.append(count)
-        if count:
-            differences.append(f"page {number}: {count} pels differ")
+        pels.append(int(np.bitwise_count(sent ^ got).sum()))
+        if pels[-1]:
+            differences.append(f"page {number}: {pels[-1]} pels differ")
     return Comparison((len(one), len(two)), tuple(pels), tuple(differences))
 
 
-def _differing(before: FaxBitmap, after: FaxBitmap, skip: int, rows: int) -> int:
-    return int(np.bitwise_count(before.bits[skip:rows] ^ after.bits[skip:rows]).sum())
+def _header_rows(y_dpi: float) -> int:
+    """SpanDSP's header line has 16 rows at standard, and as many more as the lines are closer."""
+    return 16 * max(1, round(y_dpi / 98))

@@ -218,7 +218,7 @@ def test_every_difference_is_named(tiff, tmp_path):
 
     lined = changed(tiff, tmp_path / "2.tif", header)
     assert not compare(tiff, lined).identical
-    assert compare(tiff, lined, skip_rows=32).identical
+    assert compare(tiff, lined, header_rows=32).identical
 
     shorter = changed(
         tiff, tmp_path / "3.tif", lambda number, bits: bits[: 2000 if number else None]
