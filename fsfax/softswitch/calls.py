@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import gevent
-import structlog
 
 from fsfax.errors import InvalidRequest
 from fsfax.esl.dialstring import parse
+from fsfax.log import get_logger
 from fsfax.softswitch.applications import execute
 from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.core import CallRecord, Core
@@ -18,7 +18,7 @@ from fsfax.softswitch.fax import Circuit
 from fsfax.softswitch.line import Terminal
 from fsfax.softswitch.numbers import Behaviour, behaviour
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 REALM = "fsfax"
 """Realm of the marks that the called side's dialplan leaves, as fsfax's own dialplan does."""

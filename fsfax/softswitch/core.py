@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
+from fsfax.log import get_logger
 from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.events import EventFactory, Header, SwitchEvent
 from fsfax.softswitch.stores import KeyStore
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 HURRY = 100.0
 """How many times faster than the clock waits run at speed 0, where faxes run without any."""

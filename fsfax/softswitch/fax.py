@@ -13,16 +13,16 @@ from urllib.parse import unquote
 
 import gevent
 import gevent.event
-import structlog
 
 from fsfax.errors import SoftswitchError, SpandspMissing
+from fsfax.log import get_logger
 from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.core import CallRecord, Core
 from fsfax.softswitch.events import Header
 from fsfax.softswitch.line import Faults, Line, Side, Stats, Terminal
 from fsfax.softswitch.numbers import Behaviour
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 DEFAULT_IDENT = "SpanDSP Fax Ident"
 DEFAULT_HEADER = "SpanDSP Fax Header"
@@ -175,7 +175,7 @@ class Circuit:
             fields.append(("fax-document-total-pages", "0"))  # as real FreeSWITCH says here
         self._tell(side, channel, "negociate", [("uuid", channel.uuid), *fields])
 
-    def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
+    def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:  # noqa: ARG002
         """Tell that a page was confirmed."""
         pages = stats.pages_tx if side == "caller" else stats.pages_rx
         if side == "caller" or self._outside:

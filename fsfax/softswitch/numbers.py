@@ -71,7 +71,14 @@ NUMBERS: dict[str, Behaviour] = {
     "5550120": Behaviour("no_ecm", "a fax without error correction", ecm=False),
     "5550121": Behaviour("no_v17", "a fax without V.17: 9,600 bit/s", v17=False),
     "5550122": Behaviour("t38_refused", "refuses T.38 (488): the fax goes in audio", t38=False),
-    "5550123": Behaviour("packet_loss", "3 % of the T.38 packets get lost", packet_loss=0.03),
+    "5550123": Behaviour(
+        "packet_loss",
+        "1 % of the T.38 packets get lost: delivered, with repetitions",
+        packet_loss=0.01,
+    ),
+    "5550125": Behaviour(
+        "heavy_loss", "3 % of the T.38 packets get lost: the fax fails", packet_loss=0.03
+    ),
     "5550124": Behaviour(
         "linger",
         "receives every page, then never hangs up: the channel stays until uuid_kill",

@@ -16,14 +16,14 @@ import gevent
 import gevent.event
 import gevent.queue
 import gevent.socket
-import structlog
 from gevent.server import StreamServer
 
 from fsfax.errors import InvalidCommand, ProtocolError
 from fsfax.esl.wire import Command, CommandReader, encode_frame, encode_reply
+from fsfax.log import get_logger
 from fsfax.softswitch.events import Subscription, SwitchEvent, decode_headers
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 HEARTBEAT_INTERVAL = 20.0
 """Seconds between HEARTBEAT events (``event-heartbeat-interval`` in switch.conf.xml)."""

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 import gevent
-import structlog
 from pydantic import SecretStr
 
 from fsfax.errors import SoftswitchError
+from fsfax.log import get_logger
 from fsfax.settings import GatewaySettings, NodeSettings
 from fsfax.softswitch import calls, commands
 from fsfax.softswitch.causes import Q850
@@ -22,7 +22,7 @@ from fsfax.softswitch.events import SwitchEvent
 from fsfax.softswitch.fax import problem
 from fsfax.softswitch.server import EslServer
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 GATEWAY = "softswitch"
 DOWN = "down"
