@@ -26,7 +26,6 @@ from typing import Self, cast
 import gevent
 import gevent.event
 import gevent.lock
-import structlog
 
 from fsfax.errors import (
     Closed,
@@ -38,11 +37,12 @@ from fsfax.errors import (
 from fsfax.esl.transport import Transport
 from fsfax.esl.watch import Gap, Lost, Watch
 from fsfax.esl.wire import Event, Fields, Frame, encode_command
+from fsfax.log import get_logger
 from fsfax.settings import EslTimeouts, NodeSettings
 
 __all__ = ["Gap", "Link", "LinkStats", "Lost", "Watch"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 QUEUE_SIZE = 10_000
 """Events that wait for one slow reader before some are dropped."""

@@ -18,7 +18,6 @@ from typing import Literal, Self
 
 import gevent
 import gevent.event
-import structlog
 
 from fsfax.errors import (
     AuthenticationError,
@@ -31,11 +30,12 @@ from fsfax.errors import (
     NoNode,
 )
 from fsfax.esl.link import Link
+from fsfax.log import get_logger
 from fsfax.settings import EslTimeouts, NodeSettings
 
 __all__ = ["Node", "NodeState", "Pool", "Reservation"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 NodeState = Literal["up", "draining", "down"]
 """``down``: no connection. ``draining``: connected, but no new calls are given to it."""

@@ -13,7 +13,6 @@ What greenswitch 0.0.19 does, and what is done here instead:
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Self
@@ -34,10 +33,8 @@ from fsfax.esl.wire import Frame, FrameReader, encode_command
 from fsfax.settings import EslTimeouts, NodeSettings
 
 _CHUNK = 64 * 1024
-_SLICE = 0.005
-"""Seconds of reading without a real pause."""
-_REST = 0.0005
-"""Seconds of the pause: any time above zero takes the event loop once around."""
+_HIGHEST = 2
+"""libev's EV_MAXPRI."""
 
 
 class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
@@ -140,20 +137,16 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
             ProtocolError: what comes is not ESL, or ends in the middle of a frame.
             Disconnected: the connection broke.
         """
-        rested = time.monotonic()
         while True:
             while self._frames:
                 yield self._frames.popleft()
             if not self._fill():
                 self._reader.eof()
                 return
-            # A flood of events must not keep the other greenlets waiting. gevent runs up to
-            # fifty `sleep(0)` in a row before it looks at timers and sockets again.
-            if time.monotonic() - rested < _SLICE:
-                gevent.sleep(0)
-            else:
-                gevent.sleep(_REST)
-                rested = time.monotonic()
+            # A flood of events must not keep the other greenlets waiting. Of `sleep(0)` gevent
+            # runs up to fifty in a row before it looks at timers and sockets again; this goes
+            # once around the event loop, and at the highest priority not twice.
+            gevent.idle(_HIGHEST)
 
     def close(self) -> None:
         """Close the socket; whoever reads from it sees its end."""
