@@ -276,7 +276,7 @@ class Channel:
             ("Caller-Orig-Caller-ID-Number", caller),
             ("Caller-Callee-ID-Name", callee_name),
             ("Caller-Callee-ID-Number", callee_number),
-            ("Caller-Network-Addr", "127.0.0.1" if self.reading or not outbound else ""),
+            ("Caller-Network-Addr", "127.0.0.1" if self._was_heard_of else ""),
             ("Caller-ANI", caller),
             ("Caller-Destination-Number", number),
             ("Caller-Unique-ID", self.uuid),
@@ -302,6 +302,16 @@ class Channel:
         if with_variables:
             for name, value in list(self.variables.items()):
                 yield (f"variable_{name}", value)
+
+    @property
+    def _was_heard_of(self) -> bool:
+        """The far end has sent a SIP message."""
+        return bool(
+            self.direction == "inbound"
+            or self.progress
+            or self.answered
+            or self.get("sip_term_status")
+        )
 
     def row(self, switchname: str) -> dict[str, str]:
         """Return the channel's row of ``show channels``."""

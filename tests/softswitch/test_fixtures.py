@@ -10,7 +10,10 @@ from fsfax.document import tiff_f
 
 
 def test_a_fax_from_a_plain_program(fsfax_softswitch, fsfax_sample_tiff):
-    with fsfax.Engine(fsfax_softswitch.settings()) as engine:
+    settings = fsfax.Settings(
+        nodes=(fsfax_softswitch.node_settings(),), spool=fsfax_softswitch.root / "spool"
+    )
+    with fsfax.Engine(settings) as engine:
         result = engine.send(fsfax_sample_tiff, to="+1 555 0100")
     assert result.success, result.error_message
     fsfax_softswitch.wait_idle(5)
@@ -21,14 +24,15 @@ def test_a_fax_from_a_plain_program(fsfax_softswitch, fsfax_sample_tiff):
 
 def test_several_switches_at_once(fsfax_softswitch_factory):
     one, other = fsfax_softswitch_factory(), fsfax_softswitch_factory(gateways=["a", "b"])
-    assert one.port != other.port
+    assert one.address != other.address
     assert [gateway.name for gateway in other.node_settings().gateways] == ["a", "b"]
 
 
 def test_the_plugin_costs_nothing_until_it_is_used():
     code = (
         "import sys, fsfax.testing;"
-        "heavy = {'gevent', 'numpy', 'pydantic', 'PIL'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'gevent', 'numpy', 'pydantic', 'PIL'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
