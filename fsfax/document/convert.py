@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import gevent
-import structlog
 from gevent.pool import Group
 
 from fsfax.document.geometry import (
@@ -27,9 +26,10 @@ from fsfax.document.geometry import (
 from fsfax.document.pool import WorkerPool
 from fsfax.document.tiff_f import FaxPage, write
 from fsfax.errors import ConversionFailed, InvalidRequest
+from fsfax.log import get_logger
 from fsfax.settings import DocumentSettings
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _FIRST_PAGES = 2
 _MAX_CHUNK = 8

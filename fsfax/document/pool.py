@@ -15,25 +15,25 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 import gevent
-import structlog
+import gevent.subprocess
 from gevent.event import Event
-from gevent.monkey import get_original
+from gevent.monkey import get_original, is_module_patched
 from gevent.socket import wait_read, wait_write
 
 from fsfax import errors
 from fsfax.document.worker import EXIT_MEMORY, FRAME, MAX_FRAME, pack
 from fsfax.errors import Closed, ConversionFailed, DocumentError
+from fsfax.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
-_Popen = get_original("subprocess", "Popen")
 _allocate_lock = get_original("_thread", "allocate_lock")
 _ENVIRONMENT = {
     # One worker is one core; threads of a mathematics library only cost address space.
@@ -44,19 +44,17 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
-# `import fsfax` loads the engine and gevent, half a second and many megabytes that a worker has
-# no use for: in a worker the package is an empty one with the same path.
-_BOOT = """\
-import sys, types
-package = types.ModuleType("fsfax")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["fsfax"] = package
-from fsfax.document.worker import main
-sys.exit(main())
-"""
-_PACKAGE = Path(errors.__file__).parent
 _REAP_SECONDS = 1.0
 _Reply = tuple[dict[str, Any], bytes]
+
+
+def _popen() -> Any:
+    """Return the Popen that works here.
+
+    gevent's needs a hub with child watchers, which a plain thread has not; in a patched program
+    the standard one has lost its ``_fork_exec``, and everything runs in the main hub anyway.
+    """
+    return gevent.subprocess.Popen if is_module_patched("subprocess") else subprocess.Popen
 
 
 class _Broken(Exception):
@@ -72,8 +70,8 @@ class _Worker:
         self._socket = ours
         ours.setblocking(False)
         try:
-            self._process = _Popen(
-                [sys.executable, "-c", _BOOT, str(_PACKAGE), str(memory)],
+            self._process = _popen()(
+                [sys.executable, "-m", "fsfax.document.worker", str(memory)],
                 stdin=theirs,
                 stdout=-3,
                 stderr=-3,

@@ -107,3 +107,7 @@ def _watch(descriptor: int) -> None:
     while not poll.poll():
         pass
     os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -481,8 +481,6 @@ class Link:
                 _log.info("connect_failed", node=self.node.name, error=str(error), pause=pause)
                 gevent.sleep(pause)
                 continue
-            except Closed:
-                return
 
     def _pause(self, failures: int) -> float:
         """Grow by half each time up to the limit, with jitter: nodes must not come in step."""

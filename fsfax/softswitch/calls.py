@@ -99,11 +99,14 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
     if what.ring != 0 and what.party != "parked":
         channel.progress = int(time.time() * 1_000_000)
         core.fire(channel, "CHANNEL_PROGRESS")
+        core.turn(channel, "RINGING")
     gevent.spawn(_run_called, core, called, what, record)
     timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
     gevent.wait([channel.picked_up, channel.gone], timeout=core.pace(timeout), count=1)
     if channel.is_answered and channel.is_up:
         record.answered = time.time()
+        channel.dialplan = True
+        core.fire(channel, "CALL_UPDATE", first=[("Direction", "RECV")])
         return f"+OK {channel.uuid}\n"
     if channel.is_up:
         core.hang_up(channel, "NO_ANSWER")
@@ -134,9 +137,9 @@ def _seconds(text: str, default: float) -> float:
 
 
 def _run_caller(core: Core, channel: Channel, name: str, argument: str, record: CallRecord) -> None:
-    channel.state, channel.callstate, channel.dialplan = "CS_EXECUTE", "ACTIVE", True
     channel.flipped = True
     channel.set("channel_cid_flipped", "yes")
+    core.move(channel, "CS_EXECUTE")
     if name:
         execute(core, channel, name, argument)
     core.hang_up(channel)
@@ -158,8 +161,12 @@ def _called_channel(core: Core, number: str, caller_number: str, caller_name: st
 def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecord) -> None:
     """The dialplan of the called side, until its channel is gone."""
     core.add(channel)
-    channel.state, channel.callstate, channel.dialplan = "CS_EXECUTE", "RINGING", True
+    channel.dialplan = True
     channel.reading = "PCMU"
+    channel.state = "CS_ROUTING"
+    core.turn(channel, "RINGING")
+    core.move(channel, "CS_ROUTING")
+    core.move(channel, "CS_EXECUTE")
     for name, value in _dialplan_variables(channel, what).items():
         channel.set(name, value)
     for name, argument in _dialplan(core, channel, what):

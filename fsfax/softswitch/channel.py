@@ -25,6 +25,7 @@ Direction = Literal["inbound", "outbound"]
 
 STATE_NUMBERS = {
     "CS_NEW": 0,
+    "CS_NONE": 1,
     "CS_INIT": 2,
     "CS_ROUTING": 3,
     "CS_EXECUTE": 4,
@@ -32,6 +33,7 @@ STATE_NUMBERS = {
     "CS_CONSUME_MEDIA": 7,
     "CS_HANGUP": 10,
     "CS_REPORTING": 11,
+    "CS_DESTROY": 12,
 }
 
 PROFILE = "fax"

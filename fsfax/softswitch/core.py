@@ -15,6 +15,9 @@ from fsfax.softswitch.stores import KeyStore
 
 _log = get_logger(__name__)
 
+CALL_STATE_NUMBERS = {"DOWN": "0", "RINGING": "2", "ACTIVE": "4", "HANGUP": "7"}
+"""``switch_channel_callstate_t``."""
+
 HURRY = 100.0
 """How many times faster than the clock waits run at speed 0, where faxes run without any."""
 
@@ -109,10 +112,37 @@ class Core:
         return self.sessions
 
     def add(self, channel: Channel) -> None:
-        """Take a channel into the table and fire CHANNEL_CREATE."""
+        """Take a channel into the table and tell its first states."""
         self.channels[channel.uuid] = channel
         self.peak = max(self.peak, len(self.channels))
-        self.fire(channel, "CHANNEL_CREATE")
+        if channel.direction == "outbound":
+            channel.state = "CS_NONE"
+            self.fire(channel, "CHANNEL_OUTGOING", with_variables=False)
+            self.move(channel, "CS_INIT")
+            self.fire(channel, "CHANNEL_CREATE")
+            self.fire(channel, "CHANNEL_ORIGINATE")
+            self.move(channel, "CS_ROUTING")
+            self.move(channel, "CS_CONSUME_MEDIA")
+        else:
+            self.move(channel, "CS_NEW")
+            self.move(channel, "CS_INIT")
+            self.fire(channel, "CHANNEL_CREATE")
+
+    def move(self, channel: Channel, state: str) -> None:
+        """Bring a channel into another state and fire CHANNEL_STATE."""
+        channel.state = state
+        self.fire(channel, "CHANNEL_STATE", with_variables=False)
+
+    def turn(self, channel: Channel, callstate: str) -> None:
+        """Bring a channel into another call state and fire CHANNEL_CALLSTATE."""
+        if channel.callstate == callstate:
+            return
+        before, channel.callstate = channel.callstate, callstate
+        first = [
+            ("Original-Channel-Call-State", before),
+            ("Channel-Call-State-Number", CALL_STATE_NUMBERS[callstate]),
+        ]
+        self.fire(channel, "CHANNEL_CALLSTATE", first=first, with_variables=False)
 
     def fire(
         self,
@@ -122,13 +152,13 @@ class Core:
         subclass: str = "",
         first: Iterable[Header] = (),
         rest: Iterable[Header] = (),
+        with_variables: bool = True,
     ) -> None:
         """Fire an event of a channel."""
-        if not self.is_live(channel) and name != "CHANNEL_DESTROY":
+        if not self.is_live(channel):
             return  # it ended in a restart, where nobody tells anything
-        event = self.events.make(
-            name, subclass=subclass, first=first, rest=[*channel.headers(), *rest]
-        )
+        headers = channel.headers(with_variables=with_variables)
+        event = self.events.make(name, subclass=subclass, first=first, rest=[*headers, *rest])
         self._publish(event)
 
     def fire_job(self, job_id: str, command: str, arg: str, reply: str) -> None:
@@ -141,8 +171,8 @@ class Core:
         if not channel.is_answered and channel.is_up:
             channel.mark_answered()
             self.fire(channel, "CHANNEL_ANSWER")
+            self.turn(channel, "ACTIVE")
             if channel.peer and channel.direction == "inbound":
-                channel.peer.state = "CS_CONSUME_MEDIA"
                 self.answer(channel.peer)
 
     def hang_up(
@@ -174,13 +204,16 @@ class Core:
         if not self.is_live(channel):
             return
         self.hook(channel, "api_hangup_hook")
-        channel.state, channel.callstate = "CS_REPORTING", "HANGUP"
         if channel.reading:
             channel.reading = "PCMU"
+        self.move(channel, "CS_HANGUP")
+        self.turn(channel, "HANGUP")
+        self.move(channel, "CS_REPORTING")
         channel.mark_reported()
         self.fire(channel, "CHANNEL_HANGUP_COMPLETE", first=[("Hangup-Cause", channel.cause)])
-        del self.channels[channel.uuid]
         self.fire(channel, "CHANNEL_DESTROY")
+        self.move(channel, "CS_DESTROY")
+        del self.channels[channel.uuid]
 
     def hook(self, channel: Channel, name: str) -> None:
         """Run the API command in a variable: ``db`` and ``hash`` are what the stand-in knows."""

@@ -20,16 +20,16 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import gevent
-import structlog
 from gevent.event import Event
 
 from fsfax.errors import InvalidRequest, SoftswitchError
+from fsfax.log import get_logger
 from fsfax.softswitch import spandsp
 from fsfax.softswitch.terminal import STEP, AudioEngine, Engine, Stats, T38Engine, Terminal
 
 __all__ = ["Faults", "Hears", "Line", "Observer", "Side", "Stats", "Terminal"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 Side = Literal["caller", "called"]
 Hears = Literal["fax", "voice", "silence"]

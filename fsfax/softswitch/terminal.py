@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import structlog
-
 from fsfax.errors import SoftswitchError
+from fsfax.log import get_logger
 from fsfax.softswitch import spandsp
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 STEP = 160
 """Samples that a line advances at a time: 20 ms."""
