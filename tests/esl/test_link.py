@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import gevent
+import gevent.socket
 import pytest
-from structlog.testing import capture_logs
 
 from fsfax.errors import (
     AuthenticationError,
@@ -22,9 +22,12 @@ from fsfax.errors import (
     InvalidCommand,
 )
 from fsfax.esl.link import Gap, Link, Lost, Watch
-from fsfax.esl.wire import Command, Event, encode_frame, encode_reply
-from fsfax.settings import EslTimeouts
+from fsfax.esl.transport import Transport
+from fsfax.esl.wire import Command, Event, Frame, FrameReader, encode_frame, encode_reply
+from fsfax.settings import EslTimeouts, NodeSettings
 from tests.esl.scripted import (
+    ACCEPTED,
+    AUTH_REQUEST,
     PATIENCE,
     QUICK,
     Server,
@@ -97,6 +100,21 @@ def test_nobody_listens(server: Server, links: Any) -> None:
     with pytest.raises(ConnectError, match=r"cannot connect to a \(127.*is FreeSWITCH running"):
         link.connect()
     assert isinstance(link.problem, ConnectError)
+
+
+def test_a_host_that_drops_packets(links: Any) -> None:
+    """As a firewall does: the queue of connections is full, no one is answered."""
+    with ExitStack() as stack:
+        full = stack.enter_context(gevent.socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(gevent.socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        node = NodeSettings(port=full.getsockname()[1])
+        with pytest.raises(EslTimeout, match=r"no connection to .* firewall"):
+            Link(node, QUICK.model_copy(update={"connect": 0.05})).connect()
 
 
 def test_the_wrong_password(server: Server, links: Any) -> None:
@@ -208,9 +226,13 @@ def test_two_greenlets_connect_at_once(server: Server, links: Any) -> None:
 
 def test_connect_and_start_at_once(server: Server, links: Any) -> None:
     link = links(server)
+    server.answers["auth"] = silent
     connecting = gevent.spawn(link.connect)
     until(lambda: server.peers)
+    server.peer.saw("auth")
     link.start()
+    server.answers.clear()
+    server.peer.send(ACCEPTED)
     connecting.get()
     assert link.api("echo") == "echo"
     assert len(server.peers) == 1
@@ -259,19 +281,29 @@ def test_close_while_it_is_connecting(server: Server, links: Any, stage: str, st
     link.close()
     assert not link.connected
     if start == "connect":
+        # Nothing breaks off a greenlet of the caller's; it has to notice by itself.
         server.answers.clear()
-        server.peer.send(server.answer(Command("auth", link_headers())) if stage else b"")
-        server.peer.close()
-        with pytest.raises((EslError, Closed)):
+        server.peer.send({"greeting": AUTH_REQUEST, "auth": ACCEPTED, "event": b""}[stage])
+        with pytest.raises((Disconnected, Closed), match="was closed"):
             starting.get()
-    assert server.peer.ended.wait(PATIENCE)
-    gevent.sleep(0)
+    assert server.peers[0].ended.wait(PATIENCE)
     assert link._transport is None
     assert len(server.peers) == 1
 
 
-def link_headers() -> Any:
-    return Event.from_body(b"").headers
+def test_a_connect_that_is_killed_while_subscribing(server: Server, links: Any) -> None:
+    link = links(server)
+    link.subscribe("A")
+    server.answers["event"] = silent
+    connecting = gevent.spawn(link.connect)
+    until(lambda: server.peers)
+    server.peer.saw("event")
+    connecting.kill()
+    assert server.peer.ended.wait(PATIENCE)
+    assert not link.connected
+    server.answers.clear()
+    link.connect()
+    assert link.connected
 
 
 def test_close_from_a_callback_of_its_own_supervisor(server: Server, links: Any) -> None:
@@ -390,10 +422,8 @@ def test_the_callers_own_timeout_is_not_ours(link: Link, server: Server) -> None
 
 
 def test_an_unsolicited_reply_is_survived(link: Link, server: Server) -> None:
-    with capture_logs() as logs:
-        server.peer.send(encode_reply("+OK nobody asked"), api_response("nor for this"))
-        until(lambda: link.stats.unsolicited == 2)
-    assert logs[0]["event"] == "unsolicited_reply"
+    server.peer.send(encode_reply("+OK nobody asked"), api_response("nor for this"))
+    until(lambda: link.stats.unsolicited == 2)
     assert link.api("echo") == "echo"
 
 
@@ -438,6 +468,15 @@ def test_a_caller_that_is_killed_while_sending_costs_the_connection(
     sending.kill()
     until(lambda: len(server.peers) == 2 and link.connected)
     assert link.api("echo") == "echo"
+
+
+def test_a_send_that_fails(link: Link, server: Server) -> None:
+    transport = link._transport
+    assert transport is not None
+    transport.sock.shutdown(gevent.socket.SHUT_WR)
+    with pytest.raises(Disconnected, match=r"sending to a .* broke"):
+        link.api("status")
+    link.wait_connected(PATIENCE)
 
 
 def test_a_send_that_fails_late_spares_the_next_connection(server: Server, links: Any) -> None:
@@ -541,6 +580,31 @@ def test_the_connection_ends_while_subscribing(server: Server, links: Any) -> No
     link.connect()
 
 
+def test_the_connection_ends_right_behind_the_subscription(server: Server, links: Any) -> None:
+    link = links(server)
+    link.subscribe("A")
+    notice = encode_frame("text/disconnect-notice", (), b"Bye\n")
+    server.answers["event"] = saying(encode_reply("+OK"), notice)
+    with pytest.raises(Disconnected, match="closed the connection"):
+        link.connect()
+    assert not link.connected
+
+
+def test_what_an_old_connection_still_has_to_say_is_not_heard(link: Link, server: Server) -> None:
+    """Its reader may hold frames already when the connection is given up."""
+    watch = link.watch("40e2")
+    stale = FrameReader().feed(event("A", "40e2") + encode_reply("+OK stale"))
+
+    class Old:
+        def frames(self) -> Iterator[Frame]:
+            yield from stale
+
+    link._read(cast(Transport, Old()))
+    assert items(watch) == []
+    assert link.stats.unsolicited == 0
+    assert link.connected
+
+
 def test_pauses_grow_and_differ(server: Server, links: Any) -> None:
     link = links(server, backoff_first=0.2, backoff_max=15.0)
     pauses = [[link._pause(failures) for failures in range(1, 40)] for _ in range(20)]
@@ -571,6 +635,21 @@ def test_a_dead_connection_is_given_up(server: Server, links: Any) -> None:
     del server.answers["api"]
     assert isinstance(take(watch), Gap)
     assert link.stats.reconnects >= 1
+
+
+def test_the_connection_ends_during_a_probe(server: Server, links: Any) -> None:
+    link = links(server, heartbeat=0.03)
+    server.answers["api"] = silent
+    link.connect()
+    watch = link.watch("40e2")
+    server.peer.saw("api uuid_exists")
+    server.answers.clear()
+    server.peer.close()
+    lost = take(watch)
+    assert isinstance(lost, Lost)
+    assert "closed the connection" in lost.reason
+    assert isinstance(take(watch), Gap)
+    assert items(watch) == []
 
 
 def test_traffic_is_a_sign_of_life(server: Server, links: Any) -> None:
@@ -728,6 +807,16 @@ def test_a_full_watch_never_grows_and_always_tells(size: int) -> None:
     assert seen[0] == "Gap"
     assert seen[-1] == "49"
     assert watch.dropped == 50 - len(seen[1:])
+
+
+def test_a_watch_may_be_closed_twice(link: Link) -> None:
+    first, second = link.watch("1"), link.watch("1")
+    first.close()
+    first.close()
+    assert link._by_key == {"1": [second]}
+    second.close()
+    second.close()
+    assert not link._by_key
 
 
 def test_a_wake_overtakes_and_is_never_swallowed() -> None:
