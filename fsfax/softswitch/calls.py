@@ -177,6 +177,7 @@ def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecor
     core.hang_up(channel)
     core.finish(channel)
     if record.uuid == channel.uuid:
+        record.answered = channel.answered / 1_000_000 or None
         record.cause, record.ended = channel.cause, time.time()
 
 

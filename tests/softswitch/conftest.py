@@ -60,7 +60,7 @@ class Client:
             if frame.content_type == "text/event-plain":
                 return Event.from_frame(frame)
 
-    def log_in(self, password: str = "ClueCon") -> str:
+    def log_in(self, password: str = "ClueCon") -> str:  # noqa: S107
         assert self.next().content_type == "auth/request"
         return self.ask(f"auth {password}")
 

@@ -58,7 +58,7 @@ def test_the_order_of_events(link, tiff, recording, number, variables):
 @pytest.mark.parametrize(("recording", "number", "variables"), CASES)
 def test_no_header_of_a_channel_is_missing(link, tiff, recording, number, variables):
     seen = until(dial(link, "call", named(number), tiff, variables), "CHANNEL_DESTROY")
-    ours = {label: event for label, event in zip(labels(seen), seen, strict=True)}
+    ours = dict(zip(labels(seen), seen, strict=True))
     for label, real in zip(labels(recorded(recording)), recorded(recording), strict=True):
         if label == "BACKGROUND_JOB":
             continue
