@@ -230,6 +230,41 @@ def test_workers_end_with_their_parent(slow, tmp_path):
     until(lambda: gone(pid))
 
 
+def test_in_a_monkey_patched_program(small, tmp_path):
+    program = textwrap.dedent(
+        """
+        from gevent import monkey; monkey.patch_all()
+        import os, signal, sys, threading, time
+        from fsfax.document import Converter
+        from fsfax.errors import ConversionFailed
+        from fsfax.settings import DocumentSettings
+        source, target = sys.argv[1:]
+        sizes = []
+        with Converter(DocumentSettings(workers=1, timeout=1)) as converter:
+            def work(number):
+                sizes.append(converter.convert(source, f"{target}{number}.tif").bytes)
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            os.kill(converter.pool.pids[0], signal.SIGSTOP)
+            try:
+                work(4)
+            except ConversionFailed as error:
+                assert error.code == "timeout", error.code
+            work(5)
+        assert len(sizes) == 4 and len(set(sizes)) == 1, sizes
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, small, tmp_path / "out"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_worker_loads_no_gevent(small, tmp_path):
     with Converter(DocumentSettings(workers=1)) as converter:
         converter.convert(small, tmp_path / "1.tif")
