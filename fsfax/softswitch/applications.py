@@ -12,8 +12,6 @@ from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import terminal
 
-_POLL = 3600.0
-
 
 def execute(core: Core, channel: Channel, name: str, data: str) -> bool:
     """Run one application from CHANNEL_EXECUTE to CHANNEL_EXECUTE_COMPLETE.
@@ -97,8 +95,8 @@ def _txfax(core: Core, channel: Channel, data: str) -> str:
     path = Path(data)
     if not data or "\0" in data or not path.is_file():
         return "Cannot send non-existant fax file"
-    if channel.circuit is None:
-        return "Cannot initialize Fax engine"
+    if channel.circuit is None or channel.direction != "outbound":
+        return "Cannot initialize Fax engine"  # here the caller sends
     core.answer(channel)
     response = channel.circuit.fax(channel, terminal(channel, sends=path))
     if not channel.circuit.far_end_hangs_up:
@@ -109,8 +107,10 @@ def _txfax(core: Core, channel: Channel, data: str) -> str:
 
 def _rxfax(core: Core, channel: Channel, data: str) -> str:
     path = Path(data)
-    if not data or "\0" in data or not path.parent.is_dir() or channel.circuit is None:
+    if not data or "\0" in data or not path.parent.is_dir():
         return "Cannot automatically set fax RX destination file"
+    if channel.circuit is None or channel.direction != "inbound":
+        return "Cannot initialize Fax engine"  # here the called side receives
     core.answer(channel)
     return channel.circuit.fax(channel, terminal(channel, stores=path))
 

@@ -102,7 +102,9 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
         core.turn(channel, "RINGING")
     gevent.spawn(_run_called, core, called, what, record)
     timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
-    gevent.wait([channel.picked_up, channel.gone], timeout=core.pace(timeout), count=1)
+    if what.party != "parked":  # whoever takes it over does so by the clock
+        timeout = core.pace(timeout)
+    gevent.wait([channel.picked_up, channel.gone], timeout=timeout, count=1)
     if channel.is_answered and channel.is_up:
         record.answered = time.time()
         channel.dialplan = True

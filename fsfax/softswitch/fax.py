@@ -138,7 +138,9 @@ class Circuit:
         }.items():
             channel.set(name, value)
         self._begin()
-        first = gevent.wait([self._started, channel.gone], timeout=self._core.pace(T0), count=1)
+        # A client that takes a call over does so in its own time, however fast the line is.
+        patience = T0 if self._behaviour.party == "parked" else self._core.pace(T0)
+        first = gevent.wait([self._started, channel.gone], timeout=patience, count=1)
         if not self._started.is_set():
             dropped = bool(first)
             self._settle(

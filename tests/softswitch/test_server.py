@@ -360,15 +360,18 @@ def test_nonsense_harms_nobody_else(switch, data):
     still_works(switch)
 
 
+_WORDS = (
+    "api bgapi event plain ALL CUSTOM filter delete sendmsg uuid_kill uuid_setvar uuid_dump show"
+    " channels as json db hash insert/a/b/c select/a hupall sofia status originate gateway {a=b}"
+    " ' \\ ${x} sofia/gateway/softswitch/5550101 &park &txfax(/x)"
+)
+WORDS = _WORDS.split()
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     words=st.lists(
-        st.sampled_from(
-            "api bgapi event plain ALL CUSTOM filter delete sendmsg uuid_kill uuid_setvar "
-            "uuid_dump show channels as json db hash insert/a/b/c select/a hupall sofia status "
-            "originate gateway {a=b} ' \\ ${x} sofia/gateway/softswitch/5550101 &park &txfax(/x)"
-            "".split()
-        ),
+        st.sampled_from(WORDS),
         min_size=1,
         max_size=7,
     )
