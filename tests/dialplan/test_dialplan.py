@@ -1,0 +1,119 @@
+"""The shipped FreeSWITCH configuration: well-formed, and walked as FreeSWITCH would walk it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from fsfax.engine import marks
+from fsfax.engine.receive import TAKEOVER
+
+FOLDER = Path(__file__).parents[2] / "dialplan"
+FILES = sorted([*FOLDER.rglob("*.xml"), *FOLDER.rglob("*.template")])
+_SET = re.compile(r'<X-PRE-PROCESS cmd="set" data="([^=]+)=([^"]*)"/>')
+# What the far end says of itself: it may never become part of a command or a file name.
+_FAR_END = re.compile(r"\$\{(?:caller|sip_|fax_remote|effective|destination|cid|ani)", re.I)
+CALL_ID = "24f7d479-2e07-4972-b080-fa6c2f05719f"
+
+
+def preprocessed(path: Path) -> str:
+    """The file as FreeSWITCH's preprocessor leaves it: $${name} filled in."""
+    values = dict(_SET.findall((FOLDER / "fsfax_vars.xml").read_text()))
+    return re.sub(r"\$\$\{(\w+)\}", lambda m: values[m[1]], path.read_text())
+
+
+def tree(path: Path) -> ET.Element:
+    return ET.fromstring(preprocessed(path))  # noqa: S314  # our own files
+
+
+def walk(number: str) -> list[tuple[str, str]]:
+    """The actions that a call to ``number`` runs in the context "public"."""
+    for path in sorted((FOLDER / "public").glob("*.xml")):
+        for extension in tree(path).findall("extension"):
+            condition = extension.find("condition")
+            assert condition is not None
+            assert condition.get("field") == "destination_number"
+            if re.search(condition.get("expression", ""), number):
+                return [
+                    (action.get("application", ""), action.get("data", ""))
+                    for action in condition.findall("action")
+                ]
+    return []
+
+
+def params(path: Path) -> dict[str, str]:
+    return {p.get("name", ""): p.get("value", "") for p in tree(path).iter("param")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_every_file_is_well_formed_and_explained(path: Path) -> None:
+    assert len(list(tree(path).iter())) > 1
+    assert "<!--" in path.read_text()
+    assert path.name in (FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize("number", ["5550100", "+15550109", "0015550105"])
+def test_a_fax_number_is_received(number: str) -> None:
+    actions = walk(number)
+    applications = [application for application, _ in actions]
+    variables = dict(data.split("=", 1) for app, data in actions if app == "set")
+    assert applications.index("answer") < applications.index("rxfax")
+    assert applications[-1] == "hangup"
+    assert variables["fax_enable_t38"] == variables["fax_enable_t38_request"] == "true"
+    # The marks are those that the engine looks for.
+    expected = marks.variables("fsfax", CALL_ID)
+    for name, value in expected.items():
+        assert variables[name].replace("${uuid}", CALL_ID) == value
+    # Everything is set before the fax begins.
+    assert max(i for i, app in enumerate(applications) if app == "set") < applications.index(
+        "answer"
+    )
+    path = dict(actions)["rxfax"].replace("${uuid}", CALL_ID)
+    assert path.endswith(f"/in/{CALL_ID}.tif")
+
+
+def test_a_handed_over_number_is_parked_unanswered() -> None:
+    actions = walk("5550112")
+    assert (("set", f"{TAKEOVER}=true")) in actions
+    assert actions[-1][0] == "park"
+    assert "answer" not in dict(actions)
+
+
+@pytest.mark.parametrize("number", ["5550199x", "911", "", "5550100;rm -rf", "alice"])
+def test_other_numbers_are_left_alone(number: str) -> None:
+    assert walk(number) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_nothing_of_the_far_end_becomes_a_command(path: Path) -> None:
+    for element in tree(path).iter("action"):
+        application, data = element.get("application", ""), element.get("data", "")
+        assert application not in ("system", "bg_system", "lua", "curl", "export")
+        assert "system_on_fax" not in data
+        assert not _FAR_END.search(data)
+
+
+def test_the_profile_suits_fax() -> None:
+    found = params(FOLDER / "sip_profiles" / "fsfax.xml")
+    assert found["rtp-timer-name"] == "soft"
+    assert found["enable-timer"] == "false"
+    assert {*found["inbound-codec-prefs"].split(",")} == {"PCMU", "PCMA"}
+    assert ipaddress.ip_address(found["sip-ip"]).is_loopback
+
+
+def test_the_event_socket_is_not_public() -> None:
+    found = params(FOLDER / "autoload_configs" / "event_socket.conf.xml")
+    assert ipaddress.ip_address(found["listen-ip"]).is_loopback
+    assert found["password"] != "ClueCon", "everybody knows FreeSWITCH's default"
+    lists = tree(FOLDER / "autoload_configs" / "acl.conf.xml").iter("list")
+    acl = {entry.get("name"): entry.get("default") for entry in lists}
+    assert acl[found["apply-inbound-acl"]] == "deny"
+
+
+def test_the_gateway_template_names_what_a_gateway_needs() -> None:
+    found = params(FOLDER / "sip_profiles" / "fsfax" / "carrier.xml.template")
+    assert {"realm", "username", "password", "register", "ping"} <= set(found)
