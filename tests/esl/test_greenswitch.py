@@ -165,6 +165,7 @@ def test_no_reconnect(server: Server, plain: Any, ours: Any) -> None:
     until(lambda: len(server.peers) == 3 and link.connected)
 
 
+@pytest.mark.filterwarnings("ignore:The 'warn' function:DeprecationWarning")
 def test_an_end_inside_a_body(server: Server, ours: Any) -> None:
     """greenswitch reads b"" again and again without yielding: the process is frozen."""
 

@@ -275,7 +275,8 @@ def test_close_while_it_is_connecting(server: Server, links: Any, stage: str, st
         server.greeting = b""
     server.answers[stage] = silent
     link = links(server)
-    link.subscribe("CHANNEL_HANGUP")
+    if stage == "event":
+        link.subscribe("CHANNEL_HANGUP")
     starting = gevent.spawn(getattr(link, start))
     until(lambda: server.peers and (stage == "greeting" or server.peer.saw(stage)))
     link.close()
@@ -755,18 +756,18 @@ def test_a_flood_leaves_time_for_others(link: Link, server: Server) -> None:
     greenlet = gevent.spawn(flood)
     try:
         until(lambda: link.stats.events > 500)
-        waits = []
-        for _ in range(20):
-            start = time.monotonic()
+        between = []
+        for _ in range(30):
+            before = link.stats.events
             gevent.sleep(0.001)
-            waits.append(time.monotonic() - start)
-        before = link.stats.events
-        until(lambda: link.stats.events > before + 1000)
+            between.append(link.stats.events - before)
+        until(lambda: link.stats.events > 5000)
     finally:
         flooding = False
         greenlet.join()
-    # Measured: 3 ms, and 35 ms with a bare `sleep(0)` between chunks.
-    assert sorted(waits)[len(waits) // 2] < 0.03
+    # Counted in events, not seconds, because the machine may be busy. Measured: 60 from one tick
+    # to the next, and 1400 with a bare `sleep(0)` between chunks.
+    assert sorted(between)[len(between) // 2] < 400
     assert watch.dropped
     assert link.api("echo") == "echo"
 
