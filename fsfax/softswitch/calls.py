@@ -78,7 +78,7 @@ def _route(core: Core, endpoint: str) -> tuple[str, str, str]:
         return found[1], found[2], ""
     if (found := _PROFILE.match(endpoint)) and len(found[2]) <= _MAX_NUMBER:
         return "", found[2], ""
-    return "", "", "CHAN_NOT_IMPLEMENTED"
+    return "", "", "SUBSCRIBER_ABSENT" if endpoint.startswith("user/") else "CHAN_NOT_IMPLEMENTED"
 
 
 def _error(cause: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
-from fsfax.softswitch.calls import originate
+from fsfax.softswitch.calls import call_in, originate
 from fsfax.softswitch.causes import Q850
 from fsfax.softswitch.channel import PROFILE, Channel
 from fsfax.softswitch.core import Core
@@ -17,6 +19,17 @@ from fsfax.softswitch.fax import problem
 
 _NO_CHANNEL = "-ERR No such channel!\n"
 _NO_REPLY = "-ERR no reply\n"
+_SETVAR_MULTI_USAGE = "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+_SHOW_USAGE = (
+    "-USAGE: codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels"
+    " [count|like <match string>]|calls|detailed_calls|bridged_calls|detailed_bridged_calls|"
+    "aliases|complete|chat|management|modules|nat_map|say|interfaces|interface_types|tasks|"
+    "limits|status\n"
+)
+_FSCTL = "[hupall|loglevel|max_sessions|sps|last_sps|pause_check]"
+_OUTSIDER = ("+15550190", "", "+1 555 0190")
+_INLINE = re.compile(r"(.*\S)\s+inline(?:\s|\Z)")
+_LEG = re.compile(r"\s+(?:aleg|bleg|holdb|both)\Z")
 _MODULES = frozenset(
     {
         "mod_spandsp",
@@ -99,10 +112,10 @@ def _uuid_setvar(core: Core, arg: str) -> str:
 def _uuid_setvar_multi(core: Core, arg: str) -> str:
     head, _, pairs = arg.partition(" ")
     if not pairs:
-        return "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+        return _SETVAR_MULTI_USAGE
     channel = core.channels.get(head)
     if channel is None:
-        return _NO_CHANNEL
+        return _NO_CHANNEL + _SETVAR_MULTI_USAGE
     for pair in pairs.split(";"):
         name, equals, value = pair.partition("=")
         if equals and name and "${" not in value:
@@ -113,24 +126,80 @@ def _uuid_setvar_multi(core: Core, arg: str) -> str:
 def _uuid_answer(core: Core, arg: str) -> str:
     channel = _channel(core, arg)
     if channel is None:
-        return _NO_CHANNEL
+        return "-ERROR\n"
     core.answer(channel)
     return "+OK\n"
+
+
+def _uuid_transfer(core: Core, arg: str) -> str:
+    """Give a parked channel an inline dialplan; any other one leads nowhere here."""
+    words = arg.split(" ", 1)
+    if len(words) < 2:  # noqa: PLR2004
+        return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"
+    channel = _channel(core, arg)
+    if channel is None:
+        return _NO_CHANNEL
+    inline = _INLINE.match(words[1])
+    if inline is None:
+        core.hang_up(channel, "NO_ROUTE_DESTINATION")
+        return "+OK\n"
+    for step in inline[1].strip("'").split(","):
+        name, _, data = step.partition(":")
+        channel.messages.put((name.strip(), data))
+    channel.messages.put(("hangup", ""))
+    return "+OK\n"
+
+
+def _uuid_broadcast(core: Core, arg: str) -> str:
+    """Run ``application::argument`` on a parked channel; sound files are not played here."""
+    words = arg.split(" ", 1)
+    if len(words) < 2:  # noqa: PLR2004
+        return "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"
+    channel = _channel(core, arg)
+    if channel is None:
+        return "-ERR invalid uuid\n"
+    name, is_application, data = words[1].partition("::")
+    if is_application:
+        channel.messages.put((name, _LEG.sub("", data)))
+    return "+OK Message sent\n"
+
+
+def _uuid_park(core: Core, arg: str) -> str:
+    """Answer for a channel that is parked already; no other one stops for this here."""
+    return "+OK\n" if _channel(core, arg) else _NO_CHANNEL
+
+
+def _call_in(core: Core, arg: str) -> str:
+    """Not FreeSWITCH's: let a fax outside send a TIFF to a number here.
+
+    ``softswitch_call_in <number> <tiff> [<caller number> [<caller name> [<station id>]]]``; the
+    words are URL-encoded, so that names can be as hostile as a test wants them.
+    """
+    words = [unquote(word, errors="replace") for word in arg.split()]
+    if not 2 <= len(words) <= 5:  # noqa: PLR2004
+        return "-USAGE: <number> <tiff> [<caller number> [<caller name> [<station id>]]]\n"
+    tiff = Path(words[1])
+    if "\0" in words[1] or not tiff.is_file():
+        return f"-ERR no such file: {words[1]}\n"
+    number, name, ident = [*words[2:], *_OUTSIDER[len(words) - 2 :]]
+    record = call_in(core, words[0], tiff, caller_number=number, caller_name=name, ident=ident)
+    return f"+OK {record.uuid}\n"
 
 
 def _show(core: Core, arg: str) -> str:
     words = arg.lower().split()
     what = words[0] if words else ""
     if what not in ("channels", "calls"):
-        return "-USAGE: channels|calls [count] [as json]\n"
+        return _SHOW_USAGE
     # ``show calls`` pairs bridged legs; here each leg stands alone, as with faxes.
     rows = [channel.row(core.switchname) for channel in list(core.channels.values())]
     if "count" in words:
         if "json" in words:
-            return json.dumps({"row_count": len(rows)})
+            # Observed: the rows stay away even when there are some, and so does the line end.
+            return json.dumps({"row_count": len(rows), "rows": []}, separators=(",", ":"))
         return f"\n{len(rows)} total.\n"
     if "json" in words:
-        return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})})
+        return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})}) + "\n"
     if not rows:
         return "\n0 total.\n"
     lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
@@ -172,7 +241,7 @@ def _sofia(core: Core, arg: str) -> str:
             return _gateway(core, name, is_xml)
         case ["profile", name]:
             return _profile(core, name, is_xml)
-    return "-USAGE: status|xmlstatus [gateway <name> | profile <name>]\n"
+    return f"Unknown Command [{words[0] if words else ''}]\n"
 
 
 def _sofia_overview(core: Core) -> str:
@@ -283,6 +352,32 @@ def _hupall(core: Core, arg: str) -> str:
     return f"+OK hangup all channels with cause {cause}\n"
 
 
+def _fsctl(core: Core, arg: str) -> str:
+    words = arg.lower().split()
+    match words[0] if words else "":
+        case "":
+            return f"-USAGE: {_FSCTL}\n"
+        case "pause_check":
+            return "false"
+        case "loglevel":
+            return "+OK log level: INFO [6]\n"
+        case "max_sessions":
+            return "+OK max sessions: 1000\n"
+        case "sps":
+            return "+OK sessions per second: 100\n"
+        case "last_sps":
+            return "+OK last sessions per second: 0\n"
+        case "hupall":
+            return _hupall(core, " ".join(words[1:]))
+    return f"-ERR Invalid command\nUSAGE: fsctl {_FSCTL}\n"
+
+
+def _global_getvar(core: Core, arg: str) -> str:
+    if arg:
+        return core.globals.get(arg, "")
+    return "".join(f"{name}={value}\n" for name, value in core.globals.items())
+
+
 def _uptime(core: Core, arg: str) -> str:
     seconds = time.time() - core.started
     return str(int(seconds * {"ms": 1e3, "us": 1e6}.get(arg, 1)))
@@ -297,17 +392,23 @@ _COMMANDS: dict[str, Command] = {
     "uuid_setvar": _uuid_setvar,
     "uuid_setvar_multi": _uuid_setvar_multi,
     "uuid_answer": _uuid_answer,
+    "uuid_transfer": _uuid_transfer,
+    "uuid_broadcast": _uuid_broadcast,
+    "uuid_park": _uuid_park,
+    "softswitch_call_in": _call_in,
+    "fsctl": _fsctl,
+    "strftime": lambda _, arg: time.strftime((arg or "%Y-%m-%d %T").replace("\0", "")),
     "show": _show,
     "status": _status,
     "version": lambda _, arg: (
-        VERSION if arg.startswith("short") else f"FreeSWITCH Version {VERSION} (64bit)\n"
+        f"{VERSION}\n" if arg.startswith("short") else f"FreeSWITCH Version {VERSION} (64bit)\n"
     ),
     "uptime": _uptime,
-    "module_exists": lambda _, arg: "true" if arg in _MODULES else "false",
+    "module_exists": lambda _, arg: arg and ("true" if arg in _MODULES else "false"),
     "file_exists": lambda _, arg: "true" if Path(arg.replace("\0", "")).exists() else "false",
     "sofia": _sofia,
     "xml_locate": _xml_locate,
-    "global_getvar": lambda core, arg: core.globals.get(arg, ""),
+    "global_getvar": _global_getvar,
     "hostname": lambda core, _: core.switchname,
     "switchname": lambda core, _: core.switchname,
     "db": lambda core, arg: core.db.command(arg),

@@ -11,7 +11,7 @@ from pathlib import Path
 from fsfax.log import get_logger
 from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.events import EventFactory, Header, SwitchEvent
-from fsfax.softswitch.stores import KeyStore
+from fsfax.softswitch.stores import Db, Hash
 
 _log = get_logger(__name__)
 
@@ -71,8 +71,8 @@ class Core:
         self.gateways = frozenset(gateways)
         self.down = frozenset(down)
         self.speed = speed
-        self.db = KeyStore("db")
-        self.hash = KeyStore("hash")
+        self.db = Db()
+        self.hash = Hash()
         self.calls: list[CallRecord] = []
         self.globals: dict[str, str] = {}
         self.channels: dict[str, Channel] = {}

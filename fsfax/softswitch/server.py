@@ -28,6 +28,13 @@ _log = get_logger(__name__)
 HEARTBEAT_INTERVAL = 20.0
 """Seconds between HEARTBEAT events (``event-heartbeat-interval`` in switch.conf.xml)."""
 
+_LOG_LEVELS = {
+    name: str(number)
+    for number, name in enumerate(
+        ("CONSOLE", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG")
+    )
+}
+
 _QUEUE = 50_000
 _MAX_COMMAND = 1024 * 1024
 _GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
@@ -224,7 +231,7 @@ class Listener:
             self.subscription.add_filter(words[0], value)
             self._reply(f"+OK filter added. [{words[0]}]=[{value}]")
         else:
-            self._reply("-ERR invalid syntax")
+            self._reply("-ERR command not found" if not words[0] else "-ERR invalid syntax")
 
     def on_sendmsg(self, command: Command) -> None:
         """``sendmsg <uuid>`` with call-command execute, hangup or unicast headers."""
@@ -241,8 +248,12 @@ class Listener:
 
     def on_log(self, command: Command) -> None:
         """``log <level>``: accepted; the stand-in sends no log lines."""
+        level = _LOG_LEVELS.get(command.arg.upper() or "DEBUG", command.arg)
+        if not (level.isascii() and level.isdigit()):
+            self._reply("-ERR invalid log level")
+            return
         self._logging = True
-        self._reply(f"+OK log level {command.arg or '7'} [{command.arg or '7'}]")
+        self._reply(f"+OK log level {command.arg} [{level}]")
 
     def on_nolog(self, _: Command) -> None:
         """``nolog``."""

@@ -1,40 +1,87 @@
-"""``db`` and ``hash``: the small key stores of mod_db and mod_hash, with their answers."""
+"""``db`` and ``hash``: the small key stores of mod_db and mod_hash, with their answers.
+
+The answers are those of FreeSWITCH 1.10.12, asked one by one; an empty answer is what
+mod_event_socket turns into ``-ERR no reply``.
+"""
 
 from __future__ import annotations
 
-_ERROR = "-ERR"
-_USAGE = {
-    "db": "-USAGE: [insert|delete|select|exists|count|list]/<realm>/<key>/<value>",
-    "hash": "-USAGE: [insert|insert_ifempty|delete|delete_ifmatch|select]/<realm>/<key>/<value>",
-}
-_SELECT, _INSERT = 3, 4
+from abc import ABC, abstractmethod
+
+_HASH_USAGE = (
+    "-ERR Usage: hash insert|insert_ifempty|select|delete|delete_ifmatch/realm/key[/value]\n"
+)
+_DB_ERROR = "!err!"
+
+Key = tuple[str, str]
 
 
-class KeyStore:
-    """One store. ``db`` outlives a restart of FreeSWITCH, ``hash`` does not."""
+class KeyStore(ABC):
+    """Values by realm and key."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._values: dict[tuple[str, str], str] = {}
+    def __init__(self) -> None:
+        self._values: dict[Key, str] = {}
 
+    @abstractmethod
     def command(self, arg: str) -> str:
-        """Carry out ``insert/…``, ``select/…`` or ``delete/…`` and return FreeSWITCH's answer."""
-        words = arg.split("/", 3)
-        verb = words[0]
-        if verb == "insert" and len(words) == _INSERT:
-            self._values[words[1], words[2]] = words[3]
-            return "+OK"
-        if verb in ("select", "delete", "exists") and len(words) >= _SELECT:
-            key = (words[1], words[2])
-            if verb == "select":
-                # A switch_api that writes nothing is answered by mod_event_socket itself.
-                return self._values.get(key, "")
-            found = self._values.pop(key, None) if verb == "delete" else self._values.get(key)
-            if verb == "exists":
-                return "false" if found is None else "true"
-            return "+OK" if found is not None or self.name == "db" else "-ERR Not found\n"
-        return _USAGE[self.name]
+        """Carry out ``<verb>/<realm>/<key>/<value>`` and return FreeSWITCH's answer."""
 
     def clear(self) -> None:
         """Forget everything."""
         self._values.clear()
+
+    def _take_apart(self, arg: str) -> tuple[str, str, str, str]:
+        """Return verb, realm, key and value; a value may have slashes."""
+        words = [*arg.split("/", 3), "", "", ""]
+        return words[0].lower(), words[1], words[2], words[3]
+
+
+class Db(KeyStore):
+    """mod_db: outlives a restart of FreeSWITCH."""
+
+    def command(self, arg: str) -> str:
+        """Carry out insert, select, delete, exists, count or list."""
+        verb, realm, key, value = self._take_apart(arg)
+        match verb:
+            case "insert" if value:
+                self._values[realm, key] = value
+                return "+OK"
+            case "select" if key:
+                return self._values.get((realm, key), "")
+            case "delete" if realm:
+                self._values.pop((realm, key), None)
+                return "+OK"
+            case "exists" if key:
+                return "true" if (realm, key) in self._values else "false"
+            case "count" if not key:
+                return str(sum(r == realm for r, _ in self._values) if realm else len(self._values))
+            case "list" if realm:
+                return ",".join(k for r, k in self._values if r == realm)
+            case "list":
+                return ",".join(dict.fromkeys(r for r, _ in self._values))
+        return _DB_ERROR
+
+
+class Hash(KeyStore):
+    """mod_hash: kept in memory, gone with a restart."""
+
+    def command(self, arg: str) -> str:
+        """Carry out insert, insert_ifempty, select, delete or delete_ifmatch."""
+        verb, realm, key, value = self._take_apart(arg)
+        at, held = (realm, key), self._values.get((realm, key))
+        match verb:
+            case "insert_ifempty" if value and held is not None:
+                return "-ERR key already exists\n"
+            case "insert" | "insert_ifempty" if value:
+                self._values[at] = value
+                return "+OK\n"
+            case "select" if key:
+                return held or ""
+            case "delete_ifmatch" if value and held is not None and held != value:
+                return "-ERR Doesn't match\n"
+            case "delete" | "delete_ifmatch" if key and held is None:
+                return "-ERR Not found\n"
+            case "delete" | "delete_ifmatch" if key:
+                del self._values[at]
+                return "+OK\n"
+        return _HASH_USAGE

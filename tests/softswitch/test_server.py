@@ -41,7 +41,11 @@ def test_nothing_without_a_password(connect, command):
     assert client.ask(command) == "-ERR command not found"
 
 
-# What FreeSWITCH 1.10.12 answered to the same lines.
+_HASH_USAGE = (
+    "-ERR Usage: hash insert|insert_ifempty|select|delete|delete_ifmatch/realm/key[/value]\n"
+)
+
+# What FreeSWITCH 1.10.12 answered to the same lines, or to the same ones with its own names.
 REPLIES = [
     ("event plain HEARTBEAT CUSTOM x", "+OK event listener enabled plain"),
     ("event plain all", "+OK event listener enabled plain"),
@@ -52,12 +56,15 @@ REPLIES = [
     ("noevents", "-ERR not listening for events"),
     ("filter Unique-ID a", "+OK filter added. [Unique-ID]=[a]"),
     ("filter delete all", "+OK filter deleted. [all][]"),
-    ("filter", "-ERR invalid syntax"),
+    ("filter", "-ERR command not found"),
+    ("filter a", "-ERR invalid syntax"),
     ("linger", "-ERR not controlling a session"),
     ("nolinger", "-ERR not controlling a session"),
     ("sendmsg nix", "-ERR invalid session id [nix]"),
     ("sendmsg", "-ERR invalid session id []"),
     ("log 7", "+OK log level 7 [7]"),
+    ("log debug", "+OK log level debug [7]"),
+    ("log nix", "-ERR invalid log level"),
     ("nolog", "-ERR not loging"),
     ("auth again", "+OK accepted"),
     ("foo bar", "-ERR command not found"),
@@ -70,31 +77,59 @@ REPLIES = [
     ("api uuid_dump nix", "-ERR No such channel!\n"),
     ("api uuid_getvar nix x", "-ERR No such channel!\n"),
     ("api uuid_setvar nix x y", "-ERR No such channel!\n"),
-    ("api uuid_setvar_multi nix x=y", "-ERR No such channel!\n"),
-    ("api uuid_answer nix", "-ERR No such channel!\n"),
+    (
+        "api uuid_setvar_multi nix x=y",
+        "-ERR No such channel!\n-USAGE: <uuid> <var>=<value>;<var>=<value>...\n",
+    ),
+    ("api uuid_answer nix", "-ERROR\n"),
+    ("api uuid_transfer nix 100", "-ERR No such channel!\n"),
+    (
+        "api uuid_transfer nix",
+        "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n",
+    ),
+    ("api uuid_broadcast nix x", "-ERR invalid uuid\n"),
+    ("api uuid_broadcast nix", "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"),
+    ("api uuid_park nix", "-ERR No such channel!\n"),
+    ("api fsctl pause_check", "false"),
+    ("api fsctl sps", "+OK sessions per second: 100\n"),
+    ("api strftime %%", "%"),
     ("api db select/a/b", "-ERR no reply\n"),
     ("api db insert/a/b/c/d", "+OK"),
+    ("api db insert/a/b", "!err!"),
+    ("api db insert/a/b/", "!err!"),
+    ("api db exists/a/b", "false"),
+    ("api db count/a", "0"),
+    ("api db list/a", "-ERR no reply\n"),
+    ("api db delete/a/nix", "+OK"),
+    ("api db", "!err!"),
     ("api hash select/a/b", "-ERR no reply\n"),
-    ("api hash insert/a/b/c", "+OK"),
+    ("api hash insert/a/b/c", "+OK\n"),
+    ("api hash insert/a/b", _HASH_USAGE),
+    ("api hash insert/a/b/", _HASH_USAGE),
+    ("api hash", _HASH_USAGE),
     ("api hash delete/a/nix", "-ERR Not found\n"),
     ("api sofia status gateway nix", "Invalid Gateway!\n"),
     ("api sofia status profile nix", "Invalid Profile!\n"),
+    ("api sofia nix", "Unknown Command [nix]\n"),
     ("api global_getvar nix", "-ERR no reply\n"),
     ("api global_getvar hostname", "softswitch"),
-    ("api show channels as json", '{"row_count": 0}'),
+    ("api show channels as json", '{"row_count": 0}\n'),
+    ("api show calls as json", '{"row_count": 0}\n'),
+    ("api show channels count as json", '{"row_count":0,"rows":[]}'),
     ("api show channels count", "\n0 total.\n"),
     ("api show calls count", "\n0 total.\n"),
     ("api file_exists /nix", "false"),
     ("api file_exists /", "true"),
     ("api module_exists mod_spandsp", "true"),
     ("api module_exists mod_nix", "false"),
+    ("api module_exists", "-ERR no reply\n"),
     ("api reloadxml", "+OK [Success]\n"),
     ("api hupall", "+OK hangup all channels with cause MANAGER_REQUEST\n"),
     ("api xml_locate nix", "can't find anything\n"),
     ("api originate x", None),
     ("api originate sofia/gateway/nix/1 &park", "-ERR INVALID_GATEWAY\n"),
     ("api originate sofia/gateway/down/1 &park", "-ERR GATEWAY_DOWN\n"),
-    ("api originate user/1 &park", "-ERR CHAN_NOT_IMPLEMENTED\n"),
+    ("api originate user/1 &park", "-ERR SUBSCRIBER_ABSENT\n"),
     ("api originate {a=b user/1 &park", "-ERR DESTINATION_OUT_OF_ORDER\n"),
 ]
 
@@ -111,11 +146,10 @@ def test_replies(connect, line, reply):
 def test_marks_are_kept_and_removed(connect):
     client = connect()
     for store in ("db", "hash"):
-        assert client.ask(f"api {store} insert/r/k/value/with/slashes") == "+OK"
+        assert client.ask(f"api {store} insert/r/k/value/with/slashes").strip() == "+OK"
         assert client.ask(f"api {store} select/r/k") == "value/with/slashes"
-        assert client.ask(f"api {store} delete/r/k") == "+OK"
+        assert client.ask(f"api {store} delete/r/k").strip() == "+OK"
         assert client.ask(f"api {store} select/r/k") == "-ERR no reply\n"
-        assert client.ask(f"api {store} nonsense").startswith("-USAGE")
 
 
 def test_status_gateway_and_profile(connect):
@@ -435,3 +469,21 @@ def test_serve_ends_with_a_signal(tmp_path):
     with gevent.Timeout(10):
         serve(port=0, root=tmp_path, on_ready=on_ready)
     assert ready
+
+
+def test_the_finer_points_of_the_stores(connect):
+    client = connect()
+
+    def ask(store: str, arg: str) -> str:
+        return client.ask(f"api {store} {arg}")
+
+    assert ask("hash", "insert_ifempty/r/k/v") == "+OK\n"
+    assert ask("hash", "insert_ifempty/r/k/w") == "-ERR key already exists\n"
+    assert ask("hash", "delete_ifmatch/r/k/w") == "-ERR Doesn't match\n"
+    assert ask("hash", "delete_ifmatch/r/k/v") == "+OK\n"
+    assert ask("hash", "delete_ifmatch/r/k/v") == "-ERR Not found\n"
+    ask("db", "insert/r/k/v")
+    ask("db", "insert/s/k/v")
+    assert ask("db", "exists/r/k") == "true"
+    assert (ask("db", "count"), ask("db", "count/r")) == ("2", "1")
+    assert (ask("db", "list"), ask("db", "list/r")) == ("r,s", "k")
