@@ -1,6 +1,6 @@
 """Events a second: greenswitch's own receive path against ours, on the same bytes.
 
-    python tests/bench/esl_wire.py [--events N] [--rounds N]
+    python tests/bench/bench_esl_wire.py [--events N] [--rounds N]
 
 The stream is made of recorded events, filled up with longer copies of their own headers to some
 21 KB and 223 headers or more: a channel with many variables and SDP has that. Both sides read

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import gevent
 import pytest
 
-from tests.esl.scripted import Server
+from fsfax.esl.link import Link
+from fsfax.settings import EslTimeouts
+from tests.esl.scripted import QUICK, Server
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +23,25 @@ def _limit() -> Iterator[None]:
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture
+def links() -> Iterator[Any]:
+    """Makes links to a server, and closes them."""
+    with ExitStack() as stack:
+
+        def make(server: Server, *, queue_size: int = 1000, **timeouts: float) -> Link:
+            limits = EslTimeouts(**{**QUICK.model_dump(), **timeouts})
+            link = Link(server.node(), limits, queue_size=queue_size)
+            stack.callback(link.close)
+            return link
+
+        yield make
+
+
+@pytest.fixture
+def link(server: Server, links: Any) -> Link:
+    """A link that is up."""
+    made: Link = links(server)
+    made.connect()
+    return made

@@ -12,9 +12,12 @@ import gevent.event
 import gevent.socket
 from gevent.server import StreamServer
 
+from fsfax.errors import EslTimeout
+from fsfax.esl.link import Watch
 from fsfax.esl.wire import (
     Command,
     CommandReader,
+    Event,
     encode_event,
     encode_frame,
     encode_reply,
@@ -162,3 +165,18 @@ def silent(_command: Command) -> bytes:
 def saying(*parts: bytes) -> Callable[[Command], bytes]:
     """An answer that is always the same."""
     return lambda _command: b"".join(parts)
+
+
+def items(watch: Watch) -> list[str]:
+    """What is queued in a watch: names of events, and the kinds of everything else."""
+    found = []
+    while True:
+        try:
+            item = watch.get(0.0)
+        except EslTimeout:
+            return found
+        found.append(item.name if isinstance(item, Event) else type(item).__name__)
+
+
+def take(watch: Watch) -> Any:
+    return watch.get(PATIENCE)
