@@ -101,10 +101,7 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
         core.fire(channel, "CHANNEL_PROGRESS")
         core.turn(channel, "RINGING")
     gevent.spawn(_run_called, core, called, what, record)
-    timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
-    if what.party != "parked":  # whoever takes it over does so by the clock
-        timeout = core.pace(timeout)
-    gevent.wait([channel.picked_up, channel.gone], timeout=timeout, count=1)
+    gevent.wait([channel.picked_up, channel.gone], timeout=_patience(core, channel, what), count=1)
     if channel.is_answered and channel.is_up:
         record.answered = time.time()
         channel.dialplan = True
@@ -119,6 +116,20 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
     record.cause, record.ended = channel.cause, time.time()
     _leave_if_restarted(channel)
     return _error(channel.cause)
+
+
+def _patience(core: Core, channel: Channel, what: Behaviour) -> float | None:
+    """Return how long the caller lets it ring; None where the answer comes before that.
+
+    Whether it is in time is decided on the line's clock: on a busy machine a hurried clock
+    would cut off calls that are about to be answered.
+    """
+    timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
+    if what.party == "parked":
+        return timeout  # whoever takes it over does so by the clock
+    if what.ring is not None and what.ring < timeout:
+        return None
+    return core.pace(timeout)
 
 
 def _unanswered(core: Core, channel: Channel, record: CallRecord) -> str:

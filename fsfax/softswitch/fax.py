@@ -32,6 +32,7 @@ CALLED_IDENT = "fsfax softswitch"
 T0 = 60.0
 """Seconds that a fax waits for another one at the other end (T.30 5.4.3.1)."""
 
+_LATE = 10.0
 CALL_DROPPED = 49
 _CALL_DROPPED_TEXT = "The call dropped prematurely"
 _T0_EXPIRED = 2
@@ -138,8 +139,10 @@ class Circuit:
         }.items():
             channel.set(name, value)
         self._begin()
-        # A client that takes a call over does so in its own time, however fast the line is.
-        patience = T0 if self._behaviour.party == "parked" else self._core.pace(T0)
+        # A client that takes a call over does so in its own time, however fast the line is, and
+        # on a busy machine the other leg may come late.
+        parked = self._behaviour.party == "parked"
+        patience = T0 if parked else max(self._core.pace(T0), _LATE)
         first = gevent.wait([self._started, channel.gone], timeout=patience, count=1)
         if not self._started.is_set():
             dropped = bool(first)
