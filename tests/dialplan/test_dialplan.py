@@ -56,6 +56,13 @@ def test_every_file_is_well_formed_and_explained(path: Path) -> None:
     assert path.name in (FOLDER / "README.md").read_text()
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_directive_hides_in_a_comment(path: Path) -> None:
+    """FreeSWITCH's preprocessor knows no comments: an example there would be carried out."""
+    for comment in re.findall(r"<!--.*?-->", path.read_text(), re.S):
+        assert "X-PRE-PROCESS" not in comment
+
+
 @pytest.mark.parametrize("number", ["5550100", "+15550109", "0015550105"])
 def test_a_fax_number_is_received(number: str) -> None:
     actions = walk(number)
