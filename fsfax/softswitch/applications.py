@@ -12,6 +12,8 @@ from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import terminal
 
+_ENDLESS = ("ringback", "voice", "silence")
+
 
 def execute(core: Core, channel: Channel, name: str, data: str) -> bool:
     """Run one application from CHANNEL_EXECUTE to CHANNEL_EXECUTE_COMPLETE.
@@ -48,6 +50,7 @@ def _answer(core: Core, channel: Channel, _: str) -> str:
 
 
 def _set(_: Core, channel: Channel, data: str) -> str:
+    # export is set here: there is no other leg that would inherit
     name, _equals, value = data.partition("=")
     if name and "${" not in value:
         channel.set(name.strip(), value)
@@ -66,8 +69,10 @@ def _sleep(core: Core, channel: Channel, data: str) -> str:
     return ""
 
 
-def _playback(_: Core, channel: Channel, __: str) -> str:
-    channel.gone.wait()
+def _playback(_: Core, channel: Channel, data: str) -> str:
+    """Be somebody who talks, or is silent, until the call ends; sound files take no time."""
+    if data in _ENDLESS:
+        channel.gone.wait()
     return ""
 
 
@@ -118,6 +123,7 @@ def _rxfax(core: Core, channel: Channel, data: str) -> str:
 _APPLICATIONS: dict[str, Callable[[Core, Channel, str], str]] = {
     "answer": _answer,
     "set": _set,
+    "export": lambda core, channel, data: _set(core, channel, data.removeprefix("nolocal:")),
     "hangup": _hangup,
     "sleep": _sleep,
     "park": _park,

@@ -214,6 +214,8 @@ def _dialplan(core: Core, channel: Channel, what: Behaviour) -> list[tuple[str, 
     ring = [("sleep", str(int(what.ring * 1000)))] if what.ring else []
     if what.party == "parked":
         return [*ring, ("park", "")]
+    if what.party == "nobody":
+        return [*ring, ("answer", ""), ("sleep", "1000"), ("hangup", "")]
     if what.party != "fax":
         return [*ring, ("answer", ""), ("playback", what.party)]
     t38 = "true" if what.t38 else "false"

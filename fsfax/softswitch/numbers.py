@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Party = Literal["fax", "voice", "silence", "parked"]
+Party = Literal["fax", "voice", "silence", "parked", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Behaviour:
     cause: the call is refused with this hangup cause; "" = it gets through.
     sip_status: the SIP answer that goes with the cause, 0 = none.
     ring: seconds of ringing before the answer or refusal; None = for ever.
-    party: who answers. "parked" waits for an ESL client to take the call over.
+    party: who answers. "parked" waits for an ESL client to take the call over, "nobody" hangs
+        up at once.
     t38, ecm, v17: what the called fax can do.
     drop_in_page: the called side hangs up in the middle of this page.
     stall_in_page: the called side falls silent in the middle of this page.
@@ -67,6 +68,9 @@ NUMBERS: dict[str, Behaviour] = {
         "takeover",
         "parked with fsfax_takeover=true until an ESL client answers it and runs rxfax",
         party="parked",
+    ),
+    "5550113": Behaviour(
+        "hangs_up", "answers and hangs up before any fax: result code 49", party="nobody"
     ),
     "5550120": Behaviour("no_ecm", "a fax without error correction", ecm=False),
     "5550121": Behaviour("no_v17", "a fax without V.17: 9,600 bit/s", v17=False),

@@ -110,6 +110,11 @@ class Softswitch:
             self._temporary.cleanup()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the event socket."""
+        return self._server.host, self._server.port
+
+    @property
     def port(self) -> int:
         """The port of the event socket."""
         return self._server.port

@@ -42,6 +42,9 @@ def test_broadcast_runs_an_application(switch, link, tiff):
     assert link.api("uuid_getvar", f"{record.uuid} colour") == "red"
     assert link.api("uuid_broadcast", f"{record.uuid} /tone.wav both") == "+OK Message sent"
     assert link.api("uuid_park", record.uuid) == "+OK"
+    link.execute(record.uuid, "playback", "/tone.wav")
+    link.execute(record.uuid, "export", "nolocal:shape=round")
+    eventually(lambda: link.api("uuid_getvar", f"{record.uuid} shape") == "round")
     assert link.api("uuid_exists", record.uuid) == "true"
 
 

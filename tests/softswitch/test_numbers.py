@@ -30,6 +30,7 @@ ENDINGS = {
     "slow_answer": (3, 0, "NORMAL_CLEARING"),
     "voice": (0, 2, "NORMAL_CLEARING"),
     "silence": (0, 2, "NORMAL_CLEARING"),
+    "hangs_up": (0, 49, "NORMAL_CLEARING"),
     "no_ecm": (3, 0, "NORMAL_CLEARING"),
     "no_v17": (3, 0, "NORMAL_CLEARING"),
     "t38_refused": (3, 0, "NORMAL_CLEARING"),
