@@ -6,7 +6,6 @@ phase_d_handler, phase_e_handler).
 
 from __future__ import annotations
 
-import ctypes.util
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ import gevent.event
 
 from fsfax.errors import SoftswitchError, SpandspMissing
 from fsfax.log import get_logger
+from fsfax.softswitch import spandsp
 from fsfax.softswitch.channel import Channel
 from fsfax.softswitch.core import CallRecord, Core
 from fsfax.softswitch.events import Header
@@ -44,9 +44,11 @@ _MAX_HEADER = 50
 
 def problem() -> str:
     """Say why no fax can be sent here, "" if it can."""
-    if ctypes.util.find_library("spandsp"):
-        return ""
-    return "libspandsp2 is not installed (apt install libspandsp2)"
+    try:
+        spandsp.load()
+    except SpandspMissing as error:
+        return str(error)
+    return ""
 
 
 def decoded(value: str) -> str:
@@ -345,6 +347,8 @@ class Circuit:
         return self._behaviour.party in ("fax", "parked") and both and asked
 
     def _t38_status(self, side: Side) -> str:
+        if not self._started.is_set():
+            return "off"  # T.38 is asked for seconds after the answer
         if self._is_t38:
             return "negotiated"
         asks = ("fax_enable_t38_request", "fax_enable_t38_insist")

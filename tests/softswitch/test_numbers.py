@@ -55,6 +55,12 @@ def test_every_number_is_tested():
     assert {b.name for b in NUMBERS.values()} == ENDINGS.keys() | KILLED
 
 
+def test_t38_is_not_asked_for_before_the_fax(link, switch, tiff):
+    seen = until(dial(link, "call", named("hangs_up"), tiff), "CHANNEL_DESTROY")
+    (result,) = (event for event in seen if event.subclass == "spandsp::txfaxresult")
+    assert (result.get("fax-t38-status"), result.get("fax-result-code")) == ("off", "49")
+
+
 @pytest.mark.parametrize("name", ENDINGS)
 def test_how_it_ends(link, switch, tiff, name):
     result = send(link, tiff, named(name), ident="+49 30 1", header="To: you")

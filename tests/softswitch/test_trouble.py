@@ -5,12 +5,11 @@ from __future__ import annotations
 import gevent
 import pytest
 
-import fsfax.softswitch.fax
 from fsfax.document import tiff_f
-from fsfax.errors import Disconnected, EslTimeout, SoftswitchError, SpandspMissing
+from fsfax.errors import Disconnected, EslTimeout, SoftswitchError
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.settings import EslTimeouts
-from fsfax.softswitch import Softswitch
+from fsfax.softswitch import Softswitch, spandsp
 from fsfax.softswitch.fax import decoded
 from tests.softswitch.conftest import PATIENCE, dial, eventually, labels, named, until
 
@@ -118,6 +117,17 @@ def test_a_restart_while_it_rings(link, switch, tiff):
             watch.get(timeout=0.1)
 
 
+def test_a_job_of_the_time_before_a_restart_is_never_answered(link, switch, tiff, monkeypatch):
+    answers = []
+    monkeypatch.setattr(switch, "background_done", lambda *job: answers.append(job))
+    with dial(link, "call", named("no_answer"), tiff, "originate_timeout=900") as watch:
+        until(watch, "CHANNEL_PROGRESS")
+        switch.restart()
+        switch.wait_idle(5)
+    assert answers == []
+    assert switch.calls[0].cause == "SYSTEM_SHUTDOWN"
+
+
 def test_stopping_ends_everything(tmp_path, tiff):
     switch = Softswitch(root=tmp_path)
     switch.start()
@@ -188,6 +198,23 @@ def test_a_call_from_outside_that_a_client_takes(link, switch, tiff, tmp_path):
     assert (call.pages, call.code) == (3, 0)
 
 
+def test_t38_that_nobody_asks_for(link, switch, tiff, tmp_path):
+    """Both ends could, but neither sends the re-INVITE: the fax goes in audio."""
+    settings = "origination_uuid=call,fax_enable_t38=true"
+    with link.watch_all(["CHANNEL_PARK"]) as parks, link.watch("call") as watch:
+        line = f"{{{settings}}}sofia/gateway/softswitch/{named('takeover')} &txfax({tiff})"
+        link.bgapi("originate", line, job_id="call")
+        call_id = parks.get(timeout=PATIENCE).uuid
+        link.api("uuid_setvar", f"{call_id} fax_enable_t38 true")
+        link.execute(call_id, "answer")
+        link.execute(call_id, "rxfax", str(tmp_path / "x.tif"))
+        result = until(watch, "spandsp::txfaxresult")[-1]
+        assert (result.get("fax-success"), result.get("fax-t38-status")) == ("1", "off")
+        link.api("hupall")
+        until(watch, "CHANNEL_DESTROY")
+    switch.wait_idle(5)
+
+
 def test_waiting_has_an_end(link, switch, tiff):
     dial(link, "call", named("no_answer"), tiff, "originate_timeout=900")
     eventually(lambda: switch.calls)
@@ -199,12 +226,9 @@ def test_waiting_has_an_end(link, switch, tiff):
 
 
 def test_without_spandsp(link, switch, tiff, monkeypatch):
-    def missing(*_, **__):
-        raise SpandspMissing("libspandsp2 is not installed")
-
-    monkeypatch.setattr(fsfax.softswitch.fax, "Line", missing)
-    monkeypatch.setattr(fsfax.softswitch.fax.ctypes.util, "find_library", lambda _: None)
-    assert "libspandsp2 is not installed" in link.api("status")
+    monkeypatch.setattr(spandsp, "SONAME", "libspandsp-nix.so.2")
+    monkeypatch.setattr(spandsp, "_loaded", None)
+    assert "apt-get install libspandsp2" in link.api("status")
     seen = until(dial(link, "call", named("fax"), tiff), "CHANNEL_DESTROY")
     assert seen[-1].get("Hangup-Cause") == "NORMAL_TEMPORARY_FAILURE"
     switch.wait_idle(5)
