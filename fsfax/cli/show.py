@@ -125,7 +125,11 @@ class Show:
             self.line({"event": "received", **result.as_dict()})
             return
         colour = "green" if result.success else "yellow" if result.file else "red"
-        words = "received" if result.success else (result.error_message or result.status.value)
+        words = (
+            "received"
+            if result.success
+            else (result.error_message.rstrip(".") or result.status.value)
+        )
         self._console.print(
             f"[{colour}]{escape(words)}[/]: {_pages(result.pages_received)} from"
             f" {escape(result.from_number or 'unknown')}"

@@ -28,7 +28,7 @@ from fsfax.engine import marks
 from fsfax.engine.handles import Receiving, SendCall
 from fsfax.engine.home import Home, HubChoice
 from fsfax.engine.inbox import Inbox
-from fsfax.engine.observations import SUBSCRIPTIONS, Observation, Prepared
+from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prepared
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import Status, TxResult
@@ -37,7 +37,7 @@ from fsfax.engine.transmit import Transmission
 from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, EslError, FsfaxError, NoCapacity
 from fsfax.esl.dialstring import dialable
-from fsfax.esl.pool import Node, Pool
+from fsfax.esl.pool import Pool, Reservation
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, Settings
 
@@ -284,9 +284,6 @@ class Engine:
     ) -> TxResult:
         tried: set[str] = set()
         problem: EslError | None = None
-        if all(node.state == "down" for node in self._pool.nodes):
-            # Right after the start, or FreeSWITCH is away: its own problem says more than ours.
-            self._pool.wait_up(self.settings.esl.connect)
         while True:
             try:
                 with self._pool.acquire(
@@ -304,7 +301,7 @@ class Engine:
                         gateways=reservation.gateways,
                         options=options,
                     )
-                    return self._transmit(call, node, plan, options)
+                    return self._transmit(call, reservation, plan, options)
             except NoCapacity:
                 if problem:
                     raise problem from None
@@ -316,10 +313,17 @@ class Engine:
                 problem = error
 
     def _transmit(
-        self, call: SendCall, node: Node, plan: SendPlan, options: SendOptions
+        self, call: SendCall, reservation: Reservation, plan: SendPlan, options: SendOptions
     ) -> TxResult:
+        node = reservation.node
+
+        def report(observation: Observation) -> None:
+            if isinstance(observation, Dialling):
+                reservation.use(observation.gateway)  # counts it where the call really is
+            call.report(observation)
+
         spool = Spool(node.settings.spool)
-        transmission = Transmission(node.link, node.name, spool, plan, call.report)
+        transmission = Transmission(node.link, node.name, spool, plan, report)
         call.begin(transmission)
         result = transmission.run()
         if not options.get("keep_marks") and result.status is not Status.UNCERTAIN:

@@ -22,7 +22,7 @@ from fsfax.engine.results import Status, Try, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Interruption, judge_sent
-from fsfax.errors import CommandFailed, Disconnected, EslTimeout
+from fsfax.errors import CommandFailed, EslError
 from fsfax.esl.link import Link
 from fsfax.log import get_logger
 
@@ -131,7 +131,7 @@ class Transmission:
         except CommandFailed as error:
             # Refused outright: there is no job and no channel.
             channel.note(OriginateReply(at=time.time(), cause=error.reply or "NONE"))
-        except (EslTimeout, Disconnected) as error:
+        except EslError as error:
             # It may have been carried out: from here on the call counts as dialled.
             _log.warning("originate_unanswered", call_id=call_id, error=str(error))
             channel.doubt()

@@ -1,0 +1,129 @@
+"""Rules of the repository that a machine can hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import fsfax
+from fsfax import errors
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "fsfax").rglob("*.py"))
+ALLOWED = {
+    "pyproject.toml",
+    "README.md",
+    "fsfax",
+    "dialplan",
+    "tests",
+    "docker",
+    "Makefile",
+    "CHANGELOG.md",
+    "LICENSE",
+}
+
+
+def tracked() -> list[str]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_the_top_level_is_tidy() -> None:
+    top = {name.split("/")[0] for name in tracked()}
+    assert {name for name in top if not name.startswith(".")} <= ALLOWED
+
+
+def test_the_readme_starts_with_the_two_commands() -> None:
+    start = (ROOT / "README.md").read_text()[:200]
+    assert "make demo" in start
+    assert "make test" in start
+
+
+def test_the_changelog_knows_the_version() -> None:
+    version = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert version
+    assert version[1] == fsfax.__version__
+    assert f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_are_rooms(path: Path) -> None:
+    assert path.stat().st_size <= 25 * 1024, "more than one room"
+    assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+    assert ast.get_docstring(ast.parse(path.read_text())), "what is this room for?"
+
+
+def test_nothing_is_unfinished() -> None:
+    for path in MODULES:
+        found = re.search(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover", path.read_text())
+        assert not found, f"{path}: {found}"
+
+
+def test_every_public_name_is_there() -> None:
+    assert fsfax.__all__ == sorted(fsfax.__all__)
+    for name in fsfax.__all__:
+        assert getattr(fsfax, name).__doc__, name
+    assert set(dir(fsfax)) == set(fsfax.__all__)
+    with pytest.raises(AttributeError):
+        fsfax.nothing_of_the_kind  # noqa: B018
+
+
+def test_the_public_names_do_not_change_unnoticed() -> None:
+    """A name that is added or removed is a change for every embedding program: see CHANGELOG."""
+    assert {
+        "Engine",
+        "Settings",
+        "load",
+        "TxResult",
+        "RxResult",
+        "Outcome",
+        "Status",
+        "Doubt",
+        "Fate",
+        "SendCall",
+        "Receiving",
+        "FsfaxError",
+        "FaxFailed",
+        "DocumentError",
+        "EslError",
+        "NoCapacity",
+    } <= set(fsfax.__all__)
+
+
+def drawn_tree() -> dict[str, str]:
+    """Child → parent, as drawn in the docstring of errors.py."""
+    tree: dict[str, str] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"    ((?:[│├└─ ]{4})*)([A-Z]\w+)", line)
+        if match:
+            depth = len(match[1]) // 4
+            del above[depth:]
+            tree[match[2]] = above[-1] if above else "Exception"
+            above.append(match[2])
+    return tree
+
+
+def test_the_error_tree_is_as_drawn() -> None:
+    real = {
+        name: value.__bases__[0].__name__
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.FsfaxError)
+    }
+    assert drawn_tree() == real
+
+
+def test_every_error_is_public_and_says_what_to_do() -> None:
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, errors.FsfaxError):
+            assert name in fsfax.__all__
+            assert value.__doc__
+    assert issubclass(errors.InvalidRequest, ValueError)
+    assert errors.DocumentEmpty("x").code == "empty"
+    assert errors.DocumentError("x", code="own").code == "own"
+    assert errors.CommandFailed("x", reply="y").reply == "y"
+    assert errors.FaxFailed("x", result=1).result == 1
