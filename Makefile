@@ -6,13 +6,16 @@ BIN := .venv/bin
 CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/engine/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/engine/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/engine/timezone.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-freeswitch lint coverage bench clean
+.PHONY: help setup setup-python demo test test-freeswitch lint coverage bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 setup: ## set up .venv and the Debian packages that are missing
 	@./.ci/setup
+
+setup-python:
+	@./.ci/setup --without-spandsp
 
 demo: setup ## send a three-page fax over T.38 and compare what arrives
 	@$(BIN)/fsfax demo
@@ -24,7 +27,7 @@ test-freeswitch: setup ## run the end-to-end tests on the real FreeSWITCH that F
 	@test -n "$$FSFAX_TEST_FREESWITCH" || { echo "FSFAX_TEST_FREESWITCH names no rig: see tests/e2e/rig.py" >&2; exit 2; }
 	$(BIN)/python -m pytest -v -m freeswitch
 
-lint: setup ## ruff, mypy --strict, import-linter
+lint: setup-python ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
