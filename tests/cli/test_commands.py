@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,23 @@ import pytest
 
 from fsfax.cli import exits
 from fsfax.cli.sample import sample_pdf
-from fsfax.engine.home import Home
 from fsfax.engine.outcome import Outcome
 from fsfax.errors import DocumentEmpty, FsfaxError, InvalidNumber, NoNode, SpandspMissing
-from fsfax.softswitch import Softswitch, number_of
+from fsfax.softswitch import number_of
+from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture(scope="module")
-def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Softswitch]:
-    home = Home("own")
-    made = home.run(Softswitch, speed=0, root=tmp_path_factory.mktemp("switch"))
-    home.run(made.start)
-    yield made
-    home.run(made.stop)
-    home.close()
+def switch(
+    fsfax_softswitch_session: SoftswitchFactory, tmp_path_factory: pytest.TempPathFactory
+) -> LiveSoftswitch:
+    return fsfax_softswitch_session(root=tmp_path_factory.mktemp("switch"))
 
 
 @pytest.fixture
-def environment(switch: Softswitch, tmp_path: Path) -> dict[str, str]:
+def environment(switch: LiveSoftswitch, tmp_path: Path) -> dict[str, str]:
     node = switch.node_settings()
     described = {
         "name": node.name,
@@ -158,7 +154,7 @@ def test_wrong_input_says_what_to_do(
 
 
 def test_ctrl_c_ends_the_call(
-    environment: dict[str, str], letter: Path, switch: Softswitch
+    environment: dict[str, str], letter: Path, switch: LiveSoftswitch
 ) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "fsfax", "send", letter, "--to", number_of("no_answer"), "--json"],
@@ -178,7 +174,7 @@ def test_ctrl_c_ends_the_call(
 
 
 def test_receive(
-    environment: dict[str, str], letter: Path, tmp_path: Path, switch: Softswitch
+    environment: dict[str, str], letter: Path, tmp_path: Path, switch: LiveSoftswitch
 ) -> None:
     # What earlier tests sent lies in the spool: nobody listened.
     assert run("receive", "--timeout", "1", environment=environment).returncode == 6

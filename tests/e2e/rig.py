@@ -22,9 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsfax.engine.home import Home
 from fsfax.settings import CallTimeouts, NodeSettings, Settings
-from fsfax.softswitch import Softswitch, number_of
+from fsfax.testing import LiveSoftswitch
 
 ENVIRONMENT = "FSFAX_TEST_FREESWITCH"
 
@@ -80,10 +79,7 @@ _MAGIC = {
 @contextmanager
 def softswitch(root: Path) -> Iterator[Rig]:
     """The stand-in, in a thread of its own: both ends on the same switch."""
-    home = Home("own")
-    switch = home.run(Softswitch, speed=_SPEED, root=root)
-    home.run(switch.start)
-    try:
+    with LiveSoftswitch(speed=_SPEED, root=root) as switch:
         node = switch.node_settings()
         yield Rig(
             name="softswitch",
@@ -91,12 +87,9 @@ def softswitch(root: Path) -> Iterator[Rig]:
             receiver=node,
             spool=root,
             inbox_spool=root,
-            numbers={kind: number_of(name) for kind, name in _MAGIC.items()},
+            numbers={kind: switch.number(name) for kind, name in _MAGIC.items()},
             patience=30,
         )
-    finally:
-        home.run(switch.stop)
-        home.close()
 
 
 def freeswitch(file: Path) -> Rig:

@@ -26,37 +26,29 @@ from fsfax import (
     new_call_id,
 )
 from fsfax.cli.sample import sample_pdf
-from fsfax.engine.home import Home
 from fsfax.settings import GatewaySettings, NodeSettings
-from fsfax.softswitch import Softswitch, number_of
+from fsfax.softswitch import number_of
+from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 
 SPEED = 60.0
 
 
 class Stage:
-    """A switch at home in a thread of its own, and an engine in another one."""
+    """A switch under the test's control, and settings that lead to it."""
 
-    def __init__(self, root: Path) -> None:
-        self.home = Home("own")
-        self.switch = self.home.run(Softswitch, speed=SPEED, root=root)
-        self.home.run(self.switch.start)
-        self.node = self.switch.node_settings()
-        self.root = root
+    def __init__(self, switch: LiveSoftswitch) -> None:
+        self.switch = switch
+        self.node = switch.node_settings()
+        self.root = switch.root
 
     def settings(self, **changes: object) -> Settings:
         values = {"nodes": (self.node,), "spool": self.root, "inbox": self.root / "inbox"}
         return Settings(**{**values, **changes})  # type: ignore[arg-type]
 
-    def close(self) -> None:
-        self.home.run(self.switch.stop)
-        self.home.close()
-
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path)
-    yield made
-    made.close()
+def stage(fsfax_softswitch_factory: SoftswitchFactory, tmp_path: Path) -> Stage:
+    return Stage(fsfax_softswitch_factory(speed=SPEED, root=tmp_path))
 
 
 @pytest.fixture
@@ -89,7 +81,7 @@ def test_the_result_event_is_lost(stage: Stage, engine: Engine, letter: Path) ->
 
     def lose(seen: Observation) -> None:
         if isinstance(seen, PageDone) and seen.number == 3:
-            stage.home.run(stage.switch.lose_events, 2)
+            stage.switch.lose_events(2)
 
     result = engine.send(letter, number_of("fax"), on_progress=lose)
     assert result.success, result
@@ -100,7 +92,7 @@ def test_the_switch_is_restarted_in_the_middle(stage: Stage, engine: Engine, let
 
     def restart(seen: Observation) -> None:
         if isinstance(seen, PageDone) and seen.number == 1:
-            stage.home.run(stage.switch.restart)
+            stage.switch.restart()
 
     result = engine.send(
         letter, number_of("fax"), on_progress=restart, timeouts=CallTimeouts(link_lost=5)
@@ -120,8 +112,8 @@ def test_the_link_stays_away(stage: Stage, letter: Path) -> None:
 
         def unplug(seen: Observation) -> None:
             if isinstance(seen, Negotiated):
-                stage.home.run(stage.switch.stall, 60.0)
-                stage.home.run(stage.switch.drop_connections)
+                stage.switch.stall(60.0)
+                stage.switch.drop_connections()
 
         result = engine.send(
             letter,
@@ -239,8 +231,7 @@ def test_hostile_words_of_the_caller(stage: Stage, letter: Path) -> None:
         converter.convert(letter, tiff, resolution="standard")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
-        stage.home.run(
-            stage.switch.call_in,
+        stage.switch.call_in(
             number_of("fax"),
             tiff,
             caller_number="+1555",
