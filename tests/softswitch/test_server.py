@@ -487,3 +487,14 @@ def test_the_finer_points_of_the_stores(connect):
     assert ask("db", "exists/r/k") == "true"
     assert (ask("db", "count"), ask("db", "count/r")) == ("2", "1")
     assert (ask("db", "list"), ask("db", "list/r")) == ("r,s", "k")
+
+
+def test_a_filter_that_was_deleted_filters_no_more(connect, switch):
+    client = connect()
+    client.ask("event plain HEARTBEAT")
+    client.ask("filter Event-Name NIX")
+    switch._server.publish(switch.heartbeat())
+    assert client.ask("filter delete Event-Name NIX") == "+OK filter deleted. [Event-Name][NIX]"
+    later = switch.heartbeat()
+    switch._server.publish(later)
+    assert client.event().get("Event-Sequence") == later.get("Event-Sequence")
