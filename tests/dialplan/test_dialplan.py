@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -57,6 +58,21 @@ def test_every_file_is_well_formed_and_explained(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_variable_is_set_in_one_place(path: Path) -> None:
+    known = dict(_SET.findall((FOLDER / "fsfax_vars.xml").read_text()))
+    assert set(re.findall(r"\$\$\{(\w+)\}", path.read_text())) <= set(known)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_parameter_has_its_reason(path: Path) -> None:
+    """Each group of parameters (lines that follow one another) starts with a comment."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    for above, line in itertools.pairwise(lines):
+        if line.startswith("<param ") and "fsfax" not in line:
+            assert above.endswith("-->") or above.startswith("<param "), line
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_directive_hides_in_a_comment(path: Path) -> None:
     """FreeSWITCH's preprocessor knows no comments: an example there would be carried out."""
     for comment in re.findall(r"<!--.*?-->", path.read_text(), re.S):
@@ -107,7 +123,12 @@ def test_nothing_of_the_far_end_becomes_a_command(path: Path) -> None:
 def test_the_profile_suits_fax() -> None:
     found = params(FOLDER / "sip_profiles" / "fsfax.xml")
     assert found["rtp-timer-name"] == "soft"
-    assert found["enable-timer"] == "false"
+    assert (found["enable-timer"], found["session-timeout"]) == ("false", "0")
+    # With it, FreeSWITCH answers 422 to a carrier that proposes a shorter session timer.
+    assert "minimum-session-expires" not in found
+    # With one, a sender that is silent for a while would be taken for dead.
+    assert "rtp-timeout-sec" not in found
+    assert found["t38-passthru"] == "false"
     assert {*found["inbound-codec-prefs"].split(",")} == {"PCMU", "PCMA"}
     assert ipaddress.ip_address(found["sip-ip"]).is_loopback
 
@@ -116,9 +137,22 @@ def test_the_event_socket_is_not_public() -> None:
     found = params(FOLDER / "autoload_configs" / "event_socket.conf.xml")
     assert ipaddress.ip_address(found["listen-ip"]).is_loopback
     assert found["password"] != "ClueCon", "everybody knows FreeSWITCH's default"
-    lists = tree(FOLDER / "autoload_configs" / "acl.conf.xml").iter("list")
-    acl = {entry.get("name"): entry.get("default") for entry in lists}
-    assert acl[found["apply-inbound-acl"]] == "deny"
+    assert found["nat-map"] == "false"
+
+
+def test_who_may_call_may_not_control() -> None:
+    lists = {
+        entry.get("name"): entry
+        for entry in tree(FOLDER / "autoload_configs" / "acl.conf.xml").iter("list")
+    }
+    control = params(FOLDER / "autoload_configs" / "event_socket.conf.xml")["apply-inbound-acl"]
+    calls = params(FOLDER / "sip_profiles" / "fsfax.xml")["apply-inbound-acl"]
+    # A carrier that is added to the one list must not get at the event socket by that.
+    assert control != calls
+    for name in (control, calls):
+        assert lists[name].get("default") == "deny"
+        for node in lists[name].iter("node"):
+            assert ipaddress.ip_network(node.get("cidr", "")).is_loopback
 
 
 def test_the_gateway_template_names_what_a_gateway_needs() -> None:
