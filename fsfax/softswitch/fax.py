@@ -33,6 +33,9 @@ T0 = 60.0
 """Seconds that a fax waits for another one at the other end (T.30 5.4.3.1)."""
 
 _LATE = 10.0
+_PARTING = 1.0
+"""Seconds from the end of the fax until a machine outside hangs up."""
+
 CALL_DROPPED = 49
 _CALL_DROPPED_TEXT = "The call dropped prematurely"
 _T0_EXPIRED = 2
@@ -272,10 +275,12 @@ class Circuit:
             self._settle("caller", caller.result)
         for end in (called, caller):
             end.over.set()
-        if self._outside and called.channel and not self._hangs_up and not self._behaviour.lingers:
-            return
         if self._outside and called.channel and not self._behaviour.lingers:
-            self._core.hang_up(called.channel, by_far_end=True)
+            gevent.spawn_later(self._core.pace(_PARTING), self._part, called.channel)
+
+    def _part(self, channel: Channel) -> None:
+        """The fax outside hangs up, unless the dialplan here was quicker."""
+        self._core.hang_up(channel, by_far_end=True)
 
     @property
     def far_end_hangs_up(self) -> bool:

@@ -85,6 +85,18 @@ def test_every_event_of_a_received_fax(everything, tiff):
     assert story(seen) == recorded
 
 
+def test_every_event_of_a_fax_from_outside(everything, switch, tiff):
+    recorded = RECORDED["rx-t38-ok"]
+    with everything.watch_all(
+        {line.split()[line.startswith("CUSTOM")] for line in recorded}
+    ) as watch:
+        switch.call_in(named("fax"), tiff)
+        seen: list[Event] = []
+        while not seen or seen[-1].get("Channel-State") != "CS_DESTROY":
+            seen.append(watch.get(timeout=20))
+    assert story(seen) == recorded
+
+
 def test_a_missing_file(everything, tiff):
     watch = dial(everything, "call", named("fax"), tiff.with_name("nix.tif"))
     assert settled(story(ended(watch))) == settled(RECORDED["nofile"])
