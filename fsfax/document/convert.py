@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import gevent
 from gevent.pool import Group
 
+from fsfax import durable
 from fsfax.document.geometry import (
     PaperName,
     Placement,
@@ -93,12 +92,7 @@ class Converter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -258,26 +252,13 @@ def in_thread(function: Callable[[], _Value]) -> _Value:
 
 
 def write_whole(target: Path, data: bytes) -> int:
-    """Write a file so that it is there whole or not at all, even after a power cut.
+    """Write a result of ours with `fsfax.durable`; return its size.
 
     Raises:
         ConversionFailed: it cannot be written (``not_written``).
     """
-    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
     try:
-        try:
-            with beside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        finally:
-            beside.unlink(missing_ok=True)
+        durable.write_whole(target, data)
     except OSError as error:
         raise ConversionFailed(
             f"{target} cannot be written: {error.strerror}; check the folder, its permissions "

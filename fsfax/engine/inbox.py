@@ -8,11 +8,10 @@ and storing again replaces it.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
+from fsfax.durable import write_whole
 from fsfax.engine.results import RxResult
 from fsfax.errors import InvalidRequest, SpoolError
 
@@ -38,13 +37,7 @@ class Inbox:
         target = self._path(call_id, "tif")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part = target.with_suffix(".tif.part")
-            with source.open("rb") as reader, part.open("wb") as writer:
-                shutil.copyfileobj(reader, writer, 1 << 20)
-                writer.flush()
-                os.fsync(writer.fileno())
-            part.replace(target)
-            _sync_folder(self.folder)
+            write_whole(target, source.read_bytes())
         except OSError as error:
             raise SpoolError(
                 f"the received fax {source} could not be stored in {self.folder}:"
@@ -59,16 +52,10 @@ class Inbox:
             SpoolError: it cannot be written.
         """
         target = self._path(result.call_id, "json")
-        part = target.with_suffix(".json.part")
         text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as writer:
-                writer.write(text + "\n")
-                writer.flush()
-                os.fsync(writer.fileno())
-            part.replace(target)
-            _sync_folder(self.folder)
+            write_whole(target, f"{text}\n".encode())
         except OSError as error:
             raise SpoolError(
                 f"the record of a received fax could not be stored in {self.folder}:"
@@ -80,12 +67,3 @@ class Inbox:
         if not _ID.match(call_id):
             raise InvalidRequest(f"{call_id!r} is not the id of a call")
         return self.folder / f"{call_id}.{kind}"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

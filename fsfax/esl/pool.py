@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
-from types import TracebackType
 from typing import Literal, Self
 
 import gevent
@@ -131,12 +130,7 @@ class Reservation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def __repr__(self) -> str:
@@ -219,12 +213,7 @@ class Pool:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> None:
