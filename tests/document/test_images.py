@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fsfax.document import ccitt, tiff_f
 from fsfax.document.raster_image import natural_size
 from fsfax.errors import (
     DocumentDamaged,
@@ -161,6 +162,17 @@ def test_a_fax_passes_unchanged(converter, tmp_path, coding):
     conversion = converter.convert(first, second, coding=coding)
     assert first.read_bytes() == second.read_bytes()
     assert conversion.kind == "tiff"
+
+
+def test_a_strip_that_fits_is_copied_and_not_coded_anew(converter, tmp_path):
+    bits = np.zeros((1200, 216), np.uint8)
+    bits[100:300, 20:60] = 0xFF
+    strip = ccitt.encode(bits, 1728, "mmr") + b"\0\0\0\0"  # another coder's filling
+    source, target = tmp_path / "1.tif", tmp_path / "2.tif"
+    source.write_bytes(tiff_f.write([tiff_f.FaxPage(1728, 1200, strip, "mmr", 204, 196)]))
+    (page,) = converter.convert(source, target).pages
+    assert page.bytes == len(strip)
+    assert source.read_bytes() == target.read_bytes()
 
 
 def test_a_fax_in_another_coding_keeps_its_pels(fax, converter, tmp_path):

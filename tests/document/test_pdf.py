@@ -206,6 +206,13 @@ def test_a_pdf_cut_short_is_refused(fax, part):
         fax(pdf[: int(len(pdf) * part)])
 
 
+def test_an_older_version_is_not_sent_in_place_of_a_newer_one_cut_short(fax):
+    """What was appended is not all there; a viewer would show the pages as they were before."""
+    pdf = make_pdf([text_content()])
+    with pytest.raises(DocumentDamaged, match="cut off"):
+        fax(pdf + b"\n6 0 obj\n<</Length 9000>>stream\n" + b"0 0 m 9 9 l S\n" * 300)
+
+
 def test_zeros_after_the_end_do_no_harm(fax):
     assert len(fax(make_pdf([""]) + b"\0" * 10_000)) == 1
 

@@ -131,15 +131,15 @@ def test_a_crash_is_an_error_of_that_document_alone(small, slow, tmp_path, how):
 
 
 def test_a_hang_is_ended_in_time(small, slow, tmp_path):
-    with Converter(DocumentSettings(workers=1, timeout=1.0)) as converter:
+    with Converter(DocumentSettings(workers=1, timeout=4.0)) as converter:
         converter.convert(small, tmp_path / "1.tif")
         (pid,) = converter.pool.pids
         os.kill(pid, signal.SIGSTOP)
         started = time.monotonic()
-        with pytest.raises(ConversionFailed, match="longer than 1 s") as caught:
+        with pytest.raises(ConversionFailed, match="longer than 4 s") as caught:
             converter.convert(small, tmp_path / "2.tif")
         assert caught.value.code == "timeout"
-        assert 0.9 < time.monotonic() - started < 6
+        assert 3.9 < time.monotonic() - started < 12
         until(lambda: gone(pid))
         assert converter.convert(small, tmp_path / "3.tif").pages
 
@@ -204,12 +204,14 @@ def test_closing_ends_workers_and_those_who_wait(small, slow, tmp_path):
         converter.convert(small, tmp_path / "3.tif")
 
 
-def test_workers_end_with_their_parent(slow, tmp_path):
-    """Also in the middle of a page, and when the parent had no chance to say goodbye."""
+def test_workers_end_with_their_parent_in_the_middle_of_a_page(tmp_path):
+    """The parent is killed and cannot say goodbye, while the worker is deep inside pdfium."""
+    endless = tmp_path / "endless.pdf"
+    endless.write_bytes(make_pdf(["3 w 0 0 m 595 842 l S 595 0 m 0 842 l S\n" * 400_000]))
     program = textwrap.dedent(
         """
         import sys, gevent
-        from fsfax.document import Converter, ccitt, tiff_f
+        from fsfax.document import Converter
         from fsfax.settings import DocumentSettings
         converter = Converter(DocumentSettings(workers=1))
         job = gevent.spawn(converter.convert, sys.argv[1], sys.argv[2])
@@ -220,14 +222,14 @@ def test_workers_end_with_their_parent(slow, tmp_path):
         """
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", program, slow, tmp_path / "slow.tif"], stdout=subprocess.PIPE
+        [sys.executable, "-c", program, endless, tmp_path / "endless.tif"], stdout=subprocess.PIPE
     )
     assert parent.stdout is not None
     with parent:
         pid = int(parent.stdout.readline())
         until(lambda: busy(pid))
         parent.kill()
-    until(lambda: gone(pid))
+    until(lambda: gone(pid), seconds=3)
 
 
 def test_in_a_monkey_patched_program(small, tmp_path):
@@ -240,7 +242,7 @@ def test_in_a_monkey_patched_program(small, tmp_path):
         from fsfax.settings import DocumentSettings
         source, target = sys.argv[1:]
         sizes = []
-        with Converter(DocumentSettings(workers=1, timeout=1)) as converter:
+        with Converter(DocumentSettings(workers=1, timeout=4)) as converter:
             def work(number):
                 sizes.append(converter.convert(source, f"{target}{number}.tif").bytes)
             threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
@@ -310,8 +312,11 @@ def test_a_target_is_replaced_whole_or_left_alone(converter, small, tmp_path):
     with pytest.raises(DocumentDamaged):
         converter.convert(damaged, target)
     assert target.read_bytes() == b"before"
+    reader = target.open("rb")  # whoever has the old file open keeps all of it
     converter.convert(small, target)
     assert target.read_bytes()[:4] == b"II*\0"
+    with reader:
+        assert reader.read() == b"before"
 
 
 def test_a_name_that_is_no_utf8(converter, small, tmp_path):
