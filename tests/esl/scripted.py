@@ -27,13 +27,13 @@ from fsfax.settings import EslTimeouts, NodeSettings
 PASSWORD = "ClueCon"
 AUTH_REQUEST = encode_frame("auth/request")
 ACCEPTED = encode_reply("+OK accepted")
-PATIENCE = 5.0
+PATIENCE = 15.0
 """Seconds after which a test that waits has failed."""
 
 QUICK = EslTimeouts(
-    connect=2.0,
-    authenticate=2.0,
-    command=2.0,
+    connect=5.0,
+    authenticate=5.0,
+    command=5.0,
     heartbeat=30.0,
     backoff_first=0.02,
     backoff_max=0.05,

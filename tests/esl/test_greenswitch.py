@@ -60,11 +60,11 @@ def plain(server: Server) -> Iterator[Any]:
 
 @pytest.fixture
 def ours(server: Server) -> Iterator[Any]:
-    """Makes links with short limits, and closes them."""
+    """Makes links, and closes them; with short limits where silence is the point of a test."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> Link:
-            link = Link(server.node(), SHORT, **settings)
+        def make(limits: EslTimeouts = QUICK, **settings: Any) -> Link:
+            link = Link(server.node(), limits, **settings)
             stack.callback(link.close)
             return link
 
@@ -89,7 +89,7 @@ def test_silence_at_connect(server: Server, plain: Any, ours: Any) -> None:
     with hangs():
         plain().connect()
     with pytest.raises(EslTimeout, match="said nothing"):
-        ours().connect()
+        ours(SHORT).connect()
 
 
 def test_silence_at_auth(server: Server, plain: Any, ours: Any) -> None:
@@ -97,7 +97,7 @@ def test_silence_at_auth(server: Server, plain: Any, ours: Any) -> None:
     with hangs():
         plain().connect()
     with pytest.raises(EslTimeout, match="said nothing"):
-        ours().connect()
+        ours(SHORT).connect()
 
 
 def test_silence_at_a_command(server: Server, plain: Any, ours: Any) -> None:
@@ -107,7 +107,7 @@ def test_silence_at_a_command(server: Server, plain: Any, ours: Any) -> None:
         esl.send("api status")
     link = connected(ours)
     with pytest.raises(EslTimeout, match="no answer"):
-        link.api("status")
+        link.api("status", timeout=0.1)
 
 
 # --- the end of a connection -------------------------------------------------------------------
@@ -223,7 +223,6 @@ def test_a_partial_send(server: Server, plain: Any, ours: Any) -> None:
     assert transport is not None
     transport.sock.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_SNDBUF, 4096)
     bodies = [bytes([65 + number]) * 300_000 for number in range(4)]
-    link._timeouts = QUICK
     sending = [gevent.spawn(link.command, f"sendmsg {b[:1]!r}", (), b) for b in bodies]
     gevent.joinall(sending, raise_error=True, timeout=PATIENCE)
     assert [command.body for command in server.peer.saw("sendmsg")] == bodies
