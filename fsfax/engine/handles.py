@@ -38,9 +38,10 @@ class SendCall:
         return self._slot.done
 
     def progress(self) -> Iterator[Observation]:
-        """Yield what happens until the fax is over. For one reader."""
+        """Yield what happens until the fax is over. For one reader at a time."""
         while (item := self._mail.get()) is not None:
             yield item
+        self._mail.put(None)  # whoever asks again sees the end, too
 
     def result(self, timeout: float | None = None) -> TxResult:
         """Wait for the fax to be over and return what became of it.

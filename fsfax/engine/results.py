@@ -73,7 +73,7 @@ class FaxResult:
     fax_speed: bits per second.
     fax_bad_rows: rows that were received with errors (0 with error correction).
     encoding: image coding on the line ("T.6", "T.85", …), as last reported.
-    pages_total: pages that were to be sent, or were announced; 0 if not known.
+    pages_total: pages of the document that is sent, or pages received; 0 if not known.
     time_elapsed: whole seconds from dialling (or ringing) to the end.
     started_at: seconds since 1970.
     remote_*: the far end's own words; escape them wherever they go.
