@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fsfax.errors import ConfigurationError
 from fsfax.settings import NodeSettings, Settings, load
@@ -14,8 +17,8 @@ from fsfax.settings import NodeSettings, Settings, load
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, and no FSFAX_ variables."""
     monkeypatch.chdir(tmp_path)
-    for name in ("FSFAX_CONFIG", "FSFAX_NODES", "FSFAX_SPOOL", "FSFAX_INBOX"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.upper().startswith("FSFAX_")]:
+        monkeypatch.delenv(name)
     return tmp_path
 
 
@@ -84,9 +87,62 @@ def test_wrong_files(elsewhere: Path, text: str, words: str) -> None:
 def test_files_that_cannot_be_read(elsewhere: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"missing\.toml"):
         load(elsewhere / "missing.toml")
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        load(elsewhere)
     (elsewhere / "fsfax.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="not TOML"):
         load()
+
+
+def test_a_file_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSFAX_CONFIG", "nowhere.toml")
+    with pytest.raises(ConfigurationError, match=r"cannot read nowhere\.toml: No such file"):
+        load()
+
+
+def test_an_argument_beats_the_variable_that_names_a_file(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "here.toml").write_text("marks_realm = 'here'\n")
+    monkeypatch.setenv("FSFAX_CONFIG", "nowhere.toml")
+    loaded = load(elsewhere / "here.toml")
+    assert loaded.settings.marks_realm == "here"
+    assert loaded.origins == {"marks_realm": f"file {elsewhere / 'here.toml'}"}
+
+
+def test_the_command_line_is_checked_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"timeouts\.answer: .*\(command line\)"):
+        load(overrides={"timeouts": {"answer": 0}})
+    with pytest.raises(ConfigurationError, match=r"no_such: .*\(command line\)"):
+        load(overrides={"no_such": 1})
+
+
+def test_every_mistake_is_named_at_once(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "fsfax.toml").write_text("[timeouts]\nanswer = -1\n")
+    monkeypatch.setenv("FSFAX_FAX__RESOLUTION", "coarse")
+    with pytest.raises(ConfigurationError) as caught:
+        load(overrides={"log": {"level": "loud"}})
+    message = str(caught.value)
+    for name, origin in [
+        ("timeouts.answer", "file fsfax.toml"),
+        ("fax.resolution", "environment"),
+        ("log.level", "command line"),
+    ]:
+        assert any(
+            part.startswith(f"{name}: ") and part.endswith(f"({origin})")
+            for part in message.removeprefix("wrong settings: ").split("; ")
+        ), message
+
+
+def test_a_later_list_replaces_an_earlier_one(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes are not mixed: half a node of the file with half a node of the environment."""
+    (elsewhere / "fsfax.toml").write_text('[[nodes]]\nname = "file"\nport = 8022\n')
+    monkeypatch.setenv("FSFAX_NODES", '[{"name": "environment"}]')
+    loaded = load()
+    assert [(node.name, node.port) for node in loaded.settings.nodes] == [("environment", 8021)]
+    assert loaded.origins == {"nodes": "environment"}
 
 
 def test_wrong_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +160,67 @@ def test_secrets_are_never_printed() -> None:
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hush-hush" not in shown
     assert settings.nodes[0].password.get_secret_value() == "hush-hush"
+
+
+_PLACES = [
+    "file",
+    "environment",
+    "environment that is not JSON",
+    "command line",
+]
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_a_mistake_beside_a_secret_does_not_print_it(
+    place: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides: dict[str, object] = {}
+    if place == "file":
+        (elsewhere / "fsfax.toml").write_text('[[nodes]]\npassword = "hush-hush"\nport = 0\n')
+    elif place == "environment":
+        monkeypatch.setenv("FSFAX_NODES", '[{"password": "hush-hush", "port": 0}]')
+    elif place == "environment that is not JSON":
+        monkeypatch.setenv("FSFAX_NODES", '[{"password": "hush-hush"')
+    else:
+        overrides = {"nodes": [{"password": "hush-hush", "port": 0}]}
+    with pytest.raises(ConfigurationError) as caught:
+        load(overrides=overrides)
+    assert "nodes" in str(caught.value)
+    # Also not in a traceback, which shows the errors behind the error.
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "hush-hush" not in str(error), type(error)
+        error = error.__cause__ or error.__context__
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    file=st.integers(1, 600) | st.none(),
+    environment=st.integers(1, 600) | st.none(),
+    command_line=st.integers(1, 600) | st.none(),
+)
+def test_the_strongest_that_says_anything_wins(
+    elsewhere: Path,
+    file: int | None,
+    environment: int | None,
+    command_line: int | None,
+) -> None:
+    text = f"[timeouts]\nanswer = {file}\n" if file is not None else ""
+    (elsewhere / "fsfax.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        if environment is not None:
+            patch.setenv("FSFAX_TIMEOUTS__ANSWER", str(environment))
+        overrides = {} if command_line is None else {"timeouts": {"answer": command_line}}
+        loaded = load(overrides=overrides)
+    said = [
+        ("command line", command_line),
+        ("environment", environment),
+        ("file fsfax.toml", file),
+        (None, Settings().timeouts.answer),
+    ]
+    origin, value = next((where, what) for where, what in said if what is not None)
+    assert loaded.settings.timeouts.answer == value
+    assert loaded.origins.get("timeouts.answer") == origin
 
 
 def test_settings_do_not_change() -> None:
