@@ -100,10 +100,6 @@ def test_the_switch_is_restarted_in_the_middle(stage: Stage, engine: Engine, let
     assert not result.success
     assert result.pages_sent <= 1
     assert (result.status is Status.UNCERTAIN) == (result.outcome is Outcome.UNKNOWN)
-    if result.status is Status.UNCERTAIN:
-        assert result.doubt is Doubt.ANY
-        # Its file stays: the call might have been up.
-        assert list((stage.root / "out").glob("*.tif"))
 
 
 def test_the_link_stays_away(stage: Stage, letter: Path) -> None:
@@ -123,6 +119,8 @@ def test_the_link_stays_away(stage: Stage, letter: Path) -> None:
         )
     assert (result.status, result.outcome) == (Status.UNCERTAIN, Outcome.UNKNOWN), result
     assert result.doubt is Doubt.ANY
+    # Its file stays: the call may still be up and read it.
+    assert list((stage.root / "out").glob("*.tif"))
 
 
 def test_many_at_once_and_no_call_twice(stage: Stage, engine: Engine, letter: Path) -> None:
@@ -263,3 +261,57 @@ def test_a_receiver_that_starts_in_the_middle(stage: Stage, letter: Path, pages:
     assert fax.success, fax
     assert fax.pages_received == 3
     assert fax.gaps
+
+
+def test_a_stalled_reception_is_adopted_and_given_up(stage: Stage, letter: Path) -> None:
+    """No event comes any more: only FreeSWITCH's list of channels shows the call."""
+    with Engine(stage.settings(), hub="own") as sender:
+        sender.wait_up()
+        call = sender.start(letter, number_of("stall_in_page_2"))
+        for seen in call.progress():
+            if isinstance(seen, PageDone):
+                break
+        impatient = stage.settings(timeouts=CallTimeouts(page=2, linger=1))
+        with Engine(impatient, hub="own") as receiver, receiver.receive() as faxes:
+            fax = faxes.get(timeout=30)
+        assert not call.result(30).success
+    assert fax.status is Status.FAILED
+    assert fax.pages_received == 1
+    assert fax.gaps
+
+
+def test_a_call_that_was_taken_over_is_hung_up_at_once(stage: Stage, letter: Path) -> None:
+    """After rxfax it would stay parked until the linger watchdog ends it."""
+    settings = stage.settings(timeouts=CallTimeouts(linger=600))
+    with Engine(settings, hub="own") as engine, engine.receive() as faxes:
+        result = engine.send(letter, number_of("takeover"), end_page=1)
+        assert result.success
+        assert faxes.get(timeout=30).success
+    stage.switch.wait_idle(10)
+
+
+def test_a_call_counts_on_the_gateway_that_carries_it(
+    stage: Stage, engine: Engine, letter: Path
+) -> None:
+    (node,) = engine._pool.nodes
+    call = engine.start(
+        letter,
+        number_of("no_answer"),
+        gateways=("down", "softswitch"),
+        timeouts=CallTimeouts(answer=3600),
+    )
+    for seen in call.progress():
+        if type(seen).__name__ == "Ringing":
+            break
+    assert (node.busy_on("down"), node.busy_on("softswitch")) == (0, 1)
+    call.cancel()
+    assert [t.cause for t in call.result(10).tries] == ["GATEWAY_DOWN"]
+
+
+def test_no_other_gateway_for_a_call_that_got_through(
+    stage: Stage, engine: Engine, letter: Path
+) -> None:
+    for name in ("busy", "rejected", "unallocated", "hangs_up"):
+        result = engine.send(letter, number_of(name), gateways=("softswitch", "softswitch"))
+        assert result.tries == (), name
+    assert len(stage.switch.calls) == 4
