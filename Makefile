@@ -39,7 +39,7 @@ coverage: setup ## run the tests with coverage; the pure cores must be near comp
 	$(BIN)/coverage report --include='$(CORES)' --fail-under=97
 
 bench: setup ## measure against the alternatives, side by side
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $$(grep -l __main__ tests/bench/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what was made here
 	rm -rf .venv demo-out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage .hypothesis
