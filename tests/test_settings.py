@@ -193,6 +193,21 @@ def test_a_mistake_beside_a_secret_does_not_print_it(
         error = error.__cause__ or error.__context__
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [{"pasword": "hush-hush"}],
+        [{"password": ["hush-hush"]}],
+        ["hush-hush"],
+        "hush-hush",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_printed(nodes: object) -> None:
+    with pytest.raises(ConfigurationError, match="nodes") as caught:
+        load(overrides={"nodes": nodes})
+    assert "hush-hush" not in str(caught.value)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     file=st.integers(1, 600) | st.none(),
