@@ -10,6 +10,7 @@ Secrets are `pydantic.SecretStr`: printing or logging a settings object never sh
 
 from __future__ import annotations
 
+import difflib
 import os
 import tempfile
 import tomllib
@@ -34,7 +35,8 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # An input may be a secret: errors, also chained ones in a traceback, never show it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class PathMapping(_Section):
@@ -144,7 +146,11 @@ class Settings(BaseSettings):
     """Everything that can be configured."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FSFAX_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="FSFAX_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     nodes: tuple[NodeSettings, ...] = (NodeSettings(),)
@@ -209,6 +215,7 @@ def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         path = Path("fsfax.toml")
     if path is not None:
         layers.append((f"file {path}", _read_toml(path)))
+    _require_known_variables()
     try:
         layers.append(("environment", EnvSettingsSource(Settings)()))
     except SettingsError as error:
@@ -227,6 +234,20 @@ def load(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         raise ConfigurationError(_explain(error, origins)) from error
     return Loaded(settings, origins)
+
+
+def _require_known_variables() -> None:
+    """Refuse a misspelt variable: pydantic-settings passes over names that it does not know."""
+    known = {f"FSFAX_{name.upper()}" for name in Settings.model_fields}
+    for variable in os.environ:
+        first = variable.upper().partition("__")[0]
+        if not first.startswith("FSFAX_") or first in known or first == "FSFAX_CONFIG":
+            continue
+        if first.startswith("FSFAX_TEST_"):  # of the project's own tests
+            continue
+        near = difflib.get_close_matches(first, known, 1, cutoff=0.75)
+        hint = f"; did you mean {near[0]}?" if near else "; `fsfax config` lists the settings"
+        raise ConfigurationError(f"{variable} is no setting{hint}")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -260,6 +281,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"])
-        origin = next((where for leaf, where in origins.items() if name.startswith(leaf)), None)
+        origin = next(
+            (where for leaf, where in origins.items() if f"{name}.".startswith(f"{leaf}.")), None
+        )
         lines.append(f"{name}: {problem['msg']}" + (f" ({origin})" if origin else ""))
     return "wrong settings: " + "; ".join(lines)

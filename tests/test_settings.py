@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,24 @@ def test_the_strongest_that_says_anything_wins(
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().timeouts.answer = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("FSFAX_TIMEOUT__ANSWER", "FSFAX_TIMEOUTS"),
+        ("FSFAX_NODE", "FSFAX_NODES"),
+        ("FSFAX_QWERTZUIOP", "fsfax config"),
+    ],
+)
+def test_a_misspelt_variable(monkeypatch: pytest.MonkeyPatch, variable: str, hint: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(ConfigurationError, match=f"{variable} is no setting.*{hint}"):
+        load()
+
+
+def test_a_traceback_shows_no_secret(elsewhere: Path) -> None:
+    (elsewhere / "fsfax.toml").write_text('[[nodes]]\npasword = "hush-hush"\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert "hush-hush" not in "".join(traceback.format_exception(caught.value))
