@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from fsfax.engine.spool import Spool
-from fsfax.settings import load
+from fsfax.settings import Settings, load
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKER = REPOSITORY / "docker"
@@ -103,6 +103,14 @@ def test_fsfax_reads_the_settings(
         f"{theirs[shared]}/out/a.tif"
     )
     assert shared in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", ["fsfax", "fsfax-inbox"])
+def test_every_variable_is_a_setting(name: str) -> None:
+    """A misspelt variable would be ignored without a word."""
+    for variable in SERVICES[name]["environment"]:
+        field = variable.removeprefix("FSFAX_").lower().split("__")[0]
+        assert field in Settings.model_fields, variable
 
 
 def test_the_password_must_be_set() -> None:
