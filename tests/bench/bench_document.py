@@ -1,6 +1,6 @@
 """Documents against Ghostscript: pages a second, bytes on the line, legibility.
 
-    python tests/bench/document.py [--rounds N] [--no-ocr]
+    python tests/bench/bench_document.py [--rounds N] [--no-ocr]
 
 Both convert the same PDFs in the same run, by turns, so that a busy machine is busy for both.
 Times are processor seconds of the processes that do the work, for Ghostscript the whole process;
