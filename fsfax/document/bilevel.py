@@ -152,9 +152,11 @@ def smooth_edges(bits: Bits) -> Bits:
     if not rows.size:
         return bits
     first, last = int(rows[0]), int(rows[-1]) + 1
-    # A white row above and one below, so that the rows around a row are views of one array.
-    page = np.zeros((last - first + 2, bits.shape[1]), np.uint8)
-    page[1:-1] = bits[first:last]
+    # A white row above and one below, so that the rows around a row are views of one array, and
+    # white at the end of each row, up to a whole word and one more: see `_from_left`.
+    width = bits.shape[1]
+    page = np.zeros((last - first + 2, (width // 8 + 2) * 8), np.uint8)
+    page[1:-1, :width] = bits[first:last]
     above, below = page[:-2], page[2:]
     left, right = _from_left(page), _from_right(page)
     second_left, second_right = _from_left(left), _from_right(right)
@@ -187,22 +189,34 @@ def smooth_edges(bits: Bits) -> Bits:
     gap |= pair
     gap |= _from_left(pair)
     part = bits[first:last]
-    part |= gap
-    part &= ~stray
+    part |= gap[:, :width]
+    part &= ~stray[:, :width]
     return bits
 
 
 def _from_left(page: Bits) -> Bits:
-    """Each pel's left neighbour in its place."""
-    moved = np.right_shift(page, np.uint8(1))
-    moved[:, 1:] |= page[:, :-1] << np.uint8(7)
-    return moved
+    """Each pel's left neighbour in its place.
+
+    numpy has no quick shift of bytes, but one of words. Rows are one run of bytes here: what is
+    carried out of the end of one row would come into the next, so it has to be white there.
+    """
+    words = page.view(np.uint64)
+    moved = words >> np.uint64(1)
+    moved &= np.uint64(0x7F7F7F7F7F7F7F7F)
+    carried = words << np.uint64(7)
+    carried &= np.uint64(0x8080808080808080)
+    result = moved.view(np.uint8)
+    result.reshape(-1)[1:] |= carried.view(np.uint8).reshape(-1)[:-1]
+    return result
 
 
 def _from_right(page: Bits) -> Bits:
-    moved = np.left_shift(page, np.uint8(1))
-    moved[:, :-1] |= page[:, 1:] >> np.uint8(7)
-    return moved
+    words = page.view(np.uint64)
+    carried = words >> np.uint64(7)
+    carried &= np.uint64(0x0101010101010101)
+    result = page + page
+    result.reshape(-1)[:-1] |= carried.view(np.uint8).reshape(-1)[1:]
+    return result
 
 
 def tinted_bands(grey: Grey) -> list[Rect]:

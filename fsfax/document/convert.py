@@ -30,7 +30,7 @@ from fsfax.settings import DocumentSettings
 
 log = get_logger(__name__)
 
-_FIRST_PAGES = 2
+_FIRST_PAGES = 1
 _MAX_CHUNK = 8
 _Value = TypeVar("_Value")
 
