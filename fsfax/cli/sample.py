@@ -5,7 +5,7 @@ It uses the standard fonts of PDF 1.4 (ISO 32000-1, 9.6.2.2), so nothing has to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from fsfax.document.pdf_file import pdf_file
 
 _TEXT = (
     "This letter was made to be faxed. It has a title, running text, a frame and a table, which is"
@@ -34,7 +34,7 @@ def sample_pdf(pages: int = 3) -> bytes:
             b" /Contents %d 0 R >>" % (5 + 2 * n)
         )
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
-    return _file(objects)
+    return pdf_file(objects)
 
 
 def _page(number: int, total: int) -> bytes:
@@ -65,16 +65,3 @@ def _wrap(text: str) -> list[str]:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
-
-
-def _file(objects: Sequence[bytes]) -> bytes:
-    out = bytearray(b"%PDF-1.4\n")
-    offsets = []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer\n<< /Size %d /Root 1 0 R >>\n" % (len(objects) + 1)
-    return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)

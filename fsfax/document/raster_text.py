@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from fsfax.document.limits import Limits, check_pages
+from fsfax.document.pdf_file import pdf_file
 from fsfax.errors import DocumentDamaged, DocumentEmpty, DocumentUnsupported
 
 COLUMNS = 80
@@ -161,13 +162,4 @@ def _pdf(contents: list[bytes]) -> bytes:
     for number, content in enumerate(contents):
         bodies.append(f"<</Type/Page/Parent 2 0 R/Contents {5 + 2 * number} 0 R>>".encode())
         bodies.append(b"<</Length %d>>stream\n%b\nendstream" % (len(content), content))
-    out = bytearray(b"%PDF-1.4\n")
-    offsets = []
-    for number, body in enumerate(bodies, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, start)
-    return bytes(out)
+    return pdf_file(bodies)
