@@ -1,0 +1,327 @@
+"""The tables. What must never happen is forbidden here, by constraints, for every writer.
+
+Three unique indexes carry the promises: one open attempt a job, one open attempt a number, one
+incoming job a call. Indexes are partial wherever most rows are history, so that claiming costs
+the same with ten jobs behind it as with a million.
+
+Times are UTC. Identifiers: an account is 32 hex digits, a job ``YYYYMM-`` and 32 hex digits, an
+attempt the UUID of its (first) call.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite, which knows no zones, stores it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: nobody would know what it means."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_Json = JSON().with_variant(JSONB(), "postgresql")
+_Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts INTEGER keys alone
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(column_0_label)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("max_calls", Integer, nullable=False, server_default="0"),
+    Column("windows", _Json, nullable=False),
+    # When it was last given a line: whoever waited longest comes first.
+    Column("served_at", Utc, nullable=False),
+)
+
+inbound_numbers = Table(
+    "inbound_numbers",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("alive_until", Utc, nullable=False),
+)
+
+duties = Table(
+    # Work that one worker at a time does for all: receiving.
+    "duties",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("worker_id", ForeignKey("workers.id", ondelete="SET NULL")),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(39), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("hold", String(16), nullable=False, server_default=""),
+    Column("created_at", Utc, nullable=False),
+    Column("modified_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    Column("removed_at", Utc),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    # What was asked for.
+    Column("from_number", Text, nullable=False, server_default=""),
+    Column("from_name", Text, nullable=False, server_default=""),
+    Column("to_number", Text, nullable=False, server_default=""),
+    Column("to_name", Text, nullable=False, server_default=""),
+    Column("dial_number", String(64), nullable=False, server_default=""),
+    Column("retries", Integer, nullable=False, server_default="1"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("route", Text, nullable=False, server_default=""),
+    Column("wish", _Json, nullable=False),
+    Column("source", _Json),
+    Column("fields", _Json, nullable=False),
+    Column("resubmit_of", String(39)),
+    Column("idempotency_key", String(255)),
+    # When, and by whom.
+    Column("due_at", Utc, nullable=False),
+    Column("prepared", Boolean, nullable=False, server_default=false()),
+    Column("blocked", Boolean, nullable=False, server_default=false()),
+    Column("cancel_asked", Boolean, nullable=False, server_default=false()),
+    Column("worker_id", ForeignKey("workers.id", ondelete="SET NULL")),
+    Column("token", BigInteger, nullable=False, server_default="0"),
+    # What came of it.
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("dials", Integer, nullable=False, server_default="0"),
+    Column("fetches", Integer, nullable=False, server_default="0"),
+    Column("pages_total", Integer, nullable=False, server_default="0"),
+    Column("pages_confirmed", Integer, nullable=False, server_default="0"),
+    Column("status_text", Text, nullable=False, server_default=""),
+    Column("result", _Json),
+    # Of an incoming fax: the Unique-ID of its call.
+    Column("call_id", String(64)),
+    UniqueConstraint("call_id"),
+)
+
+_CLAIMABLE = "state = 'pending' AND hold = '' AND prepared AND NOT blocked AND worker_id IS NULL"
+_UNPREPARED = "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
+
+Index(
+    "ix_jobs_claim",
+    jobs.c.account_id,
+    jobs.c.priority.desc(),
+    jobs.c.due_at,
+    jobs.c.id,
+    sqlite_where=text(_CLAIMABLE),
+    postgresql_where=text(_CLAIMABLE),
+)
+Index(
+    "ix_jobs_due",
+    jobs.c.due_at,
+    sqlite_where=text(_CLAIMABLE),
+    postgresql_where=text(_CLAIMABLE),
+)
+Index(
+    "ix_jobs_unprepared",
+    jobs.c.due_at,
+    sqlite_where=text(f"{_UNPREPARED} AND state IN ('attaching_files', 'pending')"),
+    postgresql_where=text(f"{_UNPREPARED} AND state IN ('attaching_files', 'pending')"),
+)
+Index(
+    "ix_jobs_blocked",
+    jobs.c.dial_number,
+    jobs.c.priority.desc(),
+    jobs.c.due_at,
+    sqlite_where=text("blocked"),
+    postgresql_where=text("blocked"),
+)
+Index(
+    "ix_jobs_owned",
+    jobs.c.worker_id,
+    sqlite_where=text("worker_id IS NOT NULL"),
+    postgresql_where=text("worker_id IS NOT NULL"),
+)
+Index(
+    "ix_jobs_list",
+    jobs.c.account_id,
+    jobs.c.direction,
+    jobs.c.created_at.desc(),
+    jobs.c.id.desc(),
+    sqlite_where=text("removed_at IS NULL"),
+    postgresql_where=text("removed_at IS NULL"),
+)
+Index(
+    "ix_jobs_list_state",
+    jobs.c.account_id,
+    jobs.c.state,
+    jobs.c.created_at.desc(),
+    jobs.c.id.desc(),
+    sqlite_where=text("removed_at IS NULL"),
+    postgresql_where=text("removed_at IS NULL"),
+)
+Index(
+    "uq_jobs_idempotency",
+    jobs.c.account_id,
+    jobs.c.idempotency_key,
+    unique=True,
+    sqlite_where=text("idempotency_key IS NOT NULL"),
+    postgresql_where=text("idempotency_key IS NOT NULL"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("account_id", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("counts", Boolean, nullable=False, server_default=true()),
+    Column("dial_number", String(64), nullable=False),
+    Column("node", Text, nullable=False),
+    Column("core", Text, nullable=False),
+    Column("gateways", _Json, nullable=False),
+    # The line that it holds now, for the limits.
+    Column("gateway", Text, nullable=False),
+    Column("plan", _Json, nullable=False),
+    Column("why", _Json, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("outcome", String(24), nullable=False, server_default=""),
+    Column("result", _Json),
+    UniqueConstraint("job_id", "number", name="uq_attempts_number"),
+)
+
+_OPEN = text("ended_at IS NULL")
+Index(
+    "uq_attempts_open_job",
+    attempts.c.job_id,
+    unique=True,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+Index(
+    "uq_attempts_open_number",
+    attempts.c.dial_number,
+    unique=True,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+
+observations = Table(
+    # What was seen of a job: states, negotiation, pages. A page is never forgotten by a crash.
+    "observations",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt_id", String(64), nullable=False, server_default=""),
+    Column("at", Utc, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("data", _Json, nullable=False),
+    Index("ix_observations_job", "job_id", "id"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("created_at", Utc, nullable=False),
+    Column("removed_at", Utc),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("document_id", ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("memory", _Json, nullable=False),
+    Column("modified_at", Utc, nullable=False),
+)
+
+outbox = Table(
+    # News for the outside, written in the commit that makes it true.
+    "outbox",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("data", _Json, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("problem", Text, nullable=False, server_default=""),
+    Column("done_at", Utc),
+)
+Index(
+    "ix_outbox_due",
+    outbox.c.due_at,
+    sqlite_where=text("done_at IS NULL"),
+    postgresql_where=text("done_at IS NULL"),
+)
