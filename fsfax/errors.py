@@ -25,6 +25,14 @@ The class says what to do, the message says what happened and how to mend it.
     │   └── CommandFailed         … FreeSWITCH answered ``-ERR``; ``reply`` holds its words
     ├── NoCapacity                every node that could carry the call is full, draining or down
     │   └── NoNode                … none is up at all
+    ├── StoreError                the database of the jobs
+    │   ├── StoreUnavailable      … cannot be reached, is locked or went away: try again
+    │   ├── StoreFull             … has no room left: make some, then try again
+    │   └── StoreOutdated         … has tables of another version: run ``fsfax db upgrade``
+    ├── JobError                  what was asked of a job cannot be done
+    │   ├── JobNotFound           … there is no such job (document, account)
+    │   ├── IllegalMove           … not in its present state
+    │   └── LeaseLost             … by this worker any more: another one has the job
     ├── FaxFailed                 raised by ``result.raise_for_failure()`` alone: a call that did
     │                             not deliver is a result, not an exception; ``result`` holds it
     ├── Closed                    the engine, link or pool was closed while the call was waiting
@@ -157,6 +165,42 @@ class NoCapacity(FsfaxError):
 
 class NoNode(NoCapacity):
     """No FreeSWITCH node is up."""
+
+
+class StoreError(FsfaxError):
+    """The database of the jobs could not do what was asked; nothing was changed."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached, is locked, or went away in the middle.
+
+    If that was in a commit, the change may be there nevertheless: what has an id chosen
+    beforehand can be asked for, or sent again, without harm.
+    """
+
+
+class StoreFull(StoreError):
+    """The disk or quota of the database is used up."""
+
+
+class StoreOutdated(StoreError):
+    """The tables are those of another version of fsfax."""
+
+
+class JobError(FsfaxError):
+    """What was asked of a job cannot be done."""
+
+
+class JobNotFound(JobError):
+    """There is no such job, document or account, or it belongs to somebody else."""
+
+
+class IllegalMove(JobError):
+    """The job, or the attempt, is in a state that does not allow it."""
+
+
+class LeaseLost(JobError):
+    """This worker does not own the job any more: another one took it over."""
 
 
 class FaxFailed(FsfaxError):

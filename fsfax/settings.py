@@ -135,6 +135,32 @@ class DocumentSettings(_Section):
     timeout: Seconds = Field(default=120.0, description="for one document")
 
 
+class JobsSettings(_Section):
+    """How the durable jobs are worked on."""
+
+    lease: Seconds = Field(
+        default=30.0, description="silence after which a worker's jobs are taken over"
+    )
+    poll: Seconds = Field(
+        default=1.0, description="how often SQLite is looked at for work of other processes"
+    )
+    drain: Seconds = Field(
+        default=60.0, description="time for running calls at a stop before they are handed over"
+    )
+    calls: int = Field(default=0, ge=0, description="calls at once of one worker; 0 = no limit")
+    account_calls: int = Field(
+        default=10, ge=0, description="calls at once of one account; 0 = no limit"
+    )
+    prepare: int = Field(default=2, ge=1, description="documents fetched and converted at once")
+    receive: bool = Field(default=True, description="look after incoming faxes as well")
+    uncertain: Literal["hold", "retry"] = Field(
+        default="hold", description="what to do when the fate of a call cannot be proved"
+    )
+    uncertain_after: Seconds = Field(
+        default=600.0, description="how long a fate that cannot be learnt is asked for"
+    )
+
+
 class LogSettings(_Section):
     """What is logged and how."""
 
@@ -168,6 +194,11 @@ class Settings(BaseSettings):
     timeouts: CallTimeouts = CallTimeouts()
     fax: FaxDefaults = FaxDefaults()
     document: DocumentSettings = DocumentSettings()
+    database: SecretStr = Field(
+        default=SecretStr("sqlite:///fsfax.db"),
+        description="where the jobs are: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    jobs: JobsSettings = JobsSettings()
     log: LogSettings = LogSettings()
 
     @classmethod
