@@ -15,6 +15,10 @@ The class says what to do, the message says what happened and how to mend it.
     │   ├── DocumentTooLarge      … too many bytes, pages or pixels
     │   ├── DocumentUnsupported   … it is not a kind of document that fsfax reads
     │   └── ConversionFailed      … the worker that converted it crashed or ran out of a limit
+    ├── FetchError                the document of a URL could not be had; ``temporary`` says whether
+    │   │                         to try again later, ``status`` is the HTTP response if it was one
+    │   ├── FetchForbidden        … its address is not public and no setting allows it
+    │   └── InvalidFetch          … the URL, or what goes with it, is malformed: mend the request
     ├── SpoolError                FreeSWITCH cannot see the file, or we cannot see FreeSWITCH's
     ├── EslError                  talking to FreeSWITCH went wrong
     │   ├── ConnectError          … no connection: is it running, is the address right?
@@ -121,6 +125,27 @@ class ConversionFailed(DocumentError):
     """The worker process that converted the document crashed, hung or ran out of memory."""
 
     code = "conversion_failed"
+
+
+class FetchError(FsfaxError):
+    """The document could not be fetched from its URL, or it is not one that fsfax reads.
+
+    ``temporary``: the same request may well succeed later (a timeout, an overloaded server).
+    ``status``: the HTTP status code where the answer was an error, otherwise None.
+    """
+
+    def __init__(self, message: str, *, temporary: bool = False, status: int | None = None) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+        self.status = status
+
+
+class FetchForbidden(FetchError):
+    """The URL leads to an address that is not public, and the settings do not allow it."""
+
+
+class InvalidFetch(FetchError, InvalidRequest):
+    """The URL is not one of http or https, or what goes with it cannot be sent."""
 
 
 class SpoolError(FsfaxError):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -135,6 +135,37 @@ class DocumentSettings(_Section):
     timeout: Seconds = Field(default=120.0, description="for one document")
 
 
+class FetchSettings(_Section):
+    """How documents are fetched from URLs, and from where they may come.
+
+    A URL is given by whoever may send a fax: without limits, it would be a way to make this
+    machine ask others in its own network (SSRF) or wait for ever.
+    """
+
+    connect: Seconds = Field(
+        default=10.0, description="finding the name, then each try to connect, TLS included"
+    )
+    read: Seconds = Field(default=30.0, description="silence of the server")
+    total: Seconds = Field(default=300.0, description="the whole fetch, redirects included")
+    max_bytes: int = Field(
+        default=100 * 1024 * 1024, gt=0, description="size of the document, uncompressed"
+    )
+    max_redirects: int = Field(default=5, ge=0, le=50)
+    allow_private: bool = Field(
+        default=False,
+        description="allow loopback and the private networks (10/8, 172.16/12, 192.168/16,"
+        " 100.64/10, fc00::/7); link-local addresses, where clouds keep secrets, have to be"
+        " named in allow_networks",
+    )
+    allow_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description='networks allowed though not public: ["10.1.2.0/24"]'
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of certificate authorities, in place of the system's"
+    )
+    user_agent: str = Field(default="fsfax", pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")
+
+
 class JobsSettings(_Section):
     """How the durable jobs are worked on."""
 
@@ -194,6 +225,7 @@ class Settings(BaseSettings):
     timeouts: CallTimeouts = CallTimeouts()
     fax: FaxDefaults = FaxDefaults()
     document: DocumentSettings = DocumentSettings()
+    fetch: FetchSettings = FetchSettings()
     database: SecretStr = Field(
         default=SecretStr("sqlite:///fsfax.db"),
         description="where the jobs are: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
