@@ -302,9 +302,18 @@ def _no_connection(where: str, settings: FetchSettings, error: OSError) -> Fetch
 
 @lru_cache(maxsize=4)
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Certificates are verified, against the host of the URL; reading them takes 30 ms, once."""
+    """Certificates are verified, against the host of the URL; reading them takes 30 ms, once.
+
+    Not made by ``create_default_context``: that one of gevent.ssl too gives a context of the
+    standard library, whose handshake would stop the hub. The defaults of this protocol are to
+    require a certificate and to check its name.
+    """
+    context = ssl.SSLContext(plain_ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(cafile=str(ca_file))
     except OSError as error:
         raise ConfigurationError(
             f"fetch.ca_file {ca_file} cannot be read as PEM certificates: {error.strerror}"

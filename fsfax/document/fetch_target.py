@@ -94,6 +94,8 @@ def parse_url(url: str) -> Target:
         scheme = "https"
     else:
         raise InvalidFetch("the URL does not begin with http:// or https://; no other is fetched")
+    if "\\" in parts.netloc:  # a slash to browsers: the host would be another one
+        raise InvalidFetch("the URL is malformed; check host and port")
     if port == 0:
         raise InvalidFetch("the URL names port 0; check it")
     path = quote(parts.path, safe=_PATH_SAFE, errors="replace") or "/"

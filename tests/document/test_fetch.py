@@ -1,0 +1,546 @@
+"""Fetching a document from servers that mean well, or at least speak HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import socket
+import ssl as plain_ssl
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+import gevent
+import pytest
+import trustme
+from gevent import ssl
+
+from fsfax.document.fetch import Fetched, FetchRequest, fetch
+from fsfax.document.fetch_stream import resolve
+from fsfax.document.fetch_target import Address
+from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
+from fsfax.settings import FetchSettings, Settings
+from tests.document.web_server import PDF, Visit, WebServer, closed_port
+
+LOOPBACK = FetchSettings(
+    connect=5, read=5, total=10, max_bytes=100_000, allow_networks=("127.0.0.0/8",)
+)
+
+
+def with_(**changes: object) -> FetchSettings:
+    return FetchSettings(**{**LOOPBACK.model_dump(), **changes})
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    with WebServer() as running:
+        yield running
+
+
+@pytest.fixture
+def get(tmp_path: Path) -> Callable[..., Fetched]:
+    def fetch_it(url: str, settings: FetchSettings = LOOPBACK, **fields: object) -> Fetched:
+        resolver = fields.pop("resolver", resolve)
+        return fetch(FetchRequest(url=url, **fields), tmp_path, settings, resolver=resolver)
+
+    return fetch_it
+
+
+@pytest.fixture
+def refused(tmp_path: Path, get: Callable[..., Fetched]) -> Callable[..., FetchError]:
+    """Fetch, expect an error, and that nothing stays behind."""
+
+    def fetch_it(*args: object, **fields: object) -> FetchError:
+        with pytest.raises(FetchError) as caught:
+            get(*args, **fields)
+        assert list(tmp_path.iterdir()) == []
+        return caught.value
+
+    return fetch_it
+
+
+def redirect(location: str, status: int = 302) -> Callable[[Visit], None]:
+    return lambda visit: visit.answer(status, b"moved", Location=location)
+
+
+def to_loopback(host: str, port: int) -> list[Address]:
+    return [IPv4Address("127.0.0.1")]
+
+
+class TestTheDocument:
+    def test_is_a_new_file(self, server: WebServer, tmp_path: Path) -> None:
+        request = FetchRequest(url=server.url("/a b.pdf?x=y#page"))
+        fetched = fetch(request, tmp_path, LOOPBACK)
+        assert fetched == Fetched(
+            path=fetched.path,
+            media_type="application/pdf",
+            size=len(PDF),
+            sha256=hashlib.sha256(PDF).hexdigest(),
+            url=server.url("/a%20b.pdf?x=y"),
+        )
+        assert fetched.path.read_bytes() == PDF
+        assert fetched.path.suffix == ".pdf"
+        assert stat.S_IMODE(fetched.path.stat().st_mode) == 0o600
+        again = fetch(request, tmp_path, LOOPBACK)
+        assert set(tmp_path.iterdir()) == {fetched.path, again.path}
+
+    def test_is_asked_for_properly(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        get(server.url("/letter.pdf?x=y"))
+        (visit,) = server.visits
+        assert (visit.method, visit.path, visit.body) == ("GET", "/letter.pdf?x=y", b"")
+        accept = visit.headers.pop("accept")
+        assert "application/pdf" in accept
+        assert visit.headers == {
+            "host": f"127.0.0.1:{server.port}",
+            "user-agent": "fsfax",
+            "accept-encoding": "identity",
+            "connection": "close",
+        }
+
+    @pytest.mark.parametrize(
+        ("body", "media_type"),
+        [
+            (PDF, "application/pdf"),
+            (b"II*\x00" + bytes(100), "image/tiff"),
+            (b"MM\x00*" + bytes(100), "image/tiff"),
+            (b"\x89PNG\r\n\x1a\n" + bytes(9000), "image/png"),
+            (b"\xff\xd8\xff\xe0" + bytes(100), "image/jpeg"),
+            (b"Dear Sir", "text/plain"),
+        ],
+    )
+    def test_is_what_it_is(
+        self, server: WebServer, get: Callable[..., Fetched], body: bytes, media_type: str
+    ) -> None:
+        """Whatever the server calls it."""
+        server.handler = lambda visit: visit.answer(200, body, Content_Type="application/x-evil")
+        assert get(server.url("/letter.doc")).media_type == media_type
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"<!DOCTYPE html><p>Please log in", "web page"),
+            (b"PK\x03\x04" + bytes(100), "ZIP"),
+            (bytes(5000), "no known kind"),
+            (b"", "empty"),
+        ],
+    )
+    def test_is_one_that_can_be_faxed(
+        self, server: WebServer, refused: Callable[..., FetchError], body: bytes, words: str
+    ) -> None:
+        server.handler = lambda visit: visit.answer(200, body, Content_Type="application/pdf")
+        error = refused(server.url())
+        assert words in str(error)
+        assert not error.temporary
+        assert error.status is None
+
+    def test_a_film_is_not_fetched_to_its_end(
+        self, server: WebServer, refused: Callable[..., FetchError]
+    ) -> None:
+        def film(visit: Visit) -> None:
+            visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\nRIFF" + bytes(5000))
+            while visit.socket.recv(1):
+                pass
+
+        server.handler = film
+        assert "film" in str(refused(server.url()))
+
+    @pytest.mark.parametrize("coding", ["gzip", "X-Gzip", "identity"])
+    def test_may_be_compressed(
+        self, server: WebServer, get: Callable[..., Fetched], coding: str
+    ) -> None:
+        body = PDF if coding == "identity" else gzip.compress(PDF)
+        server.handler = lambda visit: visit.answer(200, body, Content_Encoding=coding)
+        assert get(server.url()).path.read_bytes() == PDF
+
+    @pytest.mark.parametrize(
+        ("body", "coding", "temporary"),
+        [
+            (zlib.compress(PDF), "br", False),
+            (b"not gzip", "gzip", False),
+            (gzip.compress(PDF)[:-20], "gzip", True),
+        ],
+    )
+    def test_compressed_badly(
+        self,
+        server: WebServer,
+        refused: Callable[..., FetchError],
+        body: bytes,
+        coding: str,
+        temporary: bool,
+    ) -> None:
+        server.handler = lambda visit: visit.answer(200, body, Content_Encoding=coding)
+        assert refused(server.url()).temporary is temporary
+
+    def test_chunked_and_until_the_end(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
+        chunk = b"%x\r\n%s\r\n" % (len(PDF), PDF)
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        server.handlers = {
+            "/chunked": lambda visit: visit.send(head + chunk + b"0\r\nTrailer: x\r\n\r\n"),
+            "/end": lambda visit: visit.send(b"HTTP/1.0 200 OK\r\n\r\n" + PDF),
+            "/hints": lambda visit: (
+                visit.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+                visit.answer(),
+            ),
+        }
+        for path in server.handlers:
+            assert get(server.url(path)).size == len(PDF)
+
+
+class TestTheRequest:
+    def test_a_post(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        get(
+            server.url(),
+            method="post",
+            content='{"id": "ü"}',
+            content_type="application/json",
+            host="intranet:8080",
+            referer="https://app/fax?id=1",
+        )
+        (visit,) = server.visits
+        assert (visit.method, visit.body) == ("POST", '{"id": "ü"}'.encode())
+        assert visit.headers["content-type"] == "application/json"
+        assert visit.headers["host"] == "intranet:8080"
+        assert visit.headers["referer"] == "https://app/fax?id=1"
+
+    def test_a_post_of_nothing(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        get(server.url(), method="post")
+        (visit,) = server.visits
+        assert visit.headers["content-length"] == "0"
+        assert visit.headers["content-type"] == "text/plain; charset=utf-8"
+
+    def test_content_is_of_a_post(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        get(server.url(), content="secret", content_type="text/plain")
+        (visit,) = server.visits
+        assert visit.body == b""
+        assert "content-type" not in visit.headers
+
+    def test_credentials(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        fetched = get(server.url(host="me:pass@127.0.0.1"))
+        assert server.visits[0].headers["authorization"] == "Basic bWU6cGFzcw=="
+        assert "pass" not in fetched.url
+
+    def test_no_proxy_from_the_environment(
+        self, server: WebServer, get: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+        assert get(server.url()).size == len(PDF)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"url": "ftp://host/"},
+            {"method": "put"},
+            {"content": "x" * 257},
+            {"content_type": "text/plain\r\nX-Evil: 1"},
+            {"content_type": "text/ü"},
+            {"referer": "http://x/\nX: 1"},
+            {"referer": "x" * 2049},
+            {"host": "host\r\nX: 1"},
+            {"host": "host/path"},
+            {"host": "user@host"},
+        ],
+    )
+    def test_what_cannot_be_sent(self, fields: dict[str, str]) -> None:
+        with pytest.raises(InvalidFetch):
+            FetchRequest(**{"url": "http://host/", **fields})
+        assert FetchRequest(url="http://host/", content="ü" * 256, host="[::1]:80")
+
+
+class TestHttpErrors:
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416, 204, 206, 304, 300, 302])
+    def test_for_good(
+        self, server: WebServer, refused: Callable[..., FetchError], status: int
+    ) -> None:
+        body = b"" if status in (204, 304) else b"<html>sorry"
+        server.handler = lambda visit: visit.answer(status, body)
+        error = refused(server.url())
+        assert str(error) == f"could not retrieve file, HTTP response {status}"
+        assert (error.status, error.temporary) == (status, False)
+
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+    def test_for_now(
+        self, server: WebServer, refused: Callable[..., FetchError], status: int
+    ) -> None:
+        server.handler = lambda visit: visit.answer(status, b"busy")
+        error = refused(server.url())
+        assert str(error) == f"could not retrieve file, HTTP response {status}"
+        assert (error.status, error.temporary) == (status, True)
+
+
+class TestRedirects:
+    @pytest.mark.parametrize(
+        ("status", "method"),
+        [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")],
+    )
+    def test_within_the_origin(
+        self, server: WebServer, get: Callable[..., Fetched], status: int, method: str
+    ) -> None:
+        server.handlers["/old"] = redirect("/new?x", status)
+        url = server.url("/old", host="me:pass@127.0.0.1")
+        fetched = get(url, method="post", content="id=1", host="intranet", referer="http://r/")
+        assert fetched.url == server.url("/new?x")
+        old, new = server.visits
+        assert (new.method, new.body) == (method, b"id=1" if method == "POST" else b"")
+        for name in ("host", "referer", "authorization"):
+            assert new.headers[name] == old.headers[name]
+
+    def test_to_another_host_take_no_secrets_along(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
+        with WebServer() as other:
+            server.handlers["/"] = redirect(other.url("/x", host="localhost"))
+            fetched = get(
+                server.url(host="me:pass@127.0.0.1"),
+                resolver=to_loopback,
+                host="intranet",
+                referer="http://secret/",
+            )
+            (visit,) = other.visits
+        assert fetched.url == other.url("/x", host="localhost")
+        assert visit.headers["host"] == f"localhost:{other.port}"
+        assert not {"authorization", "referer"} & set(visit.headers)
+        assert "intranet" not in str(visit.headers)
+
+    def test_and_back_again_neither(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        """The other host must not choose what our secrets are sent to."""
+        with WebServer(redirect(server.url("/chosen"))) as other:
+            server.handlers["/"] = redirect(other.url(host="localhost"))
+            url = server.url(host="me:pass@127.0.0.1")
+            get(url, referer="http://secret/", resolver=to_loopback)
+        headers = server.visits[-1].headers
+        assert server.visits[-1].path == "/chosen"
+        assert not {"authorization", "referer"} & set(headers)
+
+    def test_do_not_carry_a_post_away(
+        self, server: WebServer, refused: Callable[..., FetchError]
+    ) -> None:
+        with WebServer() as other:
+            server.handler = redirect(other.url(), 307)
+            error = refused(server.url(), method="post", content="secret")
+            assert other.visits == []
+        assert "another host" in str(error)
+        assert not error.temporary
+
+    def test_in_a_circle(self, server: WebServer, refused: Callable[..., FetchError]) -> None:
+        server.handler = redirect("/")
+        error = refused(server.url(), with_(max_redirects=3))
+        assert "more than 3 redirects" in str(error)
+        assert not error.temporary
+        assert len(server.visits) == 4
+
+    def test_can_be_forbidden(self, server: WebServer, refused: Callable[..., FetchError]) -> None:
+        server.handlers["/"] = redirect("/next")
+        assert "fetch.max_redirects" in str(refused(server.url(), with_(max_redirects=0)))
+
+    @pytest.mark.parametrize(
+        ("location", "words"),
+        [
+            ("file:///etc/passwd", "http://"),
+            ("gopher://127.0.0.1/", "http://"),
+            ("http://169.254.169.254/latest/meta-data/", "link-local"),
+            ("http://[::1]/", "loopback"),
+            ("http://[::ffff:10.0.0.1]/", "private"),
+            ("http://10.1.2.3/", "private"),
+            ("http://0.0.0.0/", "unspecified"),
+            ("http://0/", "unspecified"),
+            ("http://[::]/", "unspecified"),
+            ("http://167772161/", "private"),  # 10.0.0.1 in one number
+            ("http://012.1/", "private"),  # … in octal, and short
+            ("http://0xa.0x1/", "private"),
+            ("http://[64:ff9b::a9fe:a9fe]/", "link-local"),
+            ("//[", "malformed"),
+        ],
+    )
+    def test_to_where_nothing_may_be_fetched(
+        self, server: WebServer, refused: Callable[..., FetchError], location: str, words: str
+    ) -> None:
+        server.handlers["/"] = redirect(location)
+        error = refused(server.url())
+        assert words in str(error)
+        assert not error.temporary
+
+
+class TestAddresses:
+    def test_loopback_is_forbidden_unless_allowed(
+        self,
+        server: WebServer,
+        refused: Callable[..., FetchError],
+        get: Callable[..., Fetched],
+    ) -> None:
+        error = refused(server.url(), with_(allow_networks=()))
+        assert isinstance(error, FetchForbidden)
+        assert "fetch.allow_networks" in str(error)
+        assert isinstance(refused(server.url(), Settings().fetch), FetchForbidden)
+        assert server.visits == []
+        assert get(server.url(), with_(allow_networks=(), allow_private=True)).size == len(PDF)
+
+    @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost"])
+    def test_what_counts_is_what_a_name_resolves_to(
+        self,
+        server: WebServer,
+        refused: Callable[..., FetchError],
+        get: Callable[..., Fetched],
+        host: str,
+    ) -> None:
+        assert isinstance(refused(server.url(host=host), with_(allow_networks=())), FetchForbidden)
+        assert get(server.url(host=host), with_(allow_private=True)).size == len(PDF)
+
+    def test_a_name_is_looked_up_once_a_hop(
+        self, server: WebServer, refused: Callable[..., FetchError]
+    ) -> None:
+        """DNS rebinding: what was checked is what is connected to, and the next hop is new."""
+        answers = ["127.0.0.1", "10.0.0.1"]
+        asked: list[tuple[str, int]] = []
+
+        def rebinding(host: str, port: int) -> list[Address]:
+            asked.append((host, port))
+            return [ip_address(answers.pop(0))]
+
+        server.handlers["/"] = redirect("/again")
+        error = refused(server.url(host="rebind.example"), resolver=rebinding)
+        assert isinstance(error, FetchForbidden)
+        assert "10.0.0.1" in str(error)
+        assert asked == [("rebind.example", server.port)] * 2
+        assert [visit.path for visit in server.visits] == ["/"]
+
+    def test_the_connection_is_made_to_the_address(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
+        """The name itself exists nowhere: nothing but the checked address can have been used."""
+        assert get(server.url(host="no.such.example"), resolver=to_loopback).size == len(PDF)
+        assert server.visits[0].headers["host"] == f"no.such.example:{server.port}"
+
+    def test_one_forbidden_address_among_others(
+        self, server: WebServer, refused: Callable[..., FetchError]
+    ) -> None:
+        mixed = [ip_address("127.0.0.1"), ip_address("::1")]
+        error = refused(server.url(host="mixed.example"), resolver=lambda *_: mixed)
+        assert isinstance(error, FetchForbidden)
+        assert server.visits == []
+
+    def test_the_next_address_is_tried(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
+        two = [ip_address("127.9.9.9"), ip_address("127.0.0.1")]  # the server is on .0.1 alone
+        assert get(server.url(host="two.example"), resolver=lambda *_: two).size == len(PDF)
+
+    def test_refused(self, refused: Callable[..., FetchError]) -> None:
+        error = refused(f"http://127.0.0.1:{closed_port()}/")
+        assert "was refused" in str(error)
+        assert error.temporary
+
+    @pytest.mark.parametrize(
+        ("code", "temporary"),
+        [
+            (socket.EAI_NONAME, False),
+            (socket.EAI_FAIL, False),
+            (socket.EAI_AGAIN, True),
+            (socket.EAI_SYSTEM, True),
+        ],
+    )
+    def test_a_name_that_is_not_found(
+        self, refused: Callable[..., FetchError], code: int, temporary: bool
+    ) -> None:
+        def failing(host: str, port: int) -> list[Address]:
+            raise socket.gaierror(code, "why")
+
+        error = refused("http://no.such.example/", resolver=failing)
+        assert "no.such.example was not found" in str(error)
+        assert error.temporary is temporary
+
+    def test_a_name_without_addresses(self, refused: Callable[..., FetchError]) -> None:
+        assert "was not found" in str(refused("http://none.example/", resolver=lambda *_: []))
+
+    def test_a_name_service_that_keeps_silent(self, refused: Callable[..., FetchError]) -> None:
+        def silent(host: str, port: int) -> list[Address]:
+            gevent.sleep(30)
+            return []
+
+        error = refused("http://slow.example/", with_(connect=0.05), resolver=silent)
+        assert "timed out after 0.05 s" in str(error)
+        assert error.temporary
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    context = ssl.SSLContext(plain_ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("fax.example", "127.0.0.1").configure_cert(context)
+    with WebServer(tls=context) as running:
+        yield running
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> FetchSettings:
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return with_(ca_file=path)
+
+
+class TestTls:
+    def test_by_name_and_by_address(
+        self, tls: WebServer, trusting: FetchSettings, get: Callable[..., Fetched]
+    ) -> None:
+        by_name = tls.url("/a", host="fax.example", scheme="https")
+        assert get(by_name, trusting, resolver=to_loopback).url == by_name
+        assert get(tls.url(scheme="https"), trusting).size == len(PDF)
+
+    def test_the_name_must_be_in_the_certificate(
+        self, tls: WebServer, trusting: FetchSettings, refused: Callable[..., FetchError]
+    ) -> None:
+        """Of the URL, not of the Host header."""
+        url = tls.url(host="other.example", scheme="https")
+        error = refused(url, trusting, resolver=to_loopback, host="fax.example")
+        assert "certificate of other.example" in str(error)
+        assert not error.temporary
+        assert tls.visits == []
+
+    def test_an_unknown_authority(self, tls: WebServer, refused: Callable[..., FetchError]) -> None:
+        error = refused(tls.url(scheme="https"))
+        assert "certificate" in str(error)
+        assert "fetch.ca_file" in str(error)
+        assert tls.visits == []
+
+    def test_no_tls_at_all(self, server: WebServer, refused: Callable[..., FetchError]) -> None:
+        server.handler = lambda visit: visit.answer(400)
+        error = refused(server.url(scheme="https"))
+        assert not isinstance(error, FetchForbidden)
+
+    def test_a_silent_handshake(
+        self, server: WebServer, refused: Callable[..., FetchError]
+    ) -> None:
+        error = refused(server.url(scheme="https"), with_(connect=0.1, read=20))
+        assert "0.1 s" in str(error) or "TLS" in str(error)
+
+    def test_a_cut_connection_is_no_end(
+        self, tls: WebServer, trusting: FetchSettings, refused: Callable[..., FetchError]
+    ) -> None:
+        """Without close_notify, an answer until the end was cut by somebody (RFC 9112 9.8)."""
+
+        def cut(visit: Visit) -> None:
+            visit.send(b"HTTP/1.0 200 OK\r\n\r\n" + PDF)
+            os.close(visit.socket.detach())
+
+        tls.handler = cut
+        error = refused(tls.url(scheme="https"), trusting)
+        assert "before everything was sent" in str(error)
+        assert error.temporary
+
+    def test_an_authority_that_cannot_be_read(
+        self, tls: WebServer, get: Callable[..., Fetched], tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=r"fetch\.ca_file"):
+            get(tls.url(scheme="https"), with_(ca_file=tmp_path / "none.pem"))
+        (tmp_path / "bad.pem").write_text("no certificate")
+        with pytest.raises(ConfigurationError, match=r"fetch\.ca_file"):
+            get(tls.url(scheme="https"), with_(ca_file=tmp_path / "bad.pem"))
