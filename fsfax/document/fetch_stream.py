@@ -37,6 +37,7 @@ _log = get_logger(__name__)
 Resolver = Callable[[str, int], Sequence[Address]]
 """Finds the addresses of a host for a port, best first; raises `socket.gaierror`."""
 
+_HTTP = b"HTTP/"  # h11 waits for more of another greeting, as servers of mail and SSH give it
 _RECEIVE = 16 * 1024
 _MAX_HEADERS = 32 * 1024  # octets of status line and headers; servers accept 8 to 16 Ki
 _MAX_INTERIM = 8  # answers 1xx before the final one
@@ -80,7 +81,8 @@ class Turns:
     def give(self) -> None:
         """Let the others run if we did for long enough."""
         if time.monotonic() - self._since > _TURN:
-            gevent.sleep(0)
+            # Not 0: of such sleeps gevent runs fifty before it looks at timers and sockets.
+            gevent.sleep(0.0001)
             self._since = time.monotonic()
 
 
@@ -104,6 +106,7 @@ class Exchange:
         self._silence = settings.read
         self._turns = Turns()
         self._eof = False
+        self._start = b""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADERS)
         self._socket = _connect(target, settings, resolver)
 
@@ -165,6 +168,10 @@ class Exchange:
             self._turns.give()
             data = self._socket.recv(_RECEIVE)
             self._eof = not data
+            if len(self._start) < len(_HTTP):
+                self._start += data[: len(_HTTP) - len(self._start)]
+                if not _HTTP.startswith(self._start):
+                    raise self._not_http()
             self._http.receive_data(data)
         self._turns.give()
         return event
@@ -179,10 +186,7 @@ class Exchange:
                 raise self._truncated() from error
             # Its words quote what the server sent: for the log, not for people.
             _log.info("not_http", server=self._where, reason=str(error)[:200])
-            raise FetchError(
-                f"{self._where} does not answer in proper HTTP, or with too long headers; "
-                "check that the URL names a web server"
-            ) from error
+            raise self._not_http() from error
         except TimeoutError as error:
             raise FetchError(
                 f"{self._where} timed out after {self._silence:g} s without a word "
@@ -191,6 +195,12 @@ class Exchange:
             ) from error
         except OSError as error:  # also ssl.SSLError
             raise self._truncated() from error
+
+    def _not_http(self) -> FetchError:
+        return FetchError(
+            f"{self._where} does not answer in proper HTTP, or with too long headers; "
+            "check that the URL names a web server"
+        )
 
     def _truncated(self) -> FetchError:
         return FetchError(
@@ -319,4 +329,6 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
             f"fetch.ca_file {ca_file} cannot be read as PEM certificates: {error.strerror}"
         ) from error
     context.set_alpn_protocols(["http/1.1"])
+    # Python tells OpenSSL to take a cut connection for an end, before the socket is even asked.
+    context.options &= ~plain_ssl.OP_IGNORE_UNEXPECTED_EOF
     return context

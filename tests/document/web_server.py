@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-import gevent
 import h11
 from gevent import socket, ssl
+from gevent.event import Event
 from gevent.server import StreamServer
 
 PDF = b"%PDF-1.7\n" + b"letter " * 2000
@@ -52,7 +52,6 @@ class WebServer:
         self.handlers: dict[str, Handler] = {}
         self.handler = handler or Visit.answer
         self.visits: list[Visit] = []
-        self.closed: list[Visit] = []
         options = {"ssl_context": tls} if tls else {}
         self._server = StreamServer(("127.0.0.1", 0), self._serve, **options)
 
@@ -79,8 +78,32 @@ class WebServer:
         except OSError:
             pass  # the client went away: that is often what is tested
         finally:
-            self.closed.append(visit)
             connection.close()
+
+
+class RawServer(WebServer):
+    """Says its octets to whoever connects, whatever was asked, until the client is gone."""
+
+    def __init__(self, says: Iterable[bytes] | bytes = b"", *, close: bool = False) -> None:
+        super().__init__()
+        self._says = [says] if isinstance(says, bytes) else says
+        self._close = close
+        self.sent = 0
+        self.gone = Event()
+
+    def _serve(self, connection: Any, _: object) -> None:
+        try:
+            connection.recv(65536)
+            for piece in self._says:
+                connection.sendall(piece)
+                self.sent += len(piece)
+            while not self._close and connection.recv(65536):
+                pass
+        except OSError:
+            pass
+        finally:
+            connection.close()
+            self.gone.set()
 
 
 def closed_port() -> int:
@@ -88,10 +111,3 @@ def closed_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
-
-
-def until_gone(visit: Visit) -> None:
-    """Wait until the client has closed the connection."""
-    with gevent.Timeout(10):
-        while visit.socket.recv(65536):
-            pass
