@@ -178,6 +178,25 @@ def write(pages: Sequence[FaxPage]) -> bytes:
     return b"".join(parts)
 
 
+def join(files: Sequence[bytes]) -> bytes:
+    """Make one TIFF-F of several, their pages one after the other. All were made by `write`.
+
+    Raises:
+        DocumentEmpty: there is no page.
+        DocumentDamaged: a page is none of `write`'s.
+    """
+    pages = []
+    for file in map(read, files):
+        for page in file.pages:
+            if page.coding is None or len(page.strips) != 1:
+                raise DocumentDamaged("only pages of one coded strip can be joined")
+            strip = file.strip(page)
+            pages.append(
+                FaxPage(page.width, page.height, strip, page.coding, page.x_dpi, page.y_dpi)
+            )
+    return write(pages)
+
+
 def _page_block(page: FaxPage, number: int, total: int, start: int, *, last: bool) -> bytes:
     option, option_value = options_tag(page.coding)
     entries: list[tuple[int, int, int, int | bytes]] = [

@@ -35,10 +35,11 @@ The rooms inside, from the pure to the busy:
     documents     documents in the database: streamed in and out, hashed
     store         the door for everybody: accept, read, list, cancel, hold, resubmit
     leases        the door for workers: claim, observe, settle, take over
-    incoming      received faxes: from the first event to the inbox
+    incoming      received faxes, as rows
     prepare       fetch and convert the document of a job
     dial          one attempt of one job, through the engine
     reconcile     attempts that lost their worker
+    receive       incoming faxes, carried from the engine into the database
     wake          being told that there is work, without asking for ever
     worker        the loop that holds all of it together
 """

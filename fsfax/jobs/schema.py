@@ -11,7 +11,6 @@ attempt the UUID of its (first) call.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -31,6 +30,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    func,
     text,
     true,
 )
@@ -52,7 +52,11 @@ class Utc(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
         """Give back an aware time in UTC."""
         if value is None:
             return None
@@ -154,6 +158,9 @@ jobs = Table(
     UniqueConstraint("call_id"),
 )
 
+# An id is also answered to without its ``YYYYMM-``.
+Index("uq_jobs_hex", func.substr(jobs.c.id, 8), unique=True)
+
 _CLAIMABLE = "state = 'pending' AND hold = '' AND prepared AND NOT blocked AND worker_id IS NULL"
 _UNPREPARED = "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
 
@@ -236,6 +243,8 @@ attempts = Table(
     Column("gateway", Text, nullable=False),
     Column("plan", _Json, nullable=False),
     Column("why", _Json, nullable=False),
+    # The last page of the document that was seen to be confirmed, 0 = none.
+    Column("page", Integer, nullable=False, server_default="0"),
     Column("started_at", Utc, nullable=False),
     Column("ended_at", Utc),
     Column("outcome", String(24), nullable=False, server_default=""),

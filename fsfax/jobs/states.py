@@ -3,7 +3,7 @@
     outbound   attaching_files ─► pending ◄─► processing ─► completed | failed
                        └────────────┴──────────────┴──────► cancelled   (by request)
                        └────────────┴─────────────────────► failed      (bad document)
-    incoming   processing ─► completed | failed
+    incoming   processing ─► completed | failed,  failed ─► completed (its file was found)
     attempt    intended ─► dialling ─► answered ─► negotiated ─► sending ─► succeeded | failed
                                                                         └─► uncertain
 
@@ -92,6 +92,8 @@ OUTBOUND: Mapping[JobState, frozenset[JobState]] = {
 INCOMING: Mapping[JobState, frozenset[JobState]] = {
     **{state: frozenset() for state in JobState},
     JobState.PROCESSING: frozenset({JobState.COMPLETED, JobState.FAILED}),
+    # A file that turns up late proves more than its absence did.
+    JobState.FAILED: frozenset({JobState.COMPLETED}),
 }
 """Every legal move of a job that is received."""
 

@@ -1,0 +1,395 @@
+"""Claims: which job is called next, over which node, and how. One commit before any dialling.
+
+The order: the account that was given a line longest ago; in it the highest priority, then what
+has waited longest. What stands in the way costs nothing later: a job whose number is in use is
+put aside (``blocked``) until that call is over, and a route that is full is left out of the
+query, so that a claim looks at a handful of rows however many there are.
+
+Claims are made one at a time over all workers (an advisory lock on PostgreSQL, the write lock on
+SQLite): the limits are counted in the same transaction that fills them, and a claim takes
+milliseconds where a call takes a minute.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, insert, select, text, update
+
+from fsfax.engine.plan import new_call_id
+from fsfax.engine.results import TxResult
+from fsfax.jobs import documents, ledger
+from fsfax.jobs.database import Database
+from fsfax.jobs.destination import Memory, advise
+from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
+from fsfax.jobs.records import Attempt, Document, Job, split_route
+from fsfax.jobs.schema import accounts, attempts, jobs
+from fsfax.jobs.states import AttemptState, Direction, JobState
+from fsfax.jobs.store import Clock, utc_now
+from fsfax.jobs.window import is_open, next_opening
+from fsfax.settings import Settings
+
+_CLAIM_LOCK = 0x66736662
+_ACCOUNTS = 64  # looked at in one claim; those behind come next time, they wait longest then
+
+_CLAIMABLE = (
+    jobs.c.state == JobState.PENDING,
+    jobs.c.hold == "",
+    jobs.c.prepared,
+    ~jobs.c.blocked,
+    jobs.c.worker_id.is_(None),
+)
+_UNPREPARED = (
+    ~jobs.c.prepared,
+    jobs.c.direction == Direction.OUT,
+    jobs.c.worker_id.is_(None),
+    jobs.c.hold == "",
+    jobs.c.state.in_([JobState.ATTACHING_FILES, JobState.PENDING]),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A FreeSWITCH that is up: ``capacity`` and the gateways' are calls at once, 0 = no limit."""
+
+    node: str
+    core: str
+    capacity: int = 0
+    gateways: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job with its open attempt, in the hands of one worker.
+
+    fax: the TIFF-F. token: proves the ownership with every write.
+    """
+
+    job: Job
+    attempt: Attempt
+    fax: Document | None
+    worker_id: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """A job whose document is to be made ready, in the hands of one worker."""
+
+    job: Job
+    originals: tuple[Document, ...]
+    worker_id: str
+    token: int
+
+
+class Claims:
+    """What one worker takes on.
+
+    Args:
+        database: where the jobs are.
+        worker_id: see `fsfax.jobs.leases`.
+        settings: the limits, and what faxes are sent with.
+        clock: for tests.
+    """
+
+    def __init__(
+        self, database: Database, worker_id: str, settings: Settings, *, clock: Clock = utc_now
+    ) -> None:
+        self._database = database
+        self._worker_id = worker_id
+        self._settings = settings
+        self._now = clock
+
+    # --- calls ------------------------------------------------------------------------------
+
+    def claim(self, rooms: Sequence[Room], limit: int = 1) -> list[Claim]:
+        """Take on up to ``limit`` jobs that can be called now; attempts are written down.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was claimed.
+        """
+        with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
+            now = self._now()
+            lines = _Lines(connection, rooms)
+            claimed: list[Claim] = []
+            waiting = self._accounts(connection, now)
+            while waiting and len(claimed) < limit:
+                account = waiting.pop(0)
+                if not self._may_call(account, lines, now):
+                    continue
+                claim = self._claim_of(connection, account, lines, now)
+                if claim:
+                    claimed.append(claim)
+                    waiting.append(account)
+            return claimed
+
+    def take_over(self, limit: int = 20) -> list[Claim]:
+        """Take on calls that lost their worker. They have to be reconciled, not dialled.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was taken.
+        """
+        with self._database.write() as connection:
+            orphans = connection.execute(
+                select(jobs)
+                .where(
+                    jobs.c.state == JobState.PROCESSING,
+                    jobs.c.direction == Direction.OUT,
+                    jobs.c.worker_id.is_(None),
+                )
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            ).all()
+            taken = []
+            for row in orphans:
+                attempt = connection.execute(
+                    select(attempts).where(
+                        attempts.c.job_id == row.id, attempts.c.ended_at.is_(None)
+                    )
+                ).one()
+                self._own(connection, row.id)
+                taken.append(self._as_claim(connection, row.id, attempt.id))
+            return taken
+
+    def asked_to_cancel(self) -> list[str]:
+        """Return this worker's jobs that somebody wants to be cancelled.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(jobs.c.id).where(jobs.c.worker_id == self._worker_id, jobs.c.cancel_asked)
+            )
+            return list(rows.scalars())
+
+    def next_due(self) -> datetime | None:
+        """Return when something that waits falls due, None if nothing waits for a time alone."""
+        now = self._now()
+        with self._database.read() as connection:
+            times = [
+                connection.execute(
+                    select(jobs.c.due_at)
+                    .where(*where, jobs.c.due_at > now)
+                    .order_by(jobs.c.due_at)
+                    .limit(1)
+                ).scalar()
+                for where in (_CLAIMABLE, _UNPREPARED)
+            ]
+            times += [
+                next_opening(account.windows, now)
+                for account in self._accounts(connection, now)
+                if not is_open(account.windows, now)
+            ]
+        return min((at for at in times if at), default=None)
+
+    # --- documents --------------------------------------------------------------------------
+
+    def claim_unprepared(self, limit: int = 1) -> list[Preparation]:
+        """Take on up to ``limit`` jobs whose documents are to be made ready.
+
+        Raises:
+            StoreError: the database cannot be used; nothing was claimed.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(
+                select(jobs.c.id)
+                .where(*_UNPREPARED, jobs.c.due_at <= self._now())
+                .order_by(jobs.c.due_at)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            ).scalars()
+            claimed = []
+            for job_id in list(rows):
+                token = self._own(connection, job_id)
+                row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one()
+                originals = tuple(
+                    document
+                    for document in documents.of_job(connection, job_id)
+                    if document.kind == "original" and document.removed_at is None
+                )
+                claimed.append(
+                    Preparation(
+                        job=Job.from_row(row),
+                        originals=originals,
+                        worker_id=self._worker_id,
+                        token=token,
+                    )
+                )
+            return claimed
+
+    # --- within -----------------------------------------------------------------------------
+
+    def _accounts(self, connection: Connection, now: datetime) -> list[Row[Any]]:
+        """Accounts that have something to call, the longest unserved first."""
+        due = exists().where(*_CLAIMABLE, jobs.c.account_id == accounts.c.id, jobs.c.due_at <= now)
+        query = select(accounts).where(due).order_by(accounts.c.served_at).limit(_ACCOUNTS)
+        return list(connection.execute(query))
+
+    def _may_call(self, account: Row[Any], lines: _Lines, now: datetime) -> bool:
+        limit = account.max_calls or self._settings.jobs.account_calls
+        return is_open(account.windows, now) and not 0 < limit <= lines.accounts[account.id]
+
+    def _claim_of(
+        self, connection: Connection, account: Row[Any], lines: _Lines, now: datetime
+    ) -> Claim | None:
+        """Claim the account's best job that can be called; None if there is none."""
+        full: set[str] = set()
+        while True:
+            query = select(jobs).where(
+                *_CLAIMABLE, jobs.c.account_id == account.id, jobs.c.due_at <= now
+            )
+            if full:
+                query = query.where(jobs.c.route.not_in(full))
+            row = connection.execute(
+                query.order_by(jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).first()
+            if row is None:
+                return None
+            if ledger.number_is_busy(connection, row.dial_number):
+                connection.execute(update(jobs).where(jobs.c.id == row.id).values(blocked=True))
+                continue
+            line = lines.take(split_route(row.route), account.id)
+            if line is None:
+                full.add(row.route)
+                continue
+            connection.execute(
+                update(accounts).where(accounts.c.id == account.id).values(served_at=now)
+            )
+            return self._intend(connection, row, line, now)
+
+    def _intend(self, connection: Connection, row: Row[Any], line: _Line, now: datetime) -> Claim:
+        """Write the attempt down: ids, node, plan."""
+        choice = self._choose(connection, row, now)
+        attempt_id = new_call_id()
+        connection.execute(
+            insert(attempts).values(
+                id=attempt_id,
+                job_id=row.id,
+                account_id=row.account_id,
+                number=row.dials + 1,
+                state=AttemptState.INTENDED,
+                dial_number=row.dial_number,
+                node=line.room.node,
+                core=line.room.core,
+                gateways=list(line.gateways),
+                gateway=line.gateways[0] if line.gateways else "",
+                plan=choice.mode.as_dict()
+                | {
+                    # A page whose fate is unknown is sent again: only confirmed ones are left out.
+                    "first_page": row.pages_confirmed + 1,
+                    "last_page": row.pages_total,
+                },
+                why=list(choice.why),
+                started_at=now,
+            )
+        )
+        self._own(connection, row.id)
+        ledger.move(
+            connection, row, JobState.PROCESSING, now, dials=row.dials + 1, status_text="dialling"
+        )
+        return self._as_claim(connection, row.id, attempt_id)
+
+    def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> Choice:
+        """How this attempt is made: from what failed before, else from experience."""
+        fax = self._settings.fax
+        wish = Mode(
+            t38=row.wish.get("t38", fax.t38),
+            ecm=row.wish.get("ecm", fax.ecm),
+            v17=row.wish.get("v17", fax.v17),
+        )
+        memory = Memory.from_dict(row.dial_number, ledger.memory_of(connection, row.dial_number))
+        history = steps(connection, row.id)
+        if history and (following := next_mode(history, wish)):
+            return following
+        return first_mode(wish, advise(memory, wish, now.timestamp()))
+
+    def _own(self, connection: Connection, job_id: str) -> int:
+        connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job_id)
+            .values(worker_id=self._worker_id, token=jobs.c.token + 1)
+        )
+        query = select(jobs.c.token).where(jobs.c.id == job_id)
+        return int(connection.execute(query).scalar_one())
+
+    def _as_claim(self, connection: Connection, job_id: str, attempt_id: str) -> Claim:
+        row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one()
+        attempt = connection.execute(select(attempts).where(attempts.c.id == attempt_id)).one()
+        fax = [
+            document
+            for document in documents.of_job(connection, job_id)
+            if document.kind == "fax" and document.removed_at is None
+        ]
+        return Claim(
+            job=Job.from_row(row),
+            attempt=Attempt.from_row(attempt),
+            fax=fax[0] if fax else None,
+            worker_id=self._worker_id,
+            token=row.token,
+        )
+
+
+def steps(connection: Connection, job_id: str) -> list[Step]:
+    """Return how the settled attempts of a job were made and ended, the first one first."""
+    rows = connection.execute(
+        select(attempts)
+        .where(attempts.c.job_id == job_id, attempts.c.result.is_not(None), attempts.c.counts)
+        .order_by(attempts.c.number)
+    )
+    return [Step.of(Mode.from_dict(row.plan), TxResult.from_dict(row.result)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    room: Room
+    gateways: tuple[str, ...]
+
+
+class _Lines:
+    """The lines in use, counted from the open attempts, and those that are free."""
+
+    def __init__(self, connection: Connection, rooms: Sequence[Room]) -> None:
+        self._rooms = rooms
+        self.accounts: Counter[str] = Counter()
+        self._nodes: Counter[str] = Counter()
+        self._gateways: Counter[tuple[str, str]] = Counter()
+        query = select(attempts.c.node, attempts.c.gateway, attempts.c.account_id)
+        for node, gateway, account_id in connection.execute(
+            query.where(attempts.c.ended_at.is_(None))
+        ):
+            self._count(node, gateway, account_id)
+
+    def take(self, asked: Sequence[str], account_id: str) -> _Line | None:
+        """Take a line of the least busy node that has one for these gateways."""
+        lines = [line for room in self._rooms if (line := self._line(room, asked))]
+        if not lines:
+            return None
+        best = min(lines, key=lambda line: self._nodes[line.room.node])
+        gateway = best.gateways[0] if best.gateways else ""
+        self._count(best.room.node, gateway, account_id)
+        return best
+
+    def _line(self, room: Room, asked: Sequence[str]) -> _Line | None:
+        if 0 < room.capacity <= self._nodes[room.node]:
+            return None
+        names = tuple(dict.fromkeys(asked or room.gateways))
+        free = tuple(
+            name
+            for name in names
+            if not 0 < room.gateways.get(name, 0) <= self._gateways[room.node, name]
+        )
+        return None if names and not free else _Line(room, free)
+
+    def _count(self, node: str, gateway: str, account_id: str) -> None:
+        self._nodes[node] += 1
+        self._gateways[node, gateway] += 1
+        self.accounts[account_id] += 1

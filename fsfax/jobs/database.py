@@ -1,0 +1,256 @@
+"""Connections and transactions: SQLite or PostgreSQL, and their errors in our words.
+
+A transaction is a ``with`` block: `Database.write` and `Database.read`. What is in one block is
+committed together or not at all.
+
+SQLite: one file in WAL mode, where readers do not wait for a writer. ``synchronous=FULL`` makes
+every commit reach the disk before it is promised to anybody. A writer begins with ``BEGIN
+IMMEDIATE``: a transaction that first reads and then wants to write could otherwise be refused
+in the middle (SQLITE_BUSY_SNAPSHOT).
+
+These calls block their thread. From a greenlet they belong into gevent's thread pool, see
+`fsfax.jobs.worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import URL, make_url
+
+from fsfax.errors import (
+    ConfigurationError,
+    StoreError,
+    StoreFull,
+    StoreOutdated,
+    StoreUnavailable,
+)
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+_BUSY_WAIT = 30
+"""Seconds that SQLite waits for another writer; a transaction of ours takes milliseconds."""
+
+_CONNECT_WAIT = 5
+"""Seconds for a new connection to PostgreSQL."""
+
+_SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
+# PostgreSQL's SQLSTATEs: class 53 is "insufficient resources" (53100 disk_full).
+_POSTGRESQL_FULL = "53100"
+_READ_ONLY: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_OUTDATED = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
+
+
+class Database:
+    """One database, from any number of threads.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+        connections: at most so many at once (PostgreSQL).
+
+    Raises:
+        ConfigurationError: the URL is none of these.
+    """
+
+    def __init__(self, url: str, *, connections: int = 10) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": _BUSY_WAIT}
+        else:
+            options["connect_args"] = {"connect_timeout": _CONNECT_WAIT}
+            # A connection that a restart of the server killed is replaced, not handed out.
+            options["pool_pre_ping"] = True
+        self.engine: Engine = create_engine(
+            self.url, pool_size=connections, max_overflow=0, hide_parameters=True, **options
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    def close(self) -> None:
+        """Give all idle connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may change something; committed when the block ends well.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreOutdated, StoreError: see the classes.
+        """
+        with self._translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(fsfax_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees one state of things throughout.
+
+        Raises:
+            StoreUnavailable, StoreOutdated, StoreError: see the classes.
+        """
+        options = {} if self.is_sqlite else _READ_ONLY
+        with self._translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError:
+            raise  # a constraint that the caller meant to meet
+        except exc.DBAPIError as error:
+            raise self._explain(error) from error
+        except exc.TimeoutError as error:
+            raise StoreUnavailable(
+                "the database did not answer in time: all connections are in use"
+            ) from error
+
+    def _explain(self, error: exc.DBAPIError) -> StoreError:
+        where = self.url.render_as_string(hide_password=True)
+        original = error.orig
+        words = str(original).strip().splitlines()[0] if str(original).strip() else "no reason"
+        code = getattr(original, "sqlite_errorcode", None)
+        state = getattr(original, "sqlstate", None)
+        if (isinstance(code, int) and code in _SQLITE_FULL) or state == _POSTGRESQL_FULL:
+            return StoreFull(
+                f"the disk of the database {where} is full ({words}); make room, nothing of what"
+                " was accepted is lost"
+            )
+        if any(sign in f"{type(original).__name__} {words}" for sign in _OUTDATED):
+            return StoreOutdated(
+                f"the database {where} has no tables of this version ({words}):"
+                " run `fsfax db upgrade`"
+            )
+        if isinstance(error, exc.OperationalError | exc.InterfaceError) or (
+            error.connection_invalidated
+        ):
+            return StoreUnavailable(f"the database {where} cannot be used: {words}")
+        return StoreError(f"the database {where} refused: {words}")
+
+    # --- the version of the tables --------------------------------------------------------
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables up to date; a new database gets all of them. Several may call it.
+
+        Raises:
+            StoreError: it cannot be done, see the subclasses.
+        """
+        if self.is_sqlite and (file := self.url.database) and file != ":memory:":
+            try:
+                Path(file).absolute().parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreUnavailable(
+                    f"the folder of the database {file} cannot be made: {error.strerror}"
+                ) from error
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+
+    def version(self) -> str:
+        """Return the revision of the tables, "" if there are none.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        with self._translated(), self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+
+    def require_current(self) -> None:
+        """Refuse tables of another version.
+
+        Raises:
+            StoreOutdated: they are older or newer than this fsfax.
+            StoreUnavailable: the database cannot be reached.
+        """
+        have, need = self.version(), newest_version()
+        if have != need:
+            raise StoreOutdated(
+                f"the database {self.url.render_as_string(hide_password=True)} has"
+                f" {f'version {have}' if have else 'no tables'}, this fsfax needs {need}:"
+                " run `fsfax db upgrade`"
+            )
+
+
+_UPGRADE_LOCK = 0x66736661
+
+
+def newest_version() -> str:
+    """Return the revision of the tables that this fsfax works with."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+        raise ConfigurationError(_HELP) from error
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigurationError(f"jobs must outlive the process: name a file. {_HELP}")
+        return parsed
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError(_HELP)
+
+
+_HELP = (
+    "the setting `database` must be sqlite:///FILE (four slashes for an absolute path) or"
+    " postgresql://USER:PASSWORD@HOST/NAME"
+)
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Autocommit mode: transactions begin where we say BEGIN, see _begin_sqlite.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_WAIT * 1000}",
+        # A file that was large once gives its room back to documents that come later.
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("fsfax_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database, None for another one."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    return Path(os.fspath(parsed.database or "")).absolute()

@@ -1,0 +1,211 @@
+"""Received faxes: from the first event to the inbox, one row a call.
+
+The engine stores a fax as a file before it tells; `Incoming.store` puts file and result into the
+database in one commit, and only then may the file go. Storing a fax twice (after a crash in
+between) changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, exc, insert, select
+
+from fsfax.engine.observations import (
+    Answered,
+    Created,
+    FaxStarted,
+    Negotiated,
+    Observation,
+    PageDone,
+)
+from fsfax.engine.results import RxResult
+from fsfax.jobs import documents, ledger
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import Job
+from fsfax.jobs.schema import documents as documents_table
+from fsfax.jobs.schema import inbound_numbers, jobs
+from fsfax.jobs.states import Direction, JobState
+from fsfax.jobs.store import Clock, utc_now
+
+
+class Incoming:
+    """What is written down about faxes that come in.
+
+    Args:
+        database: where the jobs are.
+        clock: for tests.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._now = clock
+
+    def observe(self, call_id: str, seen: Observation) -> None:
+        """Write down what was seen of a call on which a fax comes in.
+
+        The job comes to be with the first sign of a fax (not with the call: others ring, too).
+        """
+        text, data = _words(seen)
+        if not text and not isinstance(seen, Created):
+            return
+        numbers = {}
+        if isinstance(seen, Created):
+            numbers = {
+                "from_number": seen.from_number,
+                "from_name": seen.from_name,
+                "to_number": seen.to_number,
+            }
+        with self._database.write() as connection:
+            now = self._now()
+            row = self._of_call(connection, call_id) or self._begin(
+                connection, call_id, now, **numbers
+            )
+            if row.state != JobState.PROCESSING:
+                return
+            ledger.change(connection, row.id, now, status_text=text, **numbers)
+            ledger.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
+
+    def store(self, result: RxResult) -> Job:
+        """Store a received fax, its file and its result; a second time changes nothing.
+
+        Raises:
+            DocumentNotFound: the file cannot be read.
+            StoreError: the database cannot take it; the file has to stay.
+        """
+        with self._database.write() as connection:
+            now = self._now()
+            row = self._of_call(connection, result.call_id) or self._begin(
+                connection,
+                result.call_id,
+                now,
+                from_number=result.from_number,
+                from_name=result.from_name,
+                to_number=result.to_number,
+            )
+            if result.file and not self._has_document(connection, row.id):
+                documents.add(
+                    connection,
+                    row.id,
+                    Path(result.file),
+                    kind="received",
+                    media_type="image/tiff",
+                    at=now,
+                    name=f"{result.call_id}.tif",
+                    pages=result.pages_received,
+                )
+            # A broken fax of which pages came is kept and shown, as what it is.
+            new = JobState.COMPLETED if result.success else JobState.FAILED
+            if row.state == JobState.PROCESSING or (
+                row.state == JobState.FAILED and new is JobState.COMPLETED
+            ):
+                ledger.move(
+                    connection,
+                    row,
+                    new,
+                    now,
+                    why=result.error_message,
+                    result=result.as_dict() | {"file": None},
+                    pages_total=result.pages_total,
+                    pages_confirmed=result.pages_received,
+                    from_number=result.from_number or row.from_number,
+                    from_name=result.from_name or row.from_name,
+                    to_number=result.to_number or row.to_number,
+                )
+            return Job.from_row(self._row(connection, row.id))
+
+    def unfinished(self) -> tuple[Job, ...]:
+        """Return the faxes that are coming in, or of which nobody saw the end."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(jobs).where(
+                    jobs.c.direction == Direction.IN, jobs.c.state == JobState.PROCESSING
+                )
+            )
+            return tuple(Job.from_row(row) for row in rows)
+
+    def lose(self, call_id: str) -> None:
+        """Say that a fax ended unseen and left no file; a file that turns up later still counts."""
+        with self._database.write() as connection:
+            row = self._of_call(connection, call_id)
+            if row is not None and row.state == JobState.PROCESSING:
+                problem = "The call ended while nobody listened, and no page of it was found."
+                result: Mapping[str, Any] = {
+                    "call_id": call_id,
+                    "success": False,
+                    "status": "uncertain",
+                    "error_message": problem,
+                }
+                ledger.move(
+                    connection, row, JobState.FAILED, self._now(), why=problem, result=dict(result)
+                )
+
+    # --- within -----------------------------------------------------------------------------
+
+    @staticmethod
+    def _row(connection: Connection, job_id: str) -> Row[Any]:
+        return connection.execute(select(jobs).where(jobs.c.id == job_id)).one()
+
+    @staticmethod
+    def _of_call(connection: Connection, call_id: str) -> Row[Any] | None:
+        query = select(jobs).where(jobs.c.call_id == call_id).with_for_update()
+        return connection.execute(query).first()
+
+    @staticmethod
+    def _has_document(connection: Connection, job_id: str) -> bool:
+        query = select(documents_table.c.id).where(documents_table.c.job_id == job_id).limit(1)
+        return connection.execute(query).first() is not None
+
+    def _begin(
+        self, connection: Connection, call_id: str, now: datetime, **numbers: str
+    ) -> Row[Any]:
+        to_number = numbers.get("to_number", "")
+        account = connection.execute(
+            select(inbound_numbers.c.account_id).where(inbound_numbers.c.number == to_number)
+        ).scalar()
+        if account is None:
+            ledger.ensure_default_account(connection, now)
+            account = ledger.DEFAULT_ACCOUNT
+        job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
+        values: dict[str, Any] = {
+            "id": job_id,
+            "account_id": account,
+            "direction": Direction.IN,
+            "state": JobState.PROCESSING,
+            "created_at": now,
+            "modified_at": now,
+            "due_at": now,
+            "prepared": True,
+            "wish": {},
+            "fields": {},
+            "call_id": call_id,
+            **numbers,
+        }
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(jobs).values(values))
+        except exc.IntegrityError:
+            # Another worker saw the call in the same moment.
+            return connection.execute(select(jobs).where(jobs.c.call_id == call_id)).one()
+        ledger.note(connection, job_id, "state", now, call_id, state=JobState.PROCESSING)
+        return self._row(connection, job_id)
+
+
+def _words(seen: Observation) -> tuple[str, dict[str, Any]]:
+    """What an observation says, in words and in values."""
+    match seen:
+        case Answered():
+            return "answered, negotiating", {}
+        case FaxStarted():
+            return "waiting for the far end's fax", {}
+        case Negotiated():
+            data = {"rate": seen.rate, "ecm": seen.ecm, "t38_status": seen.t38_status}
+            return "receiving the first page", data
+        case PageDone():
+            return f"{seen.number} page(s) received", {"page": seen.number}
+        case _:
+            return "", {}

@@ -1,0 +1,120 @@
+"""Who works on what: workers that show that they live, and what becomes of those who do not.
+
+A worker is a row with a time until which it is alive, put off by each heartbeat. Whoever finds
+one whose time is over removes it; the database then sets every job of it free (``ON DELETE SET
+NULL``), and another worker takes them over. A job's token grows with each owner, so that a
+worker that slept through its own removal is refused when it writes (`fsfax.jobs.ledger.fenced`).
+
+Clocks of different machines may differ by less than the lease. A takeover that comes too early
+does no harm: FreeSWITCH is asked before anything is dialled.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from fsfax.errors import LeaseLost
+from fsfax.jobs import ledger
+from fsfax.jobs.database import Database
+from fsfax.jobs.schema import duties, workers
+from fsfax.jobs.store import Clock, utc_now
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+
+class Leases:
+    """A worker's life in the database.
+
+    Args:
+        database: where the jobs are.
+        name: for people: host and process.
+        lease: seconds of silence after which the jobs are taken over.
+        clock: for tests.
+    """
+
+    def __init__(
+        self, database: Database, name: str, lease: float, *, clock: Clock = utc_now
+    ) -> None:
+        self.worker_id = uuid.uuid4().hex
+        self._database = database
+        self._name = name
+        self._lease = timedelta(seconds=lease)
+        self._now = clock
+
+    def register(self) -> None:
+        """Begin to live.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            connection.execute(
+                insert(workers).values(
+                    id=self.worker_id,
+                    name=self._name,
+                    started_at=now,
+                    alive_until=now + self._lease,
+                )
+            )
+
+    def beat(self) -> datetime:
+        """Put the end off and remove dead workers; return until when the lease holds now.
+
+        Raises:
+            LeaseLost: this worker was removed: its jobs belong to others.
+            StoreError: the database cannot be used; the lease goes on running out.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            alive = connection.execute(
+                update(workers)
+                .where(workers.c.id == self.worker_id)
+                .values(alive_until=now + self._lease)
+            )
+            if not alive.rowcount:
+                raise LeaseLost(f"worker {self._name} was silent for too long and was replaced")
+            self._bury(connection, now)
+        return now + self._lease
+
+    def retire(self) -> None:
+        """Stop living: what this worker has is taken over by others at once."""
+        with self._database.write() as connection:
+            connection.execute(delete(workers).where(workers.c.id == self.worker_id))
+            ledger.ring(connection)
+
+    def take_duty(self, name: str) -> bool:
+        """Take on a work that one worker at a time does; tell whether it is this one's now."""
+        with self._database.write() as connection:
+            taken = connection.execute(
+                update(duties)
+                .where(
+                    duties.c.name == name,
+                    or_(duties.c.worker_id.is_(None), duties.c.worker_id == self.worker_id),
+                )
+                .values(worker_id=self.worker_id)
+            )
+            if taken.rowcount:
+                return True
+            if connection.execute(select(duties.c.name).where(duties.c.name == name)).first():
+                return False
+            new = ledger.insert_for(connection)(duties)
+            inserted = connection.execute(
+                new.values(name=name, worker_id=self.worker_id).on_conflict_do_nothing()
+            )
+            return bool(inserted.rowcount)
+
+    def _bury(self, connection: Connection, now: datetime) -> None:
+        """Remove workers whose time is over, and repair what `free_number` may have missed."""
+        dead = connection.execute(
+            delete(workers).where(workers.c.alive_until < now).returning(workers.c.name)
+        ).scalars()
+        names = list(dead)
+        if names:
+            _log.warning("workers_replaced", names=", ".join(names))
+        if ledger.free_all_numbers(connection) or names:
+            ledger.ring(connection)

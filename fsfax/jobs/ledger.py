@@ -1,0 +1,228 @@
+"""Entries: the few writes that every other module is made of, each inside a transaction.
+
+A job changes its state through `move` alone, which knows the table of legal moves, counts the
+revision, notes the change and leaves news in the outbox when the job is over. Nothing here
+commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, exists, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from fsfax.errors import JobNotFound, LeaseLost
+from fsfax.jobs.schema import (
+    accounts,
+    attempts,
+    destinations,
+    inbound_numbers,
+    jobs,
+    observations,
+    outbox,
+)
+from fsfax.jobs.states import Direction, Hold, JobState, require_move
+
+CHANNEL = "fsfax_jobs"
+"""PostgreSQL's notification channel: somebody should look for work, or at a cancelled job."""
+
+
+DEFAULT_ACCOUNT = "0" * 32
+"""The account of whoever does not name one; it is made when it is first needed."""
+
+
+def add_account(
+    connection: Connection,
+    id: str,
+    name: str,
+    now: datetime,
+    *,
+    max_calls: int = 0,
+    windows: Sequence[Mapping[str, Any]] = (),
+    numbers: Sequence[str] = (),
+) -> None:
+    """Make an account and give it its numbers."""
+    connection.execute(
+        insert(accounts).values(
+            id=id,
+            name=name,
+            created_at=now,
+            served_at=now,
+            max_calls=max_calls,
+            windows=[dict(window) for window in windows],
+        )
+    )
+    for number in numbers:
+        connection.execute(insert(inbound_numbers).values(number=number, account_id=id))
+
+
+def ensure_default_account(connection: Connection, now: datetime) -> None:
+    """Make the default account if it is not there."""
+    values = {
+        "id": DEFAULT_ACCOUNT,
+        "name": "default",
+        "created_at": now,
+        "served_at": now,
+        "windows": [],
+    }
+    connection.execute(insert_for(connection)(accounts).values(values).on_conflict_do_nothing())
+
+
+def insert_for(connection: Connection) -> Callable[[Table], Any]:
+    """The INSERT that knows ON CONFLICT, of the database at hand."""
+    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+
+
+def ring(connection: Connection) -> None:
+    """Wake the workers when this transaction commits; SQLite's look by themselves."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def row_of(connection: Connection, job_id: str) -> Row[Any]:
+    """Return a job's row, locked until the transaction ends.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return row
+
+
+def fenced(connection: Connection, job_id: str, worker_id: str, token: int) -> Row[Any]:
+    """Return the row of a job that this worker owns, locked.
+
+    Raises:
+        LeaseLost: another worker has it, or nobody.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
+    if row is None or row.worker_id != worker_id or row.token != token:
+        raise LeaseLost(f"job {job_id} does not belong to this worker any more")
+    return row
+
+
+def change(connection: Connection, job_id: str, now: datetime, **values: Any) -> None:
+    """Change columns of a job that are not its state."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(modified_at=now, revision=jobs.c.revision + 1, **values)
+    )
+
+
+def move(
+    connection: Connection,
+    row: Row[Any],
+    new: JobState,
+    now: datetime,
+    *,
+    why: str = "",
+    **values: Any,
+) -> None:
+    """Move a job to another state, with whatever changes along with it.
+
+    A job that is over gives back its worker and leaves news in the outbox.
+
+    Raises:
+        IllegalMove: the table of states does not have that move.
+    """
+    require_move(Direction(row.direction), JobState(row.state), new)
+    if new.is_final:
+        over = {"worker_id": None, "hold": Hold.NO, "blocked": False, "status_text": ""}
+        values = over | values | {"finished_at": now}
+        news(connection, row, f"fax_{row.direction}_{new}", now)
+    change(connection, row.id, now, state=new, **values)
+    note(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
+    if row.blocked or new.is_final:
+        free_number(connection, row.dial_number)
+
+
+def note(
+    connection: Connection, job_id: str, kind: str, now: datetime, attempt_id: str = "", **data: Any
+) -> None:
+    """Write down something that was seen."""
+    connection.execute(
+        insert(observations).values(
+            job_id=job_id, attempt_id=attempt_id, at=now, kind=kind, data=data
+        )
+    )
+
+
+def news(connection: Connection, row: Row[Any], kind: str, now: datetime) -> None:
+    """Leave something for the outside to be told."""
+    connection.execute(
+        insert(outbox).values(
+            job_id=row.id,
+            account_id=row.account_id,
+            kind=kind,
+            data={},
+            created_at=now,
+            due_at=now,
+        )
+    )
+
+
+def number_is_busy(connection: Connection, dial_number: str) -> bool:
+    """Tell whether a call to that number is open."""
+    query = select(attempts.c.id).where(
+        attempts.c.dial_number == dial_number, attempts.c.ended_at.is_(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def free_number(connection: Connection, dial_number: str) -> None:
+    """Let the next job that waits for a number stand for a call again, if the number is free.
+
+    One alone: the others would only be found waiting, one after the other, by each claim.
+    """
+    if not dial_number or number_is_busy(connection, dial_number):
+        return
+    following = (
+        select(jobs.c.id)
+        .where(jobs.c.dial_number == dial_number, jobs.c.blocked)
+        .order_by(jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    job_id = connection.execute(following).scalar()
+    if job_id is not None:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(blocked=False))
+        ring(connection)
+
+
+def free_all_numbers(connection: Connection) -> int:
+    """Unblock every job whose number is free; return how many. For what `free_number` missed."""
+    busy = exists().where(
+        attempts.c.dial_number == jobs.c.dial_number, attempts.c.ended_at.is_(None)
+    )
+    freed = connection.execute(update(jobs).where(jobs.c.blocked, ~busy).values(blocked=False))
+    return freed.rowcount
+
+
+def memory_of(connection: Connection, dial_number: str) -> Mapping[str, Any]:
+    """Return what is remembered of a number, {} if nothing is."""
+    found = connection.execute(
+        select(destinations.c.memory).where(destinations.c.number == dial_number)
+    ).scalar()
+    return found or {}
+
+
+def remember(
+    connection: Connection, dial_number: str, memory: Mapping[str, Any], now: datetime
+) -> None:
+    """Replace what is remembered of a number."""
+    values = {"number": dial_number, "memory": dict(memory), "modified_at": now}
+    connection.execute(
+        insert_for(connection)(destinations)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=["number"],
+            set_={"memory": values["memory"], "modified_at": now},
+        )
+    )

@@ -1,0 +1,13 @@
+"""How Alembic runs our migrations: on the connection that `Database.upgrade` opened."""
+
+from alembic import context
+
+from fsfax.jobs.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+)
+context.run_migrations()

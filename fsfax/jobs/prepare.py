@@ -1,0 +1,114 @@
+"""A job's document made ready: fetched if it has to be, converted, joined.
+
+Everything happens in files of a work folder that belong to one job and are removed afterwards;
+what is kept goes into the database. A crash in the middle costs the work, never the document:
+the job is made ready again by whoever comes next, and what was fetched is not fetched again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsfax.document.fetch import FetchRequest, fetch
+from fsfax.document.tiff_f import join
+from fsfax.engine.engine import Engine
+from fsfax.errors import Closed, ConversionFailed, DocumentError, FetchError, StoreError
+from fsfax.jobs import documents
+from fsfax.jobs.claims import Preparation
+from fsfax.jobs.database import Database
+from fsfax.jobs.settle import Settlement
+from fsfax.settings import Settings
+
+_FIRST_DELAY, _LONGEST_DELAY = 10.0, 900.0
+_MOST_FETCHES = 10
+"""Tries of a document that is temporarily not to be had: about an hour altogether."""
+
+InThread = Callable[..., Any]
+"""Runs a function that blocks in a thread and waits for it: ``in_thread(function, *args)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Makes documents ready; one for a worker."""
+
+    engine: Engine
+    database: Database
+    settlement: Settlement
+    settings: Settings
+    in_thread: InThread
+
+    def prepare(self, preparation: Preparation) -> None:
+        """Make the document of one job ready, or say why that cannot be.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else by now.
+            StoreError: the database cannot be used; the job is made ready later.
+            Closed: the engine was closed meanwhile; the job is made ready by another worker.
+        """
+        job = preparation.job
+        folder = self.settings.spool.absolute() / "work" / f"{job.id}.{preparation.token}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fax, pages = self._make(preparation, folder)
+        except FetchError as error:
+            if error.temporary and job.fetches + 1 < _MOST_FETCHES:
+                self.in_thread(
+                    self.settlement.postpone, preparation, str(error), _delay(job.fetches)
+                )
+            else:
+                self.in_thread(self.settlement.unfit, preparation, str(error))
+        except ConversionFailed as error:
+            # The worker process died or a disk is full: that may be our trouble, so once is not enough.
+            if job.fetches + 1 < _MOST_FETCHES and error.code == "not_written":
+                self.in_thread(
+                    self.settlement.postpone, preparation, str(error), _delay(job.fetches)
+                )
+            else:
+                self.in_thread(self.settlement.unfit, preparation, str(error))
+        except (StoreError, Closed):
+            raise
+        except DocumentError as error:
+            self.in_thread(self.settlement.unfit, preparation, str(error))
+        except OSError as error:
+            problem = f"the work folder {folder} cannot be used: {error.strerror}"
+            self.in_thread(self.settlement.postpone, preparation, problem, _delay(job.fetches))
+        else:
+            self.in_thread(self.settlement.prepared, preparation, fax, pages)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
+        job = preparation.job
+        sources: list[Path] = []
+        for document in preparation.originals:
+            sources.append(folder / f"original-{document.position}")
+            self.in_thread(documents.save, self.database, document, sources[-1])
+        if not sources and job.source:
+            fetched = fetch(FetchRequest(**job.source), folder, self.settings.fetch)
+            self.in_thread(self.settlement.fetched, preparation, fetched.path, fetched.media_type)
+            sources.append(fetched.path)
+        parts: list[Path] = []
+        pages = 0
+        for number, source in enumerate(sources):
+            parts.append(folder / f"part-{number}.tif")
+            conversion = self.engine.convert(
+                source, parts[-1], resolution=job.wish.resolution or self.settings.fax.resolution
+            )
+            pages += len(conversion.pages)
+        if len(parts) == 1:
+            return parts[0], pages
+        whole = folder / "whole.tif"
+        self.in_thread(_join, parts, whole)
+        return whole, pages
+
+
+def _join(parts: list[Path], whole: Path) -> None:
+    whole.write_bytes(join([part.read_bytes() for part in parts]))
+
+
+def _delay(tries: int) -> float:
+    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**tries)

@@ -1,0 +1,104 @@
+"""Attempts whose fate is not known here: FreeSWITCH is asked, and only then is anything done.
+
+still up ──────────────► followed to its end, settled
+a mark, or it ended ───► settled
+provably never dialled ► the job is free again
+FreeSWITCH is away ────► asked again, up to ``jobs.uncertain_after``
+otherwise ─────────────► uncertain: held, or tried again, as policy says; never silently
+"""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+from fsfax.engine.results import Status, TxResult
+from fsfax.engine.transcript import Transcript
+from fsfax.engine.verdict import Call, judge_sent
+from fsfax.errors import Closed, EslError, InvalidRequest, NotDialled
+from fsfax.jobs.claims import Claim
+from fsfax.jobs.dial import Dialler
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+_ASK_WAIT = 10.0
+"""Seconds that one question waits for a node that is down."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+
+def reconcile(dialler: Dialler, claim: Claim) -> None:
+    """Find out what became of an open attempt, follow it if it is up, and settle it.
+
+    Raises:
+        LeaseLost: the job belongs to somebody else by now.
+        Closed: the engine was closed; another worker asks.
+    """
+    attempt = claim.attempt
+    deadline = time.monotonic() + dialler.settings.jobs.uncertain_after
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            result = _ask(dialler, claim)
+        except NotDialled as error:
+            dialler.keep_trying(dialler.settlement.not_dialled, claim, str(error), 0.0)
+            return
+        except Closed:
+            raise
+        except InvalidRequest as error:
+            # The node is not in the settings any more: nobody can be asked.
+            _log.warning("node_unknown", attempt=attempt.id, error=str(error))
+            result = uncertain(claim)
+        except EslError as error:
+            _log.warning("fate_unknown", attempt=attempt.id, error=str(error))
+            if time.monotonic() < deadline:
+                gevent.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+                continue
+            result = uncertain(claim)
+        if result.still_up:
+            # It could not be ended, or its node went away again: it is not over.
+            gevent.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
+            continue
+        if result.status is Status.UNCERTAIN:
+            _log.warning("attempt_uncertain", job=claim.job.id, attempt=attempt.id)
+        dialler.settle(claim, result)
+        return
+
+
+def _ask(dialler: Dialler, claim: Claim) -> TxResult:
+    attempt = claim.attempt
+    call = dialler.engine.adopt(
+        attempt.id,
+        node=attempt.node,
+        core=attempt.core,
+        gateways=attempt.gateways,
+        first_page=int(attempt.plan["first_page"]),
+        last_page=int(attempt.plan["last_page"]),
+        started_at=attempt.started_at.timestamp(),
+        t38=attempt.plan["t38"],
+        keep_marks=True,
+        wait=_ASK_WAIT,
+    )
+    dialler.calls[claim.job.id] = call
+    try:
+        if claim.job.cancel_asked:
+            call.cancel()
+        return dialler.follow(call, claim)
+    finally:
+        dialler.calls.pop(claim.job.id, None)
+
+
+def uncertain(claim: Claim) -> TxResult:
+    """Return the result of an attempt of which nothing can be learnt."""
+    attempt = claim.attempt
+    call = Call(attempt.id, attempt.node, attempt.started_at.timestamp(), time.time())
+    return judge_sent(
+        Transcript(),
+        call,
+        first_page=int(attempt.plan["first_page"]),
+        last_page=int(attempt.plan["last_page"]),
+    )

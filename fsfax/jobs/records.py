@@ -1,0 +1,309 @@
+"""The values that callers of the jobs get and give. Immutable; nothing here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from sqlalchemy import Row
+
+from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
+
+GREGORIAN_OFFSET = 62_167_219_200
+"""Seconds from year 0 to 1970: the API counts time from year 0 (Erlang's gregorian seconds)."""
+
+DocumentKind = Literal["original", "fax", "received"]
+"""What was handed in, the TIFF-F made of it, and what came in."""
+
+
+def gregorian(at: datetime) -> int:
+    """Return a time as the API's ``created``: whole seconds since year 0, UTC."""
+    return int(at.timestamp()) + GREGORIAN_OFFSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How a fax is to be sent; None leaves the choice to the settings and to experience.
+
+    t38: "off" or "required" is never overruled, nor is ``ecm=False`` or ``v17=False``.
+    resolution, ident, header, timezone: see `fsfax.SendOptions`.
+    """
+
+    t38: Literal["off", "on", "required"] | None = None
+    ecm: bool | None = None
+    v17: bool | None = None
+    resolution: Literal["standard", "fine", "superfine"] | None = None
+    ident: str | None = None
+    header: str | None = None
+    timezone: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was wished for, and nothing else."""
+        return {
+            item.name: value
+            for item in fields(self)
+            if (value := getattr(self, item.name)) is not None
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read `as_dict` back; what another version added is passed over."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSource:
+    """A document that has to be fetched (``document`` of the Faxes API)."""
+
+    url: str
+    method: Literal["get", "post"] = "get"
+    content: str | None = None
+    content_type: str | None = None
+    host: str | None = None
+    referer: str | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """Return what is set, as JSON values."""
+        return {
+            item.name: value
+            for item in fields(self)
+            if (value := getattr(self, item.name)) is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFax:
+    """A fax that is to be sent.
+
+    to_number: as given; what is dialled follows from it.
+    documents: files that together, in order, make one fax; or ``source``, to be fetched.
+    retries: how often to try again after the first attempt, 0 to 4.
+    priority: the higher one of an account goes first; -100 to 100.
+    not_before: an aware time; None = now.
+    gateways: tried in order; none = those of the node.
+    account_id: None = the default account.
+    fields: everything else that the caller wants to see again, kept as it is (JSON).
+    idempotency_key: the same key of the same account makes the same job, not a second one.
+    """
+
+    to_number: str
+    documents: Sequence[Path] = ()
+    source: FetchSource | None = None
+    from_number: str = ""
+    from_name: str = ""
+    to_name: str = ""
+    retries: int = 1
+    priority: int = 0
+    not_before: datetime | None = None
+    gateways: Sequence[str] = ()
+    wish: Wish = field(default_factory=Wish)
+    account_id: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A fax, in either direction.
+
+    id: ``YYYYMM-`` and 32 hex digits, for its whole life.
+    attempts: attempts that count against ``retries``; dials: all of them; fetches: vain tries
+        to make the document ready.
+    result: tx_result or rx_result as JSON values; None before the first attempt ended.
+    pages_confirmed: pages that are known to have arrived, over all attempts.
+    status_text: what happens right now, in plain words.
+    revision: grows with every change.
+    """
+
+    id: str
+    account_id: str
+    direction: Direction
+    state: JobState
+    hold: Hold
+    created_at: datetime
+    modified_at: datetime
+    finished_at: datetime | None
+    removed_at: datetime | None
+    revision: int
+    from_number: str
+    from_name: str
+    to_number: str
+    to_name: str
+    dial_number: str
+    retries: int
+    priority: int
+    gateways: tuple[str, ...]
+    wish: Wish
+    source: Mapping[str, Any] | None
+    fields: Mapping[str, Any]
+    resubmit_of: str | None
+    due_at: datetime
+    prepared: bool
+    cancel_asked: bool
+    attempts: int
+    dials: int
+    fetches: int
+    pages_total: int
+    pages_confirmed: int
+    status_text: str
+    result: Mapping[str, Any] | None
+    call_id: str | None
+
+    @property
+    def created(self) -> int:
+        """`created_at` in Gregorian seconds."""
+        return gregorian(self.created_at)
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make a job of a row of the table."""
+        values: dict[str, Any] = {item.name: getattr(row, item.name, None) for item in fields(cls)}
+        values["direction"] = Direction(row.direction)
+        values["state"] = JobState(row.state)
+        values["hold"] = Hold(row.hold)
+        values["gateways"] = split_route(row.route)
+        values["wish"] = Wish.from_dict(row.wish)
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return _plain_fields(self) | {"created": self.created}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call of a job (over one gateway or, on local trouble, several).
+
+    id: the Unique-ID of its first call. counts: it counts against ``retries``.
+    core: Core-UUID of the FreeSWITCH process that was to dial it.
+    plan: what was to be sent how (first_page, last_page, t38, ecm, v17).
+    page: the last page that was seen to be confirmed, 0 = none.
+    why: plain sentences, why it was tried that way.
+    """
+
+    id: str
+    job_id: str
+    number: int
+    state: AttemptState
+    counts: bool
+    dial_number: str
+    node: str
+    core: str
+    gateways: tuple[str, ...]
+    gateway: str
+    plan: Mapping[str, Any]
+    why: tuple[str, ...]
+    page: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    result: Mapping[str, Any] | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make an attempt of a row of the table."""
+        values = {item.name: getattr(row, item.name) for item in fields(cls)}
+        values["state"] = AttemptState(row.state)
+        values["gateways"] = tuple(row.gateways)
+        values["why"] = tuple(row.why)
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return _plain_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document of a job; its bytes are in the database unless ``removed_at`` is set."""
+
+    id: str
+    job_id: str
+    kind: DocumentKind
+    position: int
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    pages: int
+    created_at: datetime
+    removed_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make a document of a row of the table."""
+        return cls(**{item.name: getattr(row, item.name) for item in fields(cls)})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return _plain_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose faxes they are.
+
+    max_calls: calls at once; 0 = the setting ``jobs.account_calls``.
+    windows: when it may call, see `fsfax.jobs.window`; none = always.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    max_calls: int
+    windows: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make an account of a row of the table."""
+        values = {item.name: getattr(row, item.name) for item in fields(cls)}
+        return cls(**values | {"windows": tuple(row.windows)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Something that was seen of a job; ``id`` grows, so that a reader can go on from there."""
+
+    id: int
+    job_id: str
+    attempt_id: str
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make one of a row of the table."""
+        return cls(**{item.name: getattr(row, item.name) for item in fields(cls)})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return _plain_fields(self)
+
+
+def split_route(route: str) -> tuple[str, ...]:
+    """Return the gateways that a job's ``route`` names; none = those of the node."""
+    return tuple(route.split(",")) if route else ()
+
+
+def _plain_fields(value: Any) -> dict[str, Any]:
+    return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case tuple():
+            return [_plain(item) for item in value]
+        case Wish():
+            return value.as_dict()
+        case _:
+            return value

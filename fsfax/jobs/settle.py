@@ -1,0 +1,435 @@
+"""Settlement: what a worker saw and learnt, written down. Each call is one commit.
+
+State, result, destination's memory, next try and news change together or not at all. Every write
+needs the job's token: a worker that was replaced meanwhile gets `LeaseLost` and has to let go.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from fsfax.engine.observations import (
+    Answered,
+    Dialling,
+    Negotiated,
+    Observation,
+    PageDone,
+    Ringing,
+)
+from fsfax.engine.outcome import Doubt, Outcome
+from fsfax.engine.results import Status, TxResult
+from fsfax.jobs import documents, ledger, retry
+from fsfax.jobs.claims import Claim, Preparation, steps
+from fsfax.jobs.database import Database
+from fsfax.jobs.destination import Memory, learn
+from fsfax.jobs.ladder import Mode, next_mode
+from fsfax.jobs.records import Job
+from fsfax.jobs.schema import attempts, jobs
+from fsfax.jobs.states import AttemptState, Hold, JobState, require_attempt_move
+from fsfax.jobs.store import Clock, utc_now
+from fsfax.settings import Settings
+
+_NOT_DIALLED_DELAY = 5.0
+"""Seconds until a job is offered again whose call could not be placed for reasons of ours."""
+
+_STAGES: Mapping[type[Observation], tuple[AttemptState, str]] = {
+    Dialling: (AttemptState.DIALLING, "dialling"),
+    Ringing: (AttemptState.DIALLING, "ringing"),
+    Answered: (AttemptState.ANSWERED, "answered, negotiating"),
+    Negotiated: (AttemptState.NEGOTIATED, "sending the first page"),
+    PageDone: (AttemptState.SENDING, ""),
+}
+
+
+class Settlement:
+    """What one worker writes down about the jobs that it owns.
+
+    Args:
+        database: where the jobs are.
+        worker_id: see `fsfax.jobs.leases`.
+        settings: the table of retries, the policy for uncertain calls.
+        clock, chance: time, and a random number from 0 to 1; for tests.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        worker_id: str,
+        settings: Settings,
+        *,
+        clock: Clock = utc_now,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._worker_id = worker_id
+        self._settings = settings
+        self._now = clock
+        self._chance = chance
+
+    # --- documents --------------------------------------------------------------------------
+
+    def fetched(self, preparation: Preparation, file: Path, media_type: str) -> None:
+        """Store a document that was fetched, so that it is not fetched again.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row = self._fenced(connection, preparation)
+            documents.add(
+                connection,
+                row.id,
+                file,
+                kind="original",
+                media_type=media_type,
+                at=self._now(),
+                name=file.name,
+            )
+
+    def prepared(self, preparation: Preparation, fax: Path, pages: int) -> None:
+        """Store the TIFF-F of a job: from now on it can be called.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, preparation), self._now()
+            if row.cancel_asked:
+                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+                return
+            documents.add(
+                connection,
+                row.id,
+                fax,
+                kind="fax",
+                media_type="image/tiff",
+                at=now,
+                name="fax.tif",
+                pages=pages,
+            )
+            ready: dict[str, Any] = {"prepared": True, "pages_total": pages, "worker_id": None}
+            if row.state == JobState.ATTACHING_FILES:
+                ledger.move(connection, row, JobState.PENDING, now, **ready)
+            else:
+                ledger.change(connection, row.id, now, **ready)
+                ledger.note(connection, row.id, "prepared", now, pages=pages)
+            ledger.ring(connection)
+
+    def postpone(self, preparation: Preparation, problem: str, delay: float) -> None:
+        """Try to make a document ready again after ``delay`` seconds; no attempt is used up.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, preparation), self._now()
+            if row.cancel_asked:
+                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+                return
+            ledger.change(
+                connection,
+                row.id,
+                now,
+                worker_id=None,
+                fetches=row.fetches + 1,
+                due_at=now + timedelta(seconds=delay),
+                status_text=problem,
+            )
+            ledger.note(connection, row.id, "postponed", now, problem=problem, delay=delay)
+
+    def unfit(self, preparation: Preparation, problem: str) -> None:
+        """Give a job up whose document cannot be fetched or faxed.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, preparation), self._now()
+            result = _failed_before_dialling(problem, Outcome.BAD_DOCUMENT)
+            state = JobState.CANCELLED if row.cancel_asked else JobState.FAILED
+            ledger.move(
+                connection,
+                row,
+                state,
+                now,
+                why=problem,
+                result=_for_the_outside(row, result, 0, now),
+            )
+
+    # --- calls ------------------------------------------------------------------------------
+
+    def observe(self, claim: Claim, seen: Observation) -> None:
+        """Write down what was seen of a call, if it says how far it came.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        if type(seen) not in _STAGES:
+            return
+        state, text = _STAGES[type(seen)]
+        data: dict[str, Any] = {}
+        changes: dict[str, Any] = {}
+        match seen:
+            case Dialling():
+                changes["gateway"] = seen.gateway
+                data = {"node": seen.node, "gateway": seen.gateway, "call_id": seen.call_id}
+            case Negotiated():
+                data = {"rate": seen.rate, "ecm": seen.ecm, "t38_status": seen.t38_status}
+            case PageDone():
+                page = int(claim.attempt.plan["first_page"]) + seen.number - 1
+                text = f"page {page} of {claim.job.pages_total} confirmed"
+                data = {"page": page, "bytes": seen.image_bytes, "bad_rows": seen.bad_rows}
+                changes["page"] = page
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, claim), self._now()
+            attempt = self._open(connection, claim)
+            old = AttemptState(attempt.state)
+            if _rank(state) > _rank(old):
+                require_attempt_move(old, state)
+                changes["state"] = state
+            if changes:
+                connection.execute(
+                    update(attempts).where(attempts.c.id == claim.attempt.id).values(**changes)
+                )
+            confirmed = max(row.pages_confirmed, changes.get("page", 0))
+            ledger.change(connection, row.id, now, status_text=text, pages_confirmed=confirmed)
+            kind = type(seen).__name__.lower()
+            ledger.note(connection, row.id, kind, now, claim.attempt.id, **data)
+
+    def settle(self, claim: Claim, result: TxResult) -> Job:
+        """Close the attempt with its result, and decide what becomes of the job.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, claim), self._now()
+            attempt = self._open(connection, claim)
+            mode = Mode.from_dict(attempt.plan)
+            confirmed = self._confirmed(row, attempt, result)
+            memory = Memory.from_dict(
+                row.dial_number, ledger.memory_of(connection, row.dial_number)
+            )
+            before = steps(connection, row.id)
+            self._close(connection, attempt, result, now, counts=True)
+            history = steps(connection, row.id)
+            rule = self._settings.jobs.retry[result.outcome]
+            tried = row.attempts + (1 if rule.counts else 0)
+            decision = retry.decide(
+                result,
+                tried=tried,
+                retries=row.retries,
+                same=_in_a_row(history),
+                progressed=confirmed >= int(attempt.plan["first_page"]),
+                ever_fax=memory.ever_fax or any(step.ever_fax for step in before),
+                uncertain=self._settings.jobs.uncertain,
+                table=self._settings.jobs.retry,
+                chance=self._chance(),
+                rungs_left=next_mode(history, self._wish(row)) is not None,
+            )
+            if _says_something(result):
+                learnt = learn(memory, result, mode, now.timestamp())
+                ledger.remember(connection, row.dial_number, learnt.as_dict(), now)
+            values: dict[str, Any] = {
+                "attempts": tried,
+                "pages_confirmed": confirmed,
+                "result": _for_the_outside(row, result, confirmed, now),
+                "worker_id": None,
+                "status_text": "",
+            }
+            self._conclude(connection, row, result, decision, values, now=now)
+            ledger.free_number(connection, row.dial_number)
+            ledger.ring(connection)
+            return self._job(connection, row.id)
+
+    def not_dialled(self, claim: Claim, problem: str, delay: float = _NOT_DIALLED_DELAY) -> Job:
+        """Close an attempt of which it is certain that nothing was dialled; the job is free again.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, claim), self._now()
+            attempt = self._open(connection, claim)
+            result = _failed_before_dialling(problem, Outcome.LOCAL_TROUBLE)
+            self._close(connection, attempt, result, now, counts=False)
+            if row.cancel_asked:
+                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+            else:
+                ledger.move(
+                    connection,
+                    row,
+                    JobState.PENDING,
+                    now,
+                    why=problem,
+                    worker_id=None,
+                    due_at=now + timedelta(seconds=delay),
+                    status_text=problem,
+                )
+            ledger.free_number(connection, row.dial_number)
+            ledger.ring(connection)
+            return self._job(connection, row.id)
+
+    def refused(self, claim: Claim, problem: str) -> Job:
+        """Give a job up that asks for what cannot be dialled or sent; nothing was dialled.
+
+        Raises:
+            LeaseLost: the job belongs to somebody else.
+        """
+        with self._database.write() as connection:
+            row, now = self._fenced(connection, claim), self._now()
+            attempt = self._open(connection, claim)
+            result = _failed_before_dialling(problem, Outcome.REFUSED)
+            self._close(connection, attempt, result, now, counts=False)
+            shown = _for_the_outside(row, result, row.pages_confirmed, now)
+            ledger.move(connection, row, JobState.FAILED, now, why=problem, result=shown)
+            return self._job(connection, row.id)
+
+    # --- within -----------------------------------------------------------------------------
+
+    def _fenced(self, connection: Connection, held: Claim | Preparation) -> Row[Any]:
+        return ledger.fenced(connection, held.job.id, self._worker_id, held.token)
+
+    @staticmethod
+    def _open(connection: Connection, claim: Claim) -> Row[Any]:
+        return connection.execute(
+            select(attempts).where(attempts.c.id == claim.attempt.id, attempts.c.ended_at.is_(None))
+        ).one()
+
+    @staticmethod
+    def _job(connection: Connection, job_id: str) -> Job:
+        return Job.from_row(connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
+
+    @staticmethod
+    def _close(
+        connection: Connection, attempt: Row[Any], result: TxResult, now: datetime, *, counts: bool
+    ) -> None:
+        state = AttemptState(result.status.value)
+        require_attempt_move(AttemptState(attempt.state), state)
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.id == attempt.id)
+            .values(
+                state=state,
+                ended_at=now,
+                outcome=result.outcome,
+                result=result.as_dict(),
+                counts=counts,
+            )
+        )
+
+    @staticmethod
+    def _confirmed(row: Row[Any], attempt: Row[Any], result: TxResult) -> int:
+        """Pages of the document that are known to have arrived; never fewer than before."""
+        if result.success:
+            return int(attempt.plan["last_page"])
+        # What was seen before a crash counts, also where nobody saw how the call ended.
+        last = max(row.pages_confirmed, attempt.page, (result.first_unconfirmed_page or 1) - 1)
+        return min(int(last), int(row.pages_total))
+
+    def _wish(self, row: Row[Any]) -> Mode:
+        fax = self._settings.fax
+        return Mode(
+            t38=row.wish.get("t38", fax.t38),
+            ecm=row.wish.get("ecm", fax.ecm),
+            v17=row.wish.get("v17", fax.v17),
+        )
+
+    @staticmethod
+    def _conclude(
+        connection: Connection,
+        row: Row[Any],
+        result: TxResult,
+        decision: retry.Decision,
+        values: dict[str, Any],
+        *,
+        now: datetime,
+    ) -> None:
+        """Move the job to where the decision puts it."""
+        everything = values["pages_confirmed"] >= row.pages_total > 0
+        if result.success or everything:
+            ledger.move(connection, row, JobState.COMPLETED, now, **values)
+        elif row.cancel_asked or result.outcome is Outcome.CANCELLED:
+            ledger.move(connection, row, JobState.CANCELLED, now, why="by request", **values)
+        elif decision.action == "hold":
+            values |= {"hold": Hold.UNCERTAIN, "status_text": decision.reason}
+            ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+        elif decision.action == "retry":
+            values |= {
+                "due_at": now + timedelta(seconds=decision.delay),
+                "status_text": decision.reason,
+            }
+            ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+        else:
+            ledger.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
+
+
+def _rank(state: AttemptState) -> int:
+    return tuple(AttemptState).index(state)
+
+
+def _in_a_row(history: list[Any]) -> int:
+    """How many of the last attempts ended in the same way."""
+    count = 0
+    for step in reversed(history):
+        if step.outcome != history[-1].outcome:
+            break
+        count += 1
+    return count
+
+
+def _says_something(result: TxResult) -> bool:
+    """Whether the result says anything about the number; our own trouble does not."""
+    return result.outcome not in (
+        Outcome.LOCAL_TROUBLE,
+        Outcome.CANCELLED,
+        Outcome.BAD_DOCUMENT,
+        Outcome.UNKNOWN,
+    )
+
+
+def _failed_before_dialling(problem: str, outcome: Outcome) -> TxResult:
+    return TxResult(
+        call_id="",
+        success=False,
+        status=Status.FAILED,
+        outcome=outcome,
+        error_message=problem,
+        retry=outcome is Outcome.LOCAL_TROUBLE,
+        doubt=Doubt.NONE,
+        result_code=None,
+        result_text="",
+        result_cause="",
+    )
+
+
+def _for_the_outside(
+    row: Row[Any], result: TxResult, confirmed: int, now: datetime
+) -> dict[str, Any]:
+    """The result of the job so far: the last call's words, the pages of all calls once each.
+
+    A fax of which every page is confirmed has arrived, however its last call ended.
+    ``time_elapsed`` is the time since the fax was submitted, as the Faxes API has it;
+    ``line_seconds`` is the time that its calls took.
+    """
+    before: Mapping[str, Any] = row.result or {}
+    pages = {page["number"]: page for page in before.get("pages", [])}
+    shown = result.as_dict()
+    pages |= {page["number"]: page for page in shown["pages"] if page["number"] <= confirmed}
+    if confirmed >= row.pages_total > 0:
+        shown |= {"success": True, "error_message": ""}
+    shown |= {
+        "pages": [pages[number] for number in sorted(pages)],
+        "pages_sent": confirmed,
+        "pages_total": row.pages_total,
+        "first_unconfirmed_page": None if shown["success"] else confirmed + 1,
+        "line_seconds": before.get("line_seconds", 0) + result.time_elapsed,
+        "time_elapsed": max(0, round((now - row.created_at).total_seconds())),
+    }
+    return shown

@@ -1,0 +1,358 @@
+"""The worker: claims what is due, carries it out, and picks up what others dropped.
+
+    with fsfax.Worker(settings) as worker:      # or: fsfax worker
+        worker.wait()
+
+It lives in one gevent hub, together with its engine (see `fsfax.engine.home` for which). The
+database is used in a few real threads, so that a slow disk or a server that went away never
+stops a fax on the line. Its greenlets:
+
+    live ──── the loop: take over, cancel, prepare, claim; then wait for the bell
+    beat ──── the heartbeat of the lease
+    receive ─ incoming faxes, in one worker at a time
+    one for each document that is made ready, one for each call
+
+A worker that is stopped takes on nothing new, gives its calls time to end and leaves those that
+did not to the next one: their channels stay up. A worker that finds itself replaced lets go of
+everything and begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+import gevent
+import gevent.event
+import gevent.pool
+import gevent.threadpool
+
+from fsfax.engine.engine import Engine
+from fsfax.engine.home import Home, HubChoice
+from fsfax.errors import Closed, FsfaxError, LeaseLost, StoreError
+from fsfax.jobs.claims import Claim, Claims, Preparation, Room
+from fsfax.jobs.database import Database
+from fsfax.jobs.dial import Dialler
+from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.leases import Leases
+from fsfax.jobs.prepare import Preparer
+from fsfax.jobs.receive import Reception
+from fsfax.jobs.reconcile import reconcile
+from fsfax.jobs.settle import Settlement
+from fsfax.jobs.wake import Bell
+from fsfax.log import get_logger
+from fsfax.settings import Settings
+
+_log = get_logger(__name__)
+
+T = TypeVar("T")
+
+_THREADS = 4
+"""Transactions at once: they take milliseconds."""
+
+_BATCH = 10
+"""Jobs claimed in one transaction."""
+
+_MARGIN = 0.25
+"""Share of the lease that must be left for a call to be placed."""
+
+_NO_ROOM_PAUSE = 1.0
+_TROUBLE_PAUSE = 2.0
+
+
+class Worker:
+    """Works on the jobs of a database until it is stopped.
+
+    Args:
+        settings: everything, see `fsfax.Settings`; ``database`` names the jobs' place.
+        hub: where it lives, see `fsfax.Engine`.
+        engine: one that is to be shared, in the same hub; else it makes its own.
+
+    Raises:
+        StoreOutdated: the tables are of another version.
+        StoreUnavailable: the database cannot be reached.
+    """
+
+    def __init__(
+        self, settings: Settings, *, hub: HubChoice = "auto", engine: Engine | None = None
+    ) -> None:
+        self.settings = settings
+        self.database = Database(settings.database.get_secret_value())
+        self.database.require_current()
+        self._home = Home(hub)
+        self._given = engine
+        self._stopped = False
+        self._stopping = False
+        self._home.run(self._begin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def busy(self) -> int:
+        """Calls under way."""
+        return len(self._calls)
+
+    def wait(self) -> None:
+        """Wait until somebody stops the worker."""
+        self._home.run(self._over.wait)
+
+    def stop(self, drain: float | None = None) -> None:
+        """Take on nothing new, give running calls ``drain`` seconds, hand the others over.
+
+        ``drain`` defaults to ``jobs.drain``; a second call with less cuts the first one short.
+        """
+        if self._stopped:
+            return
+        seconds = self.settings.jobs.drain if drain is None else drain
+        self._home.run(self._end, seconds)
+        self._stopped = True
+        self._home.close()
+        self.database.close()
+
+    # --- at home: begin and end ---------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._over = gevent.event.Event()
+        self._hurry = gevent.event.Event()
+        self._threads = gevent.threadpool.ThreadPool(_THREADS)
+        self.engine = self._given or Engine(self.settings, hub="current")
+        self._bell = Bell(self.database, self.settings.jobs.poll)
+        self._calls: dict[str, gevent.Greenlet[..., None]] = {}
+        self._preparations = gevent.pool.Group()
+        self._reception: Reception | None = None
+        self._be_born()
+        self._live_greenlet = gevent.spawn(self._live)
+        self._beat_greenlet = gevent.spawn(self._beat)
+
+    def _be_born(self) -> None:
+        """Become a worker that the database does not know yet."""
+        name = f"{socket.gethostname()}/{os.getpid()}"
+        self._leases = Leases(self.database, name, self.settings.jobs.lease)
+        id = self._leases.worker_id
+        self._claims = Claims(self.database, id, self.settings)
+        self._settlement = Settlement(self.database, id, self.settings)
+        self._incoming = Incoming(self.database)
+        self._lease_until = 0.0
+        self._registered = False
+        self._preparer = Preparer(
+            self.engine, self.database, self._settlement, self.settings, self._in_thread
+        )
+        self._dialler = Dialler(
+            self.engine,
+            self.database,
+            self._settlement,
+            self.settings,
+            in_thread=self._in_thread,
+            may_dial=self._may_dial,
+        )
+
+    def _end(self, drain: float) -> None:
+        if self._stopping:
+            self._hurry.set()
+            self._over.wait()
+            return
+        self._stopping = True
+        self._bell.ring()
+        _log.info("worker_draining", calls=len(self._calls), seconds=drain)
+        deadline = time.monotonic() + drain
+        while self._calls and time.monotonic() < deadline and not self._hurry.is_set():
+            self._hurry.wait(min(0.1, max(0.0, deadline - time.monotonic())))
+        self._let_go()
+        self._live_greenlet.kill()
+        self._beat_greenlet.kill()
+        if self._registered:
+            try:
+                self._in_thread(self._leases.retire)
+            except StoreError as error:
+                # It runs out by itself.
+                _log.warning("lease_not_given_back", error=str(error))
+        self._bell.close()
+        if not self._given:
+            self.engine.close()
+        self._threads.kill()
+        self._over.set()
+
+    def _let_go(self) -> None:
+        """Stop following; what is on the line stays there for whoever comes next."""
+        if self._reception:
+            self._reception.close()
+            self._reception = None
+        for greenlet in list(self._calls.values()):
+            greenlet.kill()
+        self._preparations.kill()
+        self._calls.clear()
+
+    # --- at home: the loop --------------------------------------------------------------------
+
+    def _live(self) -> None:
+        while not self._stopping:
+            try:
+                pause = self._turn()
+            except LeaseLost as error:
+                self._start_anew(str(error))
+                pause = 0.0
+            except StoreError as error:
+                _log.warning("database_away", error=str(error))
+                pause = _TROUBLE_PAUSE
+            if pause > 0:
+                self._bell.wait(pause)
+
+    def _turn(self) -> float:
+        """Do everything that is due; return for how long nothing else will be."""
+        if not self._registered:
+            self._in_thread(self._leases.register)
+            self._registered = True
+            self._extend_lease()
+        self._receive_if_due()
+        for claim in self._in_thread(self._claims.take_over):
+            _log.info("job_taken_over", job=claim.job.id, attempt=claim.attempt.id)
+            self._spawn_call(claim, self._reconcile)
+        for job_id in self._in_thread(self._claims.asked_to_cancel):
+            self._dialler.cancel(job_id)
+        full = self._prepare_what_is_due()
+        pause = self._call_what_is_due()
+        if pause is not None:
+            return pause
+        due = self._in_thread(self._claims.next_due)
+        longest = self.settings.jobs.lease / 3
+        if due is None or full:
+            return longest
+        return min(longest, max(0.01, due.timestamp() - time.time()))
+
+    def _prepare_what_is_due(self) -> bool:
+        """Begin to make documents ready; tell whether no more can be begun now."""
+        free = self.settings.jobs.prepare - len(self._preparations)
+        if free > 0:
+            for preparation in self._in_thread(self._claims.claim_unprepared, free):
+                self._preparations.spawn(self._prepare, preparation)
+        return len(self._preparations) >= self.settings.jobs.prepare
+
+    def _call_what_is_due(self) -> float | None:
+        """Begin calls; return a pause if there may be more for which there is no room now."""
+        while not self._stopping and self._may_dial():
+            rooms = self._rooms()
+            limit = self.settings.jobs.calls
+            free = min(_BATCH, limit - len(self._calls)) if limit else _BATCH
+            if free <= 0:
+                return self.settings.jobs.lease / 3  # the end of a call rings
+            if not rooms:
+                return _NO_ROOM_PAUSE
+            claims = self._in_thread(self._claims.claim, rooms, free)
+            for claim in claims:
+                self._spawn_call(claim, self._dial)
+            if len(claims) < free:
+                return None
+        return _NO_ROOM_PAUSE
+
+    def _rooms(self) -> list[Room]:
+        """The nodes that are up, with their limits."""
+        limits = {node.name: node for node in self.settings.nodes}
+        return [
+            Room(
+                node=node.name,
+                core=node.core,
+                capacity=limits[node.name].capacity,
+                gateways={gateway.name: gateway.capacity for gateway in limits[node.name].gateways},
+            )
+            for node in self.engine.nodes()
+            if node.state == "up"
+        ]
+
+    # --- at home: the lease -------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        while True:
+            gevent.sleep(self.settings.jobs.lease / 3)
+            if not self._registered:
+                continue
+            try:
+                self._in_thread(self._leases.beat)
+            except LeaseLost as error:
+                self._start_anew(str(error))
+            except StoreError as error:
+                _log.warning("heartbeat_missed", error=str(error))
+            else:
+                self._extend_lease()
+
+    def _extend_lease(self) -> None:
+        self._lease_until = time.monotonic() + self.settings.jobs.lease
+
+    def _may_dial(self) -> bool:
+        left = self._lease_until - time.monotonic()
+        return not self._stopping and left > _MARGIN * self.settings.jobs.lease
+
+    def _start_anew(self, why: str) -> None:
+        if self._stopping or not self._registered:
+            return
+        _log.warning("worker_starts_anew", why=why)
+        self._let_go()
+        self._be_born()
+        self._bell.ring()
+
+    # --- at home: greenlets -------------------------------------------------------------------
+
+    def _spawn_call(self, claim: Claim, work: Callable[[Claim], None]) -> None:
+        job_id = claim.job.id
+
+        def supervised() -> None:
+            try:
+                work(claim)
+            except LeaseLost as error:
+                _log.warning("job_lost", job=job_id, error=str(error))
+            except (Closed, StoreError) as error:
+                _log.warning("job_left", job=job_id, error=str(error))
+            finally:
+                if self._calls.get(job_id) is gevent.getcurrent():
+                    del self._calls[job_id]
+                self._bell.ring()
+
+        self._calls[job_id] = gevent.spawn(supervised)
+
+    def _dial(self, claim: Claim) -> None:
+        if not self._dialler.dial(claim):
+            reconcile(self._dialler, claim)
+
+    def _reconcile(self, claim: Claim) -> None:
+        reconcile(self._dialler, claim)
+
+    def _prepare(self, preparation: Preparation) -> None:
+        try:
+            self._preparer.prepare(preparation)
+        except (StoreError, LeaseLost, Closed) as error:
+            # Still ours until the lease ends; then it is made ready by whoever comes next.
+            _log.warning("job_not_prepared", job=preparation.job.id, error=str(error))
+            self._release(preparation)
+        finally:
+            self._bell.ring()
+
+    def _release(self, preparation: Preparation) -> None:
+        """Give a job back whose document could not be made ready for want of the database."""
+        try:
+            self._dialler.keep_trying(
+                self._settlement.postpone, preparation, "the database was away", _TROUBLE_PAUSE
+            )
+        except FsfaxError as error:
+            _log.info("job_not_given_back", job=preparation.job.id, error=str(error))
+
+    def _receive_if_due(self) -> None:
+        if not self.settings.jobs.receive:
+            return
+        if not self._in_thread(self._leases.take_duty, "receive"):
+            return
+        if self._reception is None:
+            self._reception = Reception(
+                self.engine, self._incoming, self.settings, in_thread=self._in_thread
+            )
+        self._reception.look_after()
+
+    def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a function that blocks in a thread; other greenlets go on meanwhile."""
+        result: T = self._threads.apply(function, args)
+        return result

@@ -1,0 +1,297 @@
+"""Claims and leases, on both databases: who gets which job, and who loses it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exc, insert, select
+
+from fsfax.engine.observations import Answered
+from fsfax.errors import LeaseLost
+from fsfax.jobs.claims import Claim, Room
+from fsfax.jobs.records import NewFax
+from fsfax.jobs.schema import attempts, jobs
+from fsfax.jobs.states import AttemptState, JobState
+from fsfax.jobs.store import JobStore
+from fsfax.settings import JobsSettings, Settings
+from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.results import BUSY, DELIVERED
+
+Ready = Callable[..., str]
+Hands = Callable[[], Hand]
+
+
+def ids(claims: list[Claim]) -> list[str]:
+    return [claim.job.id for claim in claims]
+
+
+class TestClaim:
+    def test_writes_the_attempt_down_first(
+        self, store: JobStore, ready: Ready, hand: Hands
+    ) -> None:
+        id = ready(gateways=["gw"])
+        (claim,) = hand().claims.claim([ROOM])
+        (attempt,) = store.attempts(id)
+        assert attempt == claim.attempt
+        assert attempt.state is AttemptState.INTENDED
+        assert (attempt.node, attempt.core, attempt.gateways) == ("a", "core-1", ("gw",))
+        assert (attempt.plan["first_page"], attempt.plan["last_page"]) == (1, 3)
+        assert attempt.number == 1
+        assert claim.fax is not None
+        job = store.get(id)
+        assert (job.state, job.dials, job.attempts) == (JobState.PROCESSING, 1, 0)
+
+    def test_a_job_is_claimed_once(self, ready: Ready, hand: Hands) -> None:
+        id = ready()
+        assert ids(hand().claims.claim([ROOM], 10)) == [id]
+        assert hand().claims.claim([ROOM], 10) == []
+
+    def test_priority_then_age(self, ready: Ready, hand: Hands, clock: Clock) -> None:
+        low = ready(priority=-1)
+        clock.move(1)
+        first = ready()
+        clock.move(1)
+        second = ready()
+        clock.move(1)
+        high = ready(priority=7)
+        assert ids(hand().claims.claim([ROOM], 10)) == [high, first, second, low]
+
+    def test_not_before_its_time(self, ready: Ready, hand: Hands, clock: Clock) -> None:
+        worker, later = hand(), clock.now + timedelta(hours=1)
+        id = ready(not_before=later)
+        # The document is made ready when the fax is due, not before.
+        assert worker.claims.claim([ROOM]) == []
+        clock.move(3600)
+        for preparation in worker.claims.claim_unprepared():
+            worker.settlement.prepared(preparation, Path(__file__), 1)
+        assert ids(worker.claims.claim([ROOM])) == [id]
+
+    def test_accounts_take_turns(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        accounts = [store.create_account(name).id for name in "abc"]
+        for account in accounts:
+            for _ in range(10 if account == accounts[0] else 2):
+                ready(account_id=account)
+        worker = hand()
+        claimed = worker.claims.claim([ROOM], 6)
+        assert Counter(claim.job.account_id for claim in claimed) == dict.fromkeys(accounts, 2)
+
+    def test_one_call_at_a_time_to_a_number(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        same = []
+        for _ in range(3):
+            same.append(ready("+35315550100"))
+            clock.move(1)
+        other = ready("+35315550200")
+        worker = hand()
+        claims = worker.claims.claim([ROOM], 10)
+        assert ids(claims) == [same[0], other]
+        assert worker.claims.claim([ROOM], 10) == []
+        worker.settlement.settle(claims[0], DELIVERED)
+        (second,) = worker.claims.claim([ROOM], 10)
+        assert second.job.id == same[1]
+        worker.settlement.settle(second, BUSY)
+        # The busy one waits its time; the one behind it does not.
+        (third,) = worker.claims.claim([ROOM], 10)
+        assert third.job.id == same[2]
+        worker.settlement.settle(third, DELIVERED)
+        clock.move(24 * 3600)
+        assert ids(worker.claims.claim([ROOM], 10)) == [same[1]]
+
+    @pytest.mark.parametrize("how", ["cancel", "hold"])
+    def test_whoever_waits_for_a_number_may_leave(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock, how: str
+    ) -> None:
+        first, second, third = (ready("+35315550100") for _ in range(3))
+        worker = hand()
+        claims = worker.claims.claim([ROOM], 10)
+        waiting = [id for id in (first, second, third) if id != claims[0].job.id]
+        getattr(store, how)(waiting[0])
+        worker.settlement.settle(claims[0], DELIVERED)
+        assert ids(worker.claims.claim([ROOM], 10)) == [waiting[1]]
+
+    def test_node_and_gateway_limits(self, ready: Ready, hand: Hands) -> None:
+        rooms = [
+            Room(node="a", core="1", capacity=2, gateways={"x": 0}),
+            Room(node="b", core="2", capacity=0, gateways={"x": 1, "y": 1}),
+        ]
+        for _ in range(10):
+            ready()
+        claims = [*hand().claims.claim(rooms, 3), *hand().claims.claim(rooms, 10)]
+        held = Counter((claim.attempt.node, claim.attempt.gateway) for claim in claims)
+        assert held == {("a", "x"): 2, ("b", "x"): 1, ("b", "y"): 1}
+
+    def test_a_full_gateway_does_not_hold_up_the_others(
+        self, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        room = Room(node="a", core="1", gateways={"x": 1, "y": 0})
+        first = ready(gateways=["x"])
+        clock.move(1)
+        for _ in range(5):
+            ready(gateways=["x"])
+        clock.move(1)
+        last = ready(gateways=["y"])
+        assert ids(hand().claims.claim([room], 10)) == [first, last]
+
+    def test_account_limits(
+        self, store: JobStore, ready: Ready, database_url: str, hand: Hands
+    ) -> None:
+        narrow = store.create_account("narrow", max_calls=1).id
+        for _ in range(3):
+            ready(account_id=narrow)
+        for _ in range(12):
+            ready()
+        claims = hand().claims.claim([ROOM], 50)
+        assert Counter(claim.job.account_id for claim in claims) == {narrow: 1, "0" * 32: 10}
+
+    def test_time_windows(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
+        night = [{"from": "22:00", "to": "06:00", "timezone": "Europe/Dublin"}]
+        account = store.create_account("night", windows=night).id
+        id = ready(account_id=account)
+        worker = hand()
+        assert worker.claims.claim([ROOM]) == []  # it is noon
+        due = worker.claims.next_due()
+        assert due == clock.now + timedelta(hours=10)
+        clock.move(10 * 3600)
+        assert ids(worker.claims.claim([ROOM])) == [id]
+
+    def test_next_due(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
+        worker = hand()
+        assert worker.claims.next_due() is None
+        later = clock.now + timedelta(minutes=5)
+        ready(not_before=later)
+        assert worker.claims.next_due() == later
+
+    def test_many_workers_at_once(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        made = {ready() for _ in range(8)} | {ready("+35315559999") for _ in range(4)}
+        claimed: list[Claim] = []
+        room = Room(node="a", core="1", capacity=5, gateways={"gw": 0})
+
+        def work() -> None:
+            worker = hand()
+            for _ in range(4):
+                claimed.extend(worker.claims.claim([room], 1))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(claimed) == 5
+        assert len(set(ids(claimed))) == 5
+        assert set(ids(claimed)) < made
+        assert sum(claim.job.dial_number == "+35315559999" for claim in claimed) <= 1
+
+
+class TestTheDatabaseItselfRefuses:
+    @pytest.mark.parametrize("same", ["job_id", "dial_number"])
+    def test_a_second_open_attempt(
+        self, store: JobStore, ready: Ready, hand: Hands, same: str
+    ) -> None:
+        ready(), ready()
+        one, two = hand().claims.claim([ROOM], 2)
+        with store.database.read() as connection:
+            rows = {
+                row.id: dict(row._mapping) for row in connection.execute(select(attempts)).all()
+            }
+        copy = rows[two.attempt.id] | {
+            "id": "x",
+            "number": 9,
+            same: rows[one.attempt.id][same],
+        }
+        if same == "dial_number":
+            copy["job_id"] = ready()
+        else:
+            copy["dial_number"] = "+1"
+        with pytest.raises(exc.IntegrityError), store.database.write() as connection:
+            connection.execute(insert(attempts).values(copy))
+
+
+class TestLeases:
+    def test_a_silent_worker_is_replaced(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        id = ready()
+        old, new = hand(), hand()
+        (claim,) = old.claims.claim([ROOM])
+        clock.move(29)
+        new.leases.beat()
+        assert new.claims.take_over() == []
+        clock.move(2)
+        new.leases.beat()
+        (taken,) = new.claims.take_over()
+        assert (taken.job.id, taken.attempt.id) == (id, claim.attempt.id)
+        assert taken.token > claim.token
+        with pytest.raises(LeaseLost):
+            old.leases.beat()
+        with pytest.raises(LeaseLost):
+            old.settlement.settle(claim, DELIVERED)
+        with pytest.raises(LeaseLost):
+            old.settlement.observe(claim, Answered(at=0.0))
+        with pytest.raises(LeaseLost):
+            old.settlement.not_dialled(claim, "late")
+        assert new.settlement.settle(taken, DELIVERED).state is JobState.COMPLETED
+
+    def test_a_token_is_good_for_one_owner(self, ready: Ready, hand: Hands, clock: Clock) -> None:
+        ready()
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        worker.leases.retire()
+        worker.leases.register()  # the same worker id, but it lost its jobs
+        (again,) = worker.claims.take_over()
+        with pytest.raises(LeaseLost):
+            worker.settlement.settle(claim, DELIVERED)
+        worker.settlement.settle(again, DELIVERED)
+
+    def test_who_retires_hands_over_at_once(self, ready: Ready, hand: Hands) -> None:
+        id = ready()
+        old, new = hand(), hand()
+        old.claims.claim([ROOM])
+        old.leases.retire()
+        assert ids(new.claims.take_over()) == [id]
+
+    def test_documents_of_a_dead_worker_are_made_ready_by_another(
+        self, store: JobStore, hand: Hands, pdf: Path, clock: Clock
+    ) -> None:
+        id = store.accept(NewFax(to_number="+1", documents=[pdf])).id
+        old = hand()
+        (first,) = old.claims.claim_unprepared()
+        assert hand().claims.claim_unprepared() == []
+        clock.move(31)
+        new = hand()
+        new.leases.beat()
+        (second,) = new.claims.claim_unprepared()
+        with pytest.raises(LeaseLost):
+            old.settlement.prepared(first, pdf, 1)
+        new.settlement.prepared(second, pdf, 1)
+        assert store.get(id).state is JobState.PENDING
+
+    def test_a_duty_has_one_owner(self, hand: Hands, clock: Clock) -> None:
+        one, two = hand(), hand()
+        assert one.leases.take_duty("receive")
+        assert one.leases.take_duty("receive")
+        assert not two.leases.take_duty("receive")
+        one.leases.retire()
+        assert two.leases.take_duty("receive")
+
+    def test_a_missed_release_is_repaired(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        id = ready()
+        with store.database.write() as connection:
+            connection.execute(jobs.update().values(blocked=True))
+        worker = hand()
+        assert worker.claims.claim([ROOM]) == []
+        worker.leases.beat()
+        assert ids(worker.claims.claim([ROOM])) == [id]
+
+
+class TestLimitsAreSettings:
+    def test_account_calls(self, store: JobStore, ready: Ready, clock: Clock) -> None:
+        for _ in range(3):
+            ready()
+        settings = Settings(jobs=JobsSettings(account_calls=2))
+        assert len(Hand(store.database, settings, clock).claims.claim([ROOM], 10)) == 2

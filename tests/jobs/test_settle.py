@@ -1,0 +1,277 @@
+"""Settlement, on both databases: what a worker's findings make of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
+from fsfax.engine.outcome import Outcome
+from fsfax.engine.results import PageRecord
+from fsfax.jobs.records import FetchSource, NewFax
+from fsfax.jobs.states import AttemptState, Hold, JobState
+from fsfax.jobs.store import JobStore
+from fsfax.settings import JobsSettings, Settings
+from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.results import BUSY, DELIVERED, TROUBLE, UNCERTAIN, result
+
+Ready = Callable[..., str]
+Hands = Callable[[], Hand]
+
+
+def page(number: int) -> PageDone:
+    values: dict[str, Any] = dict.fromkeys(
+        ("image_bytes", "width", "rows", "x_resolution", "y_resolution", "bad_rows"), 1
+    )
+    return PageDone(at=1.0, number=number, total=3, longest_bad_row_run=0, encoding="T.6", **values)
+
+
+def record(number: int) -> PageRecord:
+    return PageRecord(
+        number=number,
+        seconds=1.0,
+        image_bytes=1,
+        width=1728,
+        rows=100,
+        x_resolution=8031,
+        y_resolution=3850,
+        bad_rows=0,
+        longest_bad_row_run=0,
+        encoding="T.6",
+    )
+
+
+class TestSuccess:
+    def test_completes(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        clock.move(90)
+        job = worker.settlement.settle(claim, DELIVERED)
+        assert (job.state, job.attempts, job.pages_confirmed) == (JobState.COMPLETED, 1, 3)
+        assert job.finished_at == clock.now
+        assert job.result is not None
+        assert job.result["success"] is True
+        assert job.result["pages_sent"] == 3
+        assert job.result["time_elapsed"] == 90  # since the fax was submitted
+        assert job.result["line_seconds"] == 30
+        (attempt,) = store.attempts(id)
+        assert (attempt.state, attempt.outcome) == (AttemptState.SUCCEEDED, "delivered")
+        assert worker.claims.claim([ROOM]) == []
+
+
+class TestFailure:
+    def test_is_retried_as_often_as_asked_for(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        id, worker = ready(retries=2), hand()
+        for number in (1, 2, 3):
+            (claim,) = worker.claims.claim([ROOM])
+            assert claim.attempt.number == number
+            job = worker.settlement.settle(claim, BUSY)
+            assert worker.claims.claim([ROOM]) == []
+            clock.move(24 * 3600)
+        assert (job.state, job.attempts) == (JobState.FAILED, 3)
+        assert job.result is not None
+        assert job.result["error_message"] == "it was busy"
+        assert worker.claims.claim([ROOM]) == []
+        states = [seen.data["state"] for seen in store.seen(id) if seen.kind == "state"]
+        assert states == [
+            "attaching_files",
+            "pending",
+            *["processing", "pending"] * 2,
+            "processing",
+            "failed",
+        ]
+
+    def test_a_call_that_was_never_dialled_costs_nothing(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        id, worker = ready(retries=0), hand()
+        for _ in range(5):
+            (claim,) = worker.claims.claim([ROOM])
+            worker.settlement.not_dialled(claim, "the node went down")
+            clock.move(10)
+        job = store.get(id)
+        assert (job.state, job.attempts, job.dials) == (JobState.PENDING, 0, 5)
+        assert job.status_text == "the node went down"
+
+    def test_what_cannot_be_dialled_fails_at_once(self, ready: Ready, hand: Hands) -> None:
+        ready(retries=4)
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        job = worker.settlement.refused(claim, "the station id has 30 characters")
+        assert (job.state, job.attempts) == (JobState.FAILED, 0)
+        assert job.result is not None
+        assert "30 characters" in job.result["error_message"]
+
+
+class TestPartialSuccess:
+    def test_the_next_call_begins_at_the_first_unconfirmed_page(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        id, worker = ready(pages=5, retries=3), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        broken = result(
+            Outcome.LINE_TROUBLE, confirmed=2, pages=(record(1), record(2)), pages_total=5
+        )
+        job = worker.settlement.settle(claim, broken)
+        assert (job.pages_confirmed, job.state) == (2, JobState.PENDING)
+        assert job.result is not None
+        assert (job.result["pages_sent"], job.result["first_unconfirmed_page"]) == (2, 3)
+        clock.move(24 * 3600)
+        (claim,) = worker.claims.claim([ROOM])
+        assert (claim.attempt.plan["first_page"], claim.attempt.plan["last_page"]) == (3, 5)
+        rest = result(Outcome.DELIVERED, first=3, confirmed=3, pages=tuple(map(record, (3, 4, 5))))
+        job = worker.settlement.settle(claim, rest)
+        assert job.state is JobState.COMPLETED
+        assert job.result is not None
+        assert [p["number"] for p in job.result["pages"]] == [1, 2, 3, 4, 5]
+        assert (job.result["pages_sent"], job.result["line_seconds"]) == (5, 60)
+        assert store.get(id).pages_confirmed == 5
+
+    def test_a_page_whose_fate_is_unknown_is_sent_again(
+        self, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        ready(pages=3, retries=3)
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        worker.settlement.settle(claim, result(Outcome.LINE_TROUBLE, confirmed=1))
+        clock.move(24 * 3600)
+        (claim,) = worker.claims.claim([ROOM])
+        assert claim.attempt.plan["first_page"] == 2
+
+    def test_pages_that_were_seen_before_a_crash_count(
+        self, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
+        ready(pages=3, retries=3)
+        old = hand()
+        (claim,) = old.claims.claim([ROOM])
+        for number in (1, 2):
+            old.settlement.observe(claim, page(number))
+        old.leases.retire()
+        worker = hand()
+        (taken,) = worker.claims.take_over()
+        # Only the mark is left: it failed, nobody knows where.
+        job = worker.settlement.settle(taken, TROUBLE)
+        assert job.pages_confirmed == 2
+        clock.move(24 * 3600)
+        (claim,) = worker.claims.claim([ROOM])
+        assert claim.attempt.plan["first_page"] == 3
+
+    def test_every_page_confirmed_is_delivered_however_the_call_ended(
+        self, ready: Ready, hand: Hands
+    ) -> None:
+        ready(pages=2)
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        for number in (1, 2):
+            worker.settlement.observe(claim, page(number))
+        job = worker.settlement.settle(claim, UNCERTAIN)
+        assert job.state is JobState.COMPLETED
+        assert job.result is not None
+        assert (job.result["success"], job.result["error_message"]) == (True, "")
+
+
+class TestUncertain:
+    def test_is_held_by_default(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        id, worker = ready(retries=4), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        job = worker.settlement.settle(claim, UNCERTAIN)
+        assert (job.state, job.hold) == (JobState.PENDING, Hold.UNCERTAIN)
+        assert worker.claims.claim([ROOM]) == []
+        store.release(id)
+        (claim,) = worker.claims.claim([ROOM])
+        assert claim.attempt.number == 2
+
+    def test_is_tried_again_where_policy_says_so(
+        self, store: JobStore, ready: Ready, clock: Clock
+    ) -> None:
+        ready(retries=4)
+        worker = Hand(store.database, Settings(jobs=JobsSettings(uncertain="retry")), clock)
+        (claim,) = worker.claims.claim([ROOM])
+        job = worker.settlement.settle(claim, UNCERTAIN)
+        assert (job.state, job.hold) == (JobState.PENDING, Hold.NO)
+        clock.move(24 * 3600)
+        assert worker.claims.claim([ROOM])
+
+
+class TestObserve:
+    def test_says_how_far_a_call_is(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        seen: list[tuple[AttemptState, str]] = []
+        for observation in (
+            Dialling(at=1.0, node="a", gateway="other", call_id=claim.attempt.id),
+            Answered(at=2.0),
+            Negotiated(
+                at=3.0,
+                rate=14400,
+                ecm=True,
+                t38_status="negotiated",
+                remote_station_id="",
+                local_station_id="",
+                remote_country="",
+                remote_vendor="",
+                remote_model="",
+            ),
+            page(1),
+            Answered(at=2.0),  # a repeat turns nothing back
+        ):
+            worker.settlement.observe(claim, observation)
+            seen.append((store.attempts(id)[0].state, store.get(id).status_text))
+        assert [state for state, _ in seen] == [
+            "dialling",
+            "answered",
+            "negotiated",
+            "sending",
+            "sending",
+        ]
+        assert seen[3][1] == "page 1 of 3 confirmed"
+        assert store.attempts(id)[0].gateway == "other"
+        kinds = [s.kind for s in store.seen(id) if s.kind != "state"]
+        assert kinds == ["dialling", "answered", "negotiated", "pagedone", "answered"]
+
+
+class TestDocuments:
+    def test_a_bad_document_fails(self, store: JobStore, hand: Hands, pdf: Path) -> None:
+        id = store.accept(NewFax(to_number="+1", documents=[pdf])).id
+        worker = hand()
+        (preparation,) = worker.claims.claim_unprepared()
+        worker.settlement.unfit(preparation, "it needs a password")
+        job = store.get(id)
+        assert job.state is JobState.FAILED
+        assert job.result is not None
+        assert job.result["error_message"] == "it needs a password"
+
+    def test_a_url_that_is_away_is_tried_again_without_using_up_an_attempt(
+        self, store: JobStore, hand: Hands, clock: Clock
+    ) -> None:
+        id = store.accept(NewFax(to_number="+1", source=FetchSource(url="http://x/"))).id
+        worker = hand()
+        for tries in (1, 2):
+            (preparation,) = worker.claims.claim_unprepared()
+            worker.settlement.postpone(preparation, "HTTP response 503", 60.0)
+            assert worker.claims.claim_unprepared() == []
+            assert worker.claims.next_due() is not None
+            clock.move(61)
+            job = store.get(id)
+            assert (job.fetches, job.attempts, job.state) == (tries, 0, JobState.PENDING)
+
+    @pytest.mark.parametrize("end", ["prepared", "postpone", "unfit"])
+    def test_cancelled_while_it_was_made_ready(
+        self, store: JobStore, hand: Hands, pdf: Path, end: str
+    ) -> None:
+        id = store.accept(NewFax(to_number="+1", documents=[pdf])).id
+        worker = hand()
+        (preparation,) = worker.claims.claim_unprepared()
+        assert store.cancel(id).state is JobState.ATTACHING_FILES
+        arguments: dict[str, tuple[object, ...]] = {
+            "prepared": (pdf, 1),
+            "postpone": ("away", 1.0),
+            "unfit": ("bad",),
+        }
+        getattr(worker.settlement, end)(preparation, *arguments[end])
+        assert store.get(id).state is JobState.CANCELLED

@@ -1,0 +1,378 @@
+"""The store, on both databases: what everybody may ask for, and what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from fsfax.errors import (
+    DocumentEmpty,
+    DocumentNotFound,
+    DocumentUnsupported,
+    IllegalMove,
+    InvalidNumber,
+    InvalidRequest,
+    JobNotFound,
+    StoreError,
+)
+from fsfax.jobs.documents import CHUNK
+from fsfax.jobs.records import FetchSource, NewFax, Wish
+from fsfax.jobs.schema import chunks, outbox
+from fsfax.jobs.states import Direction, Hold, JobState
+from fsfax.jobs.store import JobStore
+from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.results import DELIVERED
+
+TO = "+353 1 555 0100"
+
+
+class TestAccept:
+    def test_keeps_everything(self, store: JobStore, pdf: Path, clock: Clock) -> None:
+        later = clock.now + timedelta(hours=2)
+        new = NewFax(
+            to_number=TO,
+            documents=[pdf],
+            from_number="+35315550199",
+            from_name="Ward 7",
+            to_name="Dr. Who",
+            retries=3,
+            priority=5,
+            not_before=later,
+            gateways=["a", "b"],
+            wish=Wish(t38="off", resolution="standard", header="Hello"),
+            fields={"unknown": {"nested": [1, "ü"]}},
+        )
+        job = store.get(store.accept(new).id)
+        assert (job.state, job.direction, job.hold) == ("attaching_files", "out", "")
+        assert job.to_number == TO
+        assert job.dial_number == "+35315550100"
+        assert (job.from_number, job.from_name, job.to_name) == (
+            "+35315550199",
+            "Ward 7",
+            "Dr. Who",
+        )
+        assert (job.retries, job.priority, job.gateways) == (3, 5, ("a", "b"))
+        assert job.wish == new.wish
+        assert job.fields == new.fields
+        assert job.due_at == later
+        assert job.created_at == clock.now
+        assert job.id.startswith("202611-")
+        assert len(job.id) == 39
+
+    def test_gregorian_seconds_are_those_of_the_api(self) -> None:
+        from datetime import UTC, datetime
+
+        from fsfax.jobs.records import gregorian
+
+        # The API document's own sample: 2016-03-28T19:02:53Z.
+        assert gregorian(datetime(2016, 3, 28, 19, 2, 53, tzinfo=UTC)) == 63626410973
+
+    def test_stores_the_documents_in_order(self, store: JobStore, tmp_path: Path) -> None:
+        files = []
+        for number in range(3):
+            files.append(tmp_path / f"{number}.txt")
+            files[-1].write_text(f"page {number}\n" * 10)
+        job = store.accept(NewFax(to_number=TO, documents=files))
+        kept = store.documents(job.id)
+        assert [document.name for document in kept] == ["0.txt", "1.txt", "2.txt"]
+        assert [b"".join(store.read(d)) for d in kept] == [f.read_bytes() for f in files]
+        assert {document.media_type for document in kept} == {"text/plain"}
+
+    def test_large_documents_go_in_pieces(self, store: JobStore, tmp_path: Path) -> None:
+        file = tmp_path / "large.pdf"
+        file.write_bytes(b"%PDF-1.7\n" + bytes(range(256)) * (CHUNK // 256 * 3))
+        job = store.accept(NewFax(to_number=TO, documents=[file]))
+        (document,) = store.documents(job.id)
+        pieces = list(store.read(document))
+        assert len(pieces) == 4
+        assert b"".join(pieces) == file.read_bytes()
+        store.save(document, tmp_path / "out" / "copy.pdf")
+        assert (tmp_path / "out" / "copy.pdf").read_bytes() == file.read_bytes()
+
+    def test_a_url_makes_a_pending_job(self, store: JobStore) -> None:
+        source = FetchSource(url="https://example.com/fax.pdf", method="post", content="x")
+        job = store.accept(NewFax(to_number=TO, source=source))
+        assert job.state is JobState.PENDING
+        assert job.source == {
+            "url": "https://example.com/fax.pdf",
+            "method": "post",
+            "content": "x",
+        }
+
+    @pytest.mark.parametrize(
+        ("changes", "error"),
+        [
+            ({"to_number": "nobody"}, InvalidNumber),
+            ({"from_number": "1;2"}, InvalidNumber),
+            ({"retries": 5}, InvalidRequest),
+            ({"retries": -1}, InvalidRequest),
+            ({"priority": 101}, InvalidRequest),
+            ({"gateways": ["a,b"]}, InvalidRequest),
+            ({"documents": []}, InvalidRequest),  # neither a document nor a URL
+            ({"account_id": "f" * 32}, JobNotFound),
+        ],
+    )
+    def test_refuses(
+        self, store: JobStore, pdf: Path, changes: dict[str, object], error: type[Exception]
+    ) -> None:
+        with pytest.raises(error):
+            store.accept(NewFax(**{"to_number": TO, "documents": [pdf]} | changes))  # type: ignore[arg-type]
+        assert store.list().jobs == ()
+
+    @pytest.mark.parametrize(
+        ("content", "error"),
+        [(b"", DocumentEmpty), (b"PK\x03\x04", DocumentUnsupported), (None, DocumentNotFound)],
+    )
+    def test_refuses_documents(
+        self, store: JobStore, tmp_path: Path, content: bytes | None, error: type[Exception]
+    ) -> None:
+        file = tmp_path / "it"
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(error):
+            store.accept(NewFax(to_number=TO, documents=[file]))
+        assert store.list().jobs == ()
+
+    def test_the_same_key_makes_one_job(self, store: JobStore, pdf: Path) -> None:
+        new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
+        first = store.accept(new)
+        assert store.accept(new).id == first.id
+        other = store.create_account("other")
+        assert (
+            store.accept(
+                NewFax(to_number=TO, documents=[pdf], idempotency_key="k", account_id=other.id)
+            ).id
+            != first.id
+        )
+        assert len(store.list().jobs) == 2
+
+    def test_all_or_nothing(
+        self, store: JobStore, pdf: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> str:
+            raise StoreError("in the middle")
+
+        monkeypatch.setattr("fsfax.jobs.documents.add", fail)
+        with pytest.raises(StoreError):
+            store.accept(NewFax(to_number=TO, documents=[pdf]))
+        assert store.list().jobs == ()
+
+
+class TestRead:
+    def test_an_id_is_known_with_and_without_its_month(self, store: JobStore, pdf: Path) -> None:
+        job = store.accept(NewFax(to_number=TO, documents=[pdf]))
+        assert store.get(job.id[7:]).id == job.id
+        assert store.get(job.id).id == job.id
+
+    @pytest.mark.parametrize("id", ["", "x", "202611-" + "0" * 32, "0" * 32, "%", "'; --"])
+    def test_an_unknown_id(self, store: JobStore, id: str) -> None:
+        with pytest.raises(JobNotFound):
+            store.get(id)
+
+    def test_accounts_do_not_see_each_other(self, store: JobStore, pdf: Path) -> None:
+        mine, yours = store.create_account("mine"), store.create_account("yours")
+        job = store.accept(NewFax(to_number=TO, documents=[pdf], account_id=mine.id))
+        assert store.get(job.id, mine.id).id == job.id
+        for call in (
+            store.get,
+            store.cancel,
+            store.hold,
+            store.release,
+            store.resubmit,
+            store.remove,
+            store.remove_documents,
+        ):
+            with pytest.raises(JobNotFound):
+                call(job.id, yours.id)  # type: ignore[operator]
+        assert store.list(yours.id).jobs == ()
+        assert [found.id for found in store.list(mine.id).jobs] == [job.id]
+
+    def test_lists_in_parts(self, store: JobStore, pdf: Path, clock: Clock) -> None:
+        made = []
+        for number in range(7):
+            made.append(store.accept(NewFax(to_number=TO, documents=[pdf])).id)
+            if number % 3:  # some in the same moment: the id decides
+                clock.move(1)
+        for ascending in (False, True):
+            seen: list[str] = []
+            start = None
+            while True:
+                part = store.list(limit=2, start=start, ascending=ascending)
+                seen += [job.id for job in part.jobs]
+                start = part.next_start
+                if start is None:
+                    break
+            assert len(seen) == 7
+            assert set(seen) == set(made)
+            times = [store.get(id).created_at for id in seen]
+            assert times == sorted(times, reverse=not ascending)
+
+    def test_filters(self, store: JobStore, pdf: Path, clock: Clock) -> None:
+        old = store.accept(NewFax(to_number=TO, documents=[pdf]))
+        clock.move(3600)
+        new = store.accept(NewFax(to_number=TO, source=FetchSource(url="http://x/")))
+
+        def ids(**filters: object) -> list[str]:
+            return [job.id for job in store.list(**filters).jobs]  # type: ignore[arg-type]
+
+        assert ids(states=[JobState.PENDING]) == [new.id]
+        assert ids(direction=Direction.IN) == []
+        assert ids(created_from=clock.now) == [new.id]
+        assert ids(created_to=clock.now - timedelta(seconds=1)) == [old.id]
+
+    @pytest.mark.parametrize("start", ["", "x", "2026/y/z", "\x00"])
+    def test_a_start_that_makes_no_sense(self, store: JobStore, start: str) -> None:
+        with pytest.raises(InvalidRequest):
+            store.list(start=start)
+
+
+class TestCancel:
+    def test_one_that_waits(self, store: JobStore, ready: Callable[..., str]) -> None:
+        job = store.cancel(ready())
+        assert job.state is JobState.CANCELLED
+        assert job.finished_at is not None
+        with pytest.raises(IllegalMove):
+            store.cancel(job.id)
+
+    def test_one_that_is_being_called_is_asked_for(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        job = store.cancel(id)
+        assert (job.state, job.cancel_asked) == (JobState.PROCESSING, True)
+        assert worker.claims.asked_to_cancel() == [id]
+        worker.settlement.not_dialled(claim, "cancelled before dialling")
+        assert store.get(id).state is JobState.CANCELLED
+
+    def test_a_fax_that_was_delivered_all_the_same(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        store.cancel(id)
+        assert worker.settlement.settle(claim, DELIVERED).state is JobState.COMPLETED
+
+
+class TestHold:
+    def test_a_held_job_is_not_called(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(), hand()
+        assert store.hold(id).hold is Hold.OPERATOR
+        assert store.hold(id).hold is Hold.OPERATOR
+        assert worker.claims.claim([ROOM]) == []
+        store.release(id)
+        assert [claim.job.id for claim in worker.claims.claim([ROOM])] == [id]
+        with pytest.raises(IllegalMove):
+            store.hold(id)
+        with pytest.raises(IllegalMove):
+            store.release(id)
+
+
+class TestResubmit:
+    def test_a_finished_fax(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(retries=3), hand()
+        with pytest.raises(IllegalMove):
+            store.resubmit(id)
+        (claim,) = worker.claims.claim([ROOM])
+        worker.settlement.settle(claim, DELIVERED)
+        again = store.resubmit(id, changes={"to_number": "+35315550777", "retries": 0})
+        assert again.id != id
+        assert (again.resubmit_of, again.dial_number, again.retries) == (id, "+35315550777", 0)
+        assert (again.state, again.prepared, again.pages_total) == (JobState.PENDING, True, 3)
+        assert (again.attempts, again.result) == (0, None)
+        kept = {d.kind: b"".join(store.read(d)) for d in store.documents(again.id)}
+        assert set(kept) == {"original", "fax"}
+        assert store.get(id).state is JobState.COMPLETED
+        (claim,) = worker.claims.claim([ROOM])
+        assert claim.job.id == again.id
+
+    def test_another_resolution_is_converted_anew(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
+        id = ready()
+        store.cancel(id)
+        again = store.resubmit(id, changes={"wish": Wish(resolution="standard")})
+        assert (again.state, again.prepared) == (JobState.ATTACHING_FILES, False)
+        assert [d.kind for d in store.documents(again.id)] == ["original"]
+
+    def test_nothing_left_to_send(self, store: JobStore, ready: Callable[..., str]) -> None:
+        id = ready()
+        store.cancel(id)
+        store.remove_documents(id)
+        with pytest.raises(JobNotFound):
+            store.resubmit(id)
+
+    def test_an_unknown_change(self, store: JobStore, ready: Callable[..., str]) -> None:
+        id = ready()
+        store.cancel(id)
+        with pytest.raises(InvalidRequest):
+            store.resubmit(id, changes={"colour": "red"})
+
+
+class TestRemove:
+    def test_documents_go_and_the_record_stays(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
+        id = ready()
+        with pytest.raises(IllegalMove):
+            store.remove_documents(id)
+        store.cancel(id)
+        assert store.remove_documents(id) == 2
+        assert store.remove_documents(id) == 0
+        with store.database.read() as connection:
+            assert connection.execute(select(func.count()).select_from(chunks)).scalar() == 0
+        for document in store.documents(id):
+            assert document.removed_at
+            assert len(document.sha256) == 64
+            with pytest.raises(JobNotFound):
+                list(store.read(document))
+        assert store.get(id).state is JobState.CANCELLED
+
+    def test_a_removed_job_is_not_seen_any_more(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
+        id = ready()
+        with pytest.raises(IllegalMove):
+            store.remove(id)
+        store.cancel(id)
+        store.remove(id)
+        with pytest.raises(JobNotFound):
+            store.get(id)
+        assert store.list().jobs == ()
+
+    def test_damaged_bytes_are_not_handed_out(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
+        (original, *_) = [d for d in store.documents(ready()) if d.kind == "original"]
+        with store.database.write() as connection:
+            connection.execute(
+                chunks.update()
+                .where(chunks.c.document_id == original.id)
+                .values(data=b"%PDF-1.4\n" + b"y" * 3000)
+            )
+        with pytest.raises(StoreError, match="damaged"):
+            list(store.read(original))
+
+
+class TestNews:
+    def test_every_end_leaves_news(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        sent, cancelled, worker = ready(), ready(), hand()
+        store.cancel(cancelled)
+        (claim,) = worker.claims.claim([ROOM])
+        worker.settlement.settle(claim, DELIVERED)
+        with store.database.read() as connection:
+            rows = connection.execute(select(outbox.c.job_id, outbox.c.kind)).all()
+        assert {tuple(row) for row in rows} == {
+            (cancelled, "fax_out_cancelled"),
+            (sent, "fax_out_completed"),
+        }
