@@ -78,12 +78,17 @@ class SendOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A FreeSWITCH as the engine sees it; ``problem`` is "" while it is up."""
+    """A FreeSWITCH as the engine sees it; ``problem`` is "" while it is up.
+
+    ``core`` is the Core-UUID of the FreeSWITCH that runs there now, "" while it is down. With
+    another one it was restarted, and no call of before is up any more.
+    """
 
     name: str
     state: str
     busy: int
     problem: str
+    core: str = ""
 
 
 class Engine:
@@ -202,7 +207,13 @@ class Engine:
     def nodes(self) -> tuple[NodeStatus, ...]:
         """Return the state of every FreeSWITCH."""
         return tuple(
-            NodeStatus(node.name, str(node.state), node.busy, str(node.link.problem or ""))
+            NodeStatus(
+                node.name,
+                str(node.state),
+                node.busy,
+                str(node.link.problem or ""),
+                node.link.core,
+            )
             for node in self._pool.nodes
         )
 

@@ -16,6 +16,7 @@ replaced here (see `fsfax.esl.transport`). On top of that a `Link`
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -42,6 +43,8 @@ from fsfax.settings import EslTimeouts, NodeSettings
 __all__ = ["Gap", "Link", "LinkStats", "Lost", "Watch"]
 
 _log = get_logger(__name__)
+
+_UUID = re.compile(r"[0-9a-fA-F-]{36}\Z")
 
 QUEUE_SIZE = 10_000
 """Events that wait for one slow reader before some are dropped."""
@@ -100,6 +103,7 @@ class Link:
         self._closed = False
         self._supervisor: gevent.Greenlet[[], None] | None = None
         self._problem: EslError | None = None
+        self._core = ""
         self._on_state: list[Callable[[bool], None]] = []
 
     def __enter__(self) -> Self:
@@ -118,6 +122,15 @@ class Link:
     def problem(self) -> EslError | None:
         """Why the link is down, None while it is up."""
         return self._problem
+
+    @property
+    def core(self) -> str:
+        """FreeSWITCH's Core-UUID, "" while the link is down or if FreeSWITCH does not tell.
+
+        Another one than before means that FreeSWITCH was restarted: no channel of before is up
+        any more, and what it kept in memory is gone.
+        """
+        return self._core if self.connected else ""
 
     def connect(self) -> None:
         """Connect and log in; from then on the link mends itself.
@@ -385,6 +398,7 @@ class Link:
             while new := [name for name in self._names if name not in done]:
                 self._subscribe(new, login=True)
                 done.update(new)
+            self._core = self._ask_core()
         except EslError as error:
             self._drop(error, transport)
             raise
@@ -394,6 +408,13 @@ class Link:
         if self._transport is not transport:
             raise self._problem or Disconnected(f"the connection to {self._place} was lost")
         self._come_up()
+
+    def _ask_core(self) -> str:
+        # switch_core.c sets the global variable at the start of every FreeSWITCH.
+        line = "api global_getvar core_uuid"
+        frame = self._ask(encode_command(line), line, self._timeouts.command, login=True)
+        found = frame.body.decode("utf-8", "replace").strip()
+        return found if _UUID.match(found) else ""
 
     def _come_up(self) -> None:
         """Every event from here on is seen; what happened before is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,6 +215,17 @@ def test_another_node_when_one_is_down(stage: Stage, letter: Path) -> None:
         assert states["dead"].problem
     with Engine(stage.settings(nodes=(dead,)), hub="own") as engine, pytest.raises(NoNode):
         engine.send(letter, "1")
+
+
+def test_a_restart_shows_in_the_core(stage: Stage, engine: Engine) -> None:
+    before = engine.nodes()[0].core
+    assert before == stage.switch.api("global_getvar", "core_uuid")
+    stage.switch.restart()
+    deadline = time.monotonic() + 15
+    while engine.nodes()[0].core in ("", before):
+        assert time.monotonic() < deadline
+        engine.wait_up()
+    assert engine.nodes()[0].core == stage.switch.api("global_getvar", "core_uuid")
 
 
 def test_what_nobody_knows(engine: Engine) -> None:

@@ -27,6 +27,7 @@ from fsfax.settings import EslTimeouts, NodeSettings
 PASSWORD = "ClueCon"
 AUTH_REQUEST = encode_frame("auth/request")
 ACCEPTED = encode_reply("+OK accepted")
+ASK_CORE = "api global_getvar core_uuid"
 PATIENCE = 15.0
 """Seconds after which a test that waits has failed."""
 
@@ -91,12 +92,14 @@ class Server:
     Attributes:
         answer: gives the bytes that answer a command, b"" for silence.
         greeting: what is sent first.
+        core: the Core-UUID; "" leaves the question for it to `answers`.
         peers: the connections so far, the dead ones too.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.greeting = AUTH_REQUEST
         self.password = PASSWORD
+        self.core = "8f3e52ce-53a5-4a35-8a2f-3a5f7bd7a5f0"
         self.answers: dict[str, Callable[[Command], bytes]] = {}
         self.peers: list[Peer] = []
         self._server = StreamServer(("127.0.0.1", port), self._serve)
@@ -153,6 +156,10 @@ class Server:
             peer.send(self.greeting)
             while data := sock.recv(65536):
                 for command in reader.feed(data):
+                    if command.line == ASK_CORE and self.core:
+                        # A part of every login; commands and answers are what comes after it.
+                        peer.send(api_response(self.core))
+                        continue
                     peer.commands.append(command)
                     peer.send(self.answer(command))
         peer.ended.set()

@@ -474,3 +474,26 @@ def test_line_breaks_are_refused_before_anything_is_sent(
             call()
     assert link.api("echo") == "echo"
     assert server.peer.lines == ["auth ClueCon", "api echo"]
+
+
+def test_the_core_is_learnt_and_a_restart_shows(link: Link, server: Server) -> None:
+    assert link.core == server.core
+    first, server.core = server.core, "0c7b1e0a-71a7-4d5e-9d2f-5c8f5f1c1a11"
+    states: list[tuple[bool, str]] = []
+    link.on_state(lambda up: states.append((up, link.core)))
+    server.peer.close()
+    until(lambda: any(up for up, _ in states))
+    assert states[0] == (False, ""), "while the link is down nobody knows which core is there"
+    assert states[-1] == (True, server.core)
+    assert link.core != first
+    link.close()
+    assert link.core == ""
+
+
+@pytest.mark.parametrize("answer", ["", "-ERR no reply\n", "-ERR command not found\n", "x" * 36])
+def test_a_core_that_does_not_tell_its_name(server: Server, links: Any, answer: str) -> None:
+    server.core = ""
+    server.answers["api"] = saying(api_response(answer))
+    link = links(server)
+    link.connect()
+    assert link.core == ""
