@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
     from fsfax.engine.verdict import Fate
     from fsfax.errors import (
+        AlreadyDialled,
         AuthenticationError,
         Closed,
         CommandFailed,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         LeaseLost,
         NoCapacity,
         NoNode,
+        NotDialled,
         ProtocolError,
         SoftswitchError,
         SpandspMissing,
@@ -135,6 +137,7 @@ _HOMES = {
     ),
     "fsfax.engine.verdict": ("Fate",),
     "fsfax.errors": (
+        "AlreadyDialled",
         "AuthenticationError",
         "Closed",
         "CommandFailed",
@@ -165,6 +168,7 @@ _HOMES = {
         "LeaseLost",
         "NoCapacity",
         "NoNode",
+        "NotDialled",
         "ProtocolError",
         "SoftswitchError",
         "SpandspMissing",
@@ -192,6 +196,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AlreadyDialled",
     "Answered",
     "AuthenticationError",
     "CallTimeouts",
@@ -243,6 +248,7 @@ __all__ = [
     "NoNode",
     "NodeSettings",
     "NodeStatus",
+    "NotDialled",
     "Observation",
     "Outcome",
     "PageDone",

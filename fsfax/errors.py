@@ -29,6 +29,8 @@ The class says what to do, the message says what happened and how to mend it.
     │   └── CommandFailed         … FreeSWITCH answered ``-ERR``; ``reply`` holds its words
     ├── NoCapacity                every node that could carry the call is full, draining or down
     │   └── NoNode                … none is up at all
+    ├── NotDialled                nothing was dialled under this attempt id, and nothing will be
+    ├── AlreadyDialled            this attempt id was used before; nothing was dialled now
     ├── StoreError                the database of the jobs
     │   ├── StoreUnavailable      … cannot be reached, is locked or went away: try again
     │   ├── StoreFull             … has no room left: make some, then try again
@@ -190,6 +192,22 @@ class NoCapacity(FsfaxError):
 
 class NoNode(NoCapacity):
     """No FreeSWITCH node is up."""
+
+
+class NotDialled(FsfaxError):
+    """Nothing was dialled under this attempt id, and nothing will be.
+
+    Either the caller's ``may_dial`` said no at the last moment, or an attempt of a former process
+    was asked about and FreeSWITCH proves that it never got that far. Another attempt, with
+    another id, is safe.
+    """
+
+
+class AlreadyDialled(FsfaxError):
+    """This attempt id was used before, or was closed for ever; nothing was dialled now.
+
+    What became of it is what `Engine.adopt` and `Engine.fate` tell.
+    """
 
 
 class StoreError(FsfaxError):

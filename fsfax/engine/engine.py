@@ -14,7 +14,6 @@ always ends in a result, also when the result is that nobody knows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from fsfax.engine.handles import Receiving, SendCall
 from fsfax.engine.home import Home, HubChoice
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prepared
+from fsfax.engine.outgoing import Outgoing
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import Status, TxResult
@@ -49,7 +49,8 @@ class SendOptions(TypedDict, total=False):
     """How a fax is sent; what is left out comes from the settings.
 
     from_number, from_name: the caller id. ident, header, timezone, t38, ecm, v17: see
-    `SendPlan`. resolution: of the conversion. start_page, end_page: the part to be sent, from 1.
+    `SendPlan`. resolution: of the conversion. as_is: do not convert; the document is a TIFF-F
+    that `Engine.convert` made. start_page, end_page: the part to be sent, from 1.
     gateways: tried in order. node: only this one. timeouts: the call's watchdogs.
     attempt_id: a UUID chosen beforehand, by which the attempt can be asked about later.
     wait: seconds to wait for a free line; 0 = fail at once with NoCapacity.
@@ -66,6 +67,7 @@ class SendOptions(TypedDict, total=False):
     ecm: bool
     v17: bool
     resolution: Literal["standard", "fine", "superfine"]
+    as_is: bool
     start_page: int | None
     end_page: int | None
     gateways: Sequence[str]
@@ -108,6 +110,7 @@ class Engine:
         self._receivings: list[Receiving] = []
         self._calls: dict[SendCall, gevent.Greenlet[..., None]] = {}
         self._converter = Converter(self.settings.document)
+        self._outgoing = Outgoing(self.settings.spool, self._converter)
         self._pool = self._home.run(self._start)
 
     def __enter__(self) -> Self:
@@ -167,6 +170,28 @@ class Engine:
         call = SendCall(self._home, options.get("attempt_id") or new_call_id())
         self._home.run(self._spawn, call, Path(document), number, options)
         return call
+
+    def convert(
+        self,
+        source: Path | str,
+        target: Path | str,
+        *,
+        resolution: Literal["standard", "fine", "superfine"] | None = None,
+    ) -> Conversion:
+        """Convert a document to TIFF-F without sending it, as `send` would.
+
+        The file can be sent with the option ``as_is`` later, also several times.
+
+        Raises:
+            DocumentError: it cannot be faxed as it is.
+            InvalidRequest: there is no such resolution.
+            Closed: the engine is closed.
+        """
+        if self._closed:
+            raise Closed("the engine is closed")
+        return self._converter.convert(
+            source, target, resolution=resolution or self.settings.fax.resolution
+        )
 
     def receive(
         self,
@@ -255,15 +280,13 @@ class Engine:
         self._calls[call] = gevent.spawn(self._work, call, document, number, options)
 
     def _work(self, call: SendCall, document: Path, number: str, options: SendOptions) -> None:
-        spooled = self.settings.spool.absolute() / "out" / f"{call.id}.tif"
+        spooled = self._outgoing.path(call.id)
         result: TxResult | None = None
         problem: BaseException | None = None
         try:
-            conversion = self._prepare(document, spooled, options)
-            call.report(
-                Prepared(at=time.time(), pages=len(conversion.pages), bytes=conversion.bytes)
-            )
-            result = self._dial(call, spooled, len(conversion.pages), number, options)
+            prepared = self._prepare(call.id, document, options)
+            call.report(prepared)
+            result = self._dial(call, spooled, prepared.pages, number, options)
         except (FsfaxError, OSError) as error:
             problem = error
         except BaseException as error:
@@ -276,13 +299,11 @@ class Engine:
             self._calls.pop(call, None)
             call.finish(result, problem)
 
-    def _prepare(self, document: Path, spooled: Path, options: SendOptions) -> Conversion:
-        spooled.parent.mkdir(parents=True, exist_ok=True)
-        return self._converter.convert(
-            document,
-            spooled,
-            resolution=options.get("resolution") or self.settings.fax.resolution,
-        )
+    def _prepare(self, attempt_id: str, document: Path, options: SendOptions) -> Prepared:
+        if options.get("as_is"):
+            return self._outgoing.take(attempt_id, document)
+        resolution = options.get("resolution") or self.settings.fax.resolution
+        return self._outgoing.convert(attempt_id, document, resolution)
 
     def _dial(
         self, call: SendCall, file: Path, pages: int, number: str, options: SendOptions

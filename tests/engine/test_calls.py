@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,48 +21,12 @@ from fsfax import (
     Observation,
     Outcome,
     PageDone,
-    Settings,
     Status,
     new_call_id,
 )
-from fsfax.cli.sample import sample_pdf
 from fsfax.settings import GatewaySettings, NodeSettings
 from fsfax.softswitch import number_of
-from fsfax.testing import LiveSoftswitch, SoftswitchFactory
-
-SPEED = 60.0
-
-
-class Stage:
-    """A switch under the test's control, and settings that lead to it."""
-
-    def __init__(self, switch: LiveSoftswitch) -> None:
-        self.switch = switch
-        self.node = switch.node_settings()
-        self.root = switch.root
-
-    def settings(self, **changes: object) -> Settings:
-        values = {"nodes": (self.node,), "spool": self.root, "inbox": self.root / "inbox"}
-        return Settings(**{**values, **changes})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def stage(fsfax_softswitch_factory: SoftswitchFactory, tmp_path: Path) -> Stage:
-    return Stage(fsfax_softswitch_factory(speed=SPEED, root=tmp_path))
-
-
-@pytest.fixture
-def engine(stage: Stage) -> Iterator[Engine]:
-    with Engine(stage.settings(), hub="own") as made:
-        made.wait_up()
-        yield made
-
-
-@pytest.fixture(scope="module")
-def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("letter") / "letter.pdf"
-    path.write_bytes(sample_pdf(3))
-    return path
+from tests.engine.conftest import Stage
 
 
 def test_a_fax_that_stands_still_is_given_up(engine: Engine, letter: Path) -> None:

@@ -1,0 +1,87 @@
+"""The outgoing side of the spool: one TIFF-F for each attempt, ``out/<attempt id>.tif``.
+
+A file is put there before anything is dialled and removed when the call is over.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from fsfax.document import Converter
+from fsfax.document.convert import in_thread
+from fsfax.document.geometry import ResolutionName
+from fsfax.document.inspection import inspect_tiff
+from fsfax.engine.observations import Prepared
+from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+
+class Outgoing:
+    """The folder of files on their way out.
+
+    Args:
+        spool: the spool under our own path.
+        converter: makes TIFF-F of other documents.
+    """
+
+    def __init__(self, spool: Path, converter: Converter) -> None:
+        self.folder = spool.absolute() / "out"
+        self._converter = converter
+
+    def path(self, attempt_id: str) -> Path:
+        """Return the place of an attempt's file."""
+        return self.folder / f"{attempt_id}.tif"
+
+    def convert(self, attempt_id: str, document: Path, resolution: ResolutionName) -> Prepared:
+        """Convert a document into the spool.
+
+        Raises:
+            DocumentError: it cannot be faxed as it is.
+            InvalidRequest: there is no such resolution.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        made = self._converter.convert(document, self.path(attempt_id), resolution=resolution)
+        return Prepared(at=time.time(), pages=len(made.pages), bytes=made.bytes)
+
+    def take(self, attempt_id: str, document: Path) -> Prepared:
+        """Put a TIFF-F into the spool as it is: linked where that is possible, else copied.
+
+        Raises:
+            DocumentNotFound: it cannot be read.
+            DocumentUnsupported: not every page of it is a fax page.
+            DocumentDamaged: it is no TIFF, or no page of it can be read.
+            SpoolError: the spool cannot be written.
+        """
+        return in_thread(lambda: self._take(self.path(attempt_id), document))
+
+    def _take(self, target: Path, document: Path) -> Prepared:
+        try:
+            source = document.resolve(strict=True)
+        except OSError as error:
+            raise DocumentNotFound(f"there is no file {document}: {error.strerror}") from error
+        found = inspect_tiff(source)
+        if not found.fax:
+            bad = [f"page {page.number} is none" for page in found.pages if not page.resolution]
+            raise DocumentUnsupported(
+                f"{document} cannot be sent as it is, because not every page is a fax page"
+                f" ({'; '.join([*bad, *found.problems])}): let it be converted"
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            try:
+                os.link(source, target)
+            except OSError:
+                # Another file system, one without links, or somebody else's file.
+                shutil.copyfile(source, target)
+        except OSError as error:
+            raise SpoolError(
+                f"{document} cannot be put into the spool {self.folder}: {error.strerror}; check"
+                " its permissions and the free space"
+            ) from error
+        return Prepared(at=time.time(), pages=len(found.pages), bytes=found.bytes)

@@ -1,0 +1,121 @@
+"""Files on their way out: converted, or taken as they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fsfax import Closed, DocumentError, Engine, InvalidRequest, PageDone, Prepared
+from fsfax.document import Converter, compare
+from fsfax.engine.outgoing import Outgoing
+from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
+from fsfax.softswitch import number_of
+from tests.engine.conftest import Stage
+
+
+@pytest.fixture
+def outgoing(tmp_path: Path) -> Outgoing:
+    return Outgoing(tmp_path / "spool", Converter())
+
+
+def test_a_file_is_linked_under_the_attempt(outgoing: Outgoing, converted: Path) -> None:
+    prepared = outgoing.take("an-id", converted)
+    assert (prepared.pages, prepared.bytes) == (3, converted.stat().st_size)
+    target = outgoing.path("an-id")
+    assert target == outgoing.folder / "an-id.tif"
+    assert target.samefile(converted), "not copied where a link will do"
+    target.unlink()
+    assert converted.exists()
+
+
+def test_a_file_is_copied_where_it_cannot_be_linked(
+    outgoing: Outgoing, converted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    outgoing.take("an-id", converted)
+    target = outgoing.path("an-id")
+    assert not target.samefile(converted)
+    assert target.read_bytes() == converted.read_bytes()
+
+
+def test_what_lay_there_before_is_replaced(
+    outgoing: Outgoing, converted: Path, tmp_path: Path
+) -> None:
+    outgoing.folder.mkdir(parents=True)
+    outgoing.path("an-id").write_bytes(b"old")
+    link = tmp_path / "symbolic.tif"
+    link.symlink_to(converted)
+    outgoing.take("an-id", link)
+    assert outgoing.path("an-id").read_bytes() == converted.read_bytes()
+    assert not outgoing.path("an-id").is_symlink(), "FreeSWITCH may not see where it leads"
+
+
+def test_what_is_no_fax_is_refused(outgoing: Outgoing, converted: Path, tmp_path: Path) -> None:
+    with pytest.raises(DocumentNotFound):
+        outgoing.take("an-id", tmp_path / "nowhere.tif")
+    (tmp_path / "text.tif").write_bytes(b"no TIFF at all")
+    with pytest.raises(DocumentError):
+        outgoing.take("an-id", tmp_path / "text.tif")
+    (tmp_path / "short.tif").write_bytes(converted.read_bytes()[:-2000])
+    with pytest.raises(DocumentError):
+        outgoing.take("an-id", tmp_path / "short.tif")
+    from PIL import Image
+
+    Image.new("RGB", (100, 100)).save(tmp_path / "photo.tif")
+    with pytest.raises(DocumentUnsupported, match="page 1 is none"):
+        outgoing.take("an-id", tmp_path / "photo.tif")
+    assert not outgoing.path("an-id").exists()
+
+
+def test_a_spool_that_cannot_be_written(converted: Path, tmp_path: Path) -> None:
+    (tmp_path / "spool").touch()
+    with pytest.raises(SpoolError):
+        Outgoing(tmp_path / "spool", Converter()).take("an-id", converted)
+
+
+def test_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
+    """Not converted once more, the chosen pages alone, and the source stays."""
+    seen: list[object] = []
+    result = engine.send(
+        converted,
+        number_of("fax"),
+        as_is=True,
+        resolution="superfine",
+        start_page=2,
+        on_progress=seen.append,
+    )
+    assert result.success, result
+    assert result.pages_sent == 2
+    (prepared,) = [each for each in seen if isinstance(each, Prepared)]
+    assert (prepared.pages, prepared.bytes) == (3, converted.stat().st_size)
+    assert [each.y_resolution < 4000 for each in seen if isinstance(each, PageDone)] == [True] * 2
+    assert converted.exists()
+    assert not list((stage.root / "out").glob("*.tif"))
+
+
+def test_nothing_is_dialled_of_what_is_no_fax(stage: Stage, engine: Engine, letter: Path) -> None:
+    with pytest.raises(DocumentError):
+        engine.send(letter, number_of("fax"), as_is=True)
+    assert stage.switch.calls == []
+
+
+def test_converted_now_and_sent_later(
+    stage: Stage, engine: Engine, letter: Path, converted: Path, tmp_path: Path
+) -> None:
+    conversion = engine.convert(letter, tmp_path / "later.tif", resolution="standard")
+    assert len(conversion.pages) == 3
+    assert compare(conversion.path, converted).identical
+    assert engine.send(conversion.path, number_of("fax"), as_is=True, end_page=1).success
+    assert engine.convert(letter, tmp_path / "default.tif").resolution == "fine"
+    with pytest.raises(InvalidRequest):
+        engine.convert(letter, tmp_path / "x.tif", resolution="4k")  # type: ignore[arg-type]
+    with pytest.raises(DocumentNotFound):
+        engine.convert(tmp_path / "nowhere.pdf", tmp_path / "x.tif")
+    engine.close()
+    with pytest.raises(Closed):
+        engine.convert(letter, tmp_path / "x.tif")
