@@ -141,8 +141,8 @@ class Exchange:
                 event = self._next_event()
                 if isinstance(event, h11.Response):
                     self.status = event.status_code
-                    for name, value in reversed(list(event.headers)):
-                        self.headers[name.decode("ascii")] = _text(value)
+                    for name, value in event.headers:
+                        self.headers.setdefault(name.decode("ascii"), _text(value))
                     return
                 if not isinstance(event, h11.InformationalResponse):
                     raise self._truncated()
@@ -165,7 +165,6 @@ class Exchange:
 
     def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._turns.give()
             data = self._socket.recv(_RECEIVE)
             self._eof = not data
             if len(self._start) < len(_HTTP):

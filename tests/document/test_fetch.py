@@ -327,6 +327,12 @@ class TestRedirects:
         assert "another host" in str(error)
         assert not error.temporary
 
+    def test_to_two_places(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+        server.handlers["/"] = lambda visit: visit.send(
+            b"HTTP/1.1 302 Found\r\nLocation: /one\r\nLocation: /two\r\n\r\n"
+        )
+        assert get(server.url()).url == server.url("/one")
+
     def test_in_a_circle(self, server: WebServer, refused: Callable[..., FetchError]) -> None:
         server.handler = redirect("/")
         error = refused(server.url(), with_(max_redirects=3))
