@@ -1,0 +1,375 @@
+"""What is remembered of a number, and how that decides the first call to it. Pure.
+
+For each of T.38, V.17 and ECM a memory weighs what spoke for it and what spoke against it. Both
+weights halve with every half-life, so that experience fades: something is left out only while the
+weight against it is the greater one and at least `_CONVINCING`. Fading moves both weights alike
+and never tips the scales, so with time an advice can only return to the wish.
+
+An operator's pins come before experience, the caller's wish before both. `clear` forgets the
+experience and keeps the pins, which are somebody's decision and no experience; each of them is
+taken back by `pin` with None, all of them by ``clear(memory, pins=True)``.
+
+Station ids and codings are the far end's words: bounded and printable before they are kept. A
+memory that was written by another version, or by somebody else, is read as far as it makes sense.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+from fsfax.engine.outcome import Outcome
+from fsfax.engine.results import TxResult
+from fsfax.errors import InvalidRequest
+from fsfax.jobs.ladder import T38, V17_SPEED, Blame, Choice, Mode, Pins, Step, blame, met_fax
+
+DAY = 86400.0
+HALF_LIFE = 30 * DAY
+"""Seconds after which experience counts half, unless `JobsSettings.memory_half_life` differs."""
+
+MAX_LAST = 10
+"""Endings that are remembered one by one."""
+
+_CONVINCING = 0.5
+"""So a single bad experience holds for one half-life."""
+_MOST_WEIGHT = 1000.0
+_MOST_COUNT = 10**9
+_MAX_WORD = 20  # a station id has 20 characters (ITU-T T.30, 5.3.6.2.4)
+_LATEST = 253402300799.0  # the year 9999: datetime ends there
+
+# Endings that say nothing about the number: our own doing, or not known.
+_SILENT = frozenset(
+    {Outcome.LOCAL_TROUBLE, Outcome.CANCELLED, Outcome.BAD_DOCUMENT, Outcome.UNKNOWN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What spoke for something and against it, as of ``at`` (seconds since 1970)."""
+
+    good: float = 0.0
+    bad: float = 0.0
+    at: float = 0.0
+
+    def faded(self, now: float, half_life: float = HALF_LIFE) -> Weights:
+        """Return the weights as they count by now; a clock that went back changes nothing."""
+        share = 0.5 ** (max(0.0, now - self.at) / half_life)
+        return Weights(self.good * share, self.bad * share, max(self.at, now))
+
+    def with_more(self, now: float, half_life: float, *, good: bool) -> Weights:
+        """Return the weights after one more experience."""
+        old = self.faded(now, half_life)
+        return Weights(
+            min(_MOST_WEIGHT, old.good + (1.0 if good else 0.0)),
+            min(_MOST_WEIGHT, old.bad + (0.0 if good else 1.0)),
+            old.at,
+        )
+
+    def is_against(self, now: float, half_life: float = HALF_LIFE) -> bool:
+        """Tell whether experience speaks against it, by now."""
+        faded = self.faded(now, half_life)
+        return faded.bad > faded.good and faded.bad >= _CONVINCING
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one call ended; ``at`` in seconds since 1970."""
+
+    at: float
+    outcome: str
+    code: int | None
+    pages: int
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is remembered of a number.
+
+    t38, v17, ecm: the weights of experience.
+    ever_fax: a fax machine was met there.
+    speed: bits per second of the last call that agreed on one; coding: of the last page ("T.6").
+    station_id: the far end's own words.
+    delivered, failed: calls so far. last: the last endings, the newest last.
+    """
+
+    number: str
+    t38: Weights = Weights()
+    v17: Weights = Weights()
+    ecm: Weights = Weights()
+    ever_fax: bool = False
+    speed: int = 0
+    coding: str = ""
+    station_id: str = ""
+    delivered: int = 0
+    failed: int = 0
+    last: tuple[Ending, ...] = ()
+    pins: Pins = field(default_factory=Pins)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the memory as plain JSON values."""
+        plain = asdict(self) | {"last": [asdict(ending) for ending in self.last]}
+        del plain["number"]  # the key under which it is kept
+        return plain
+
+    @classmethod
+    def from_dict(cls, number: str, data: object) -> Self:
+        """Read a memory of that number; what makes no sense is as if it were not there."""
+        if not isinstance(data, Mapping):
+            return cls(number=number)
+        return cls(
+            number=number,
+            t38=_weights(data.get("t38")),
+            v17=_weights(data.get("v17")),
+            ecm=_weights(data.get("ecm")),
+            ever_fax=data.get("ever_fax") is True,
+            speed=_count(data.get("speed")),
+            coding=_word(data.get("coding")),
+            station_id=_word(data.get("station_id")),
+            delivered=_count(data.get("delivered")),
+            failed=_count(data.get("failed")),
+            last=_endings(data.get("last")),
+            pins=_pins(data.get("pins")),
+        )
+
+
+def learn(
+    memory: Memory, result: TxResult, mode: Mode, now: float, half_life: float = HALF_LIFE
+) -> Memory:
+    """Return the memory after a call.
+
+    Pages that were confirmed speak for what they were sent with, however the call ended. A
+    failure speaks against the part of the mode that it is laid to (`fsfax.jobs.ladder.blame`).
+    Our own trouble, a cancelled call and one whose fate is unknown say nothing else.
+
+    Args:
+        memory: what was known before.
+        result: how the call ended.
+        mode: how it was made.
+        now: seconds since 1970.
+        half_life: seconds after which experience counts half.
+    """
+    weights = {"t38": memory.t38, "v17": memory.v17, "ecm": memory.ecm}
+    for name, good in _lessons(result, mode, _recent(memory, now)).items():
+        weights[name] = weights[name].with_more(now, half_life, good=good)
+    learnt = replace(
+        memory,
+        t38=weights["t38"],
+        v17=weights["v17"],
+        ecm=weights["ecm"],
+        ever_fax=memory.ever_fax or met_fax(result),
+        speed=_count(result.fax_speed) or memory.speed,
+        coding=_word(result.encoding) or memory.coding,
+        station_id=_word(result.remote_station_id) or memory.station_id,
+    )
+    if result.outcome in _SILENT:
+        return learnt
+    ending = Ending(_moment(now), result.outcome.value, result.result_code, result.pages_sent, mode)
+    return replace(
+        learnt,
+        delivered=min(_MOST_COUNT, memory.delivered + result.success),
+        failed=min(_MOST_COUNT, memory.failed + (not result.success)),
+        last=(*memory.last, ending)[-MAX_LAST:],
+    )
+
+
+def advise(memory: Memory, wish: Mode, now: float, half_life: float = HALF_LIFE) -> Choice:
+    """Return how a call to this number is best begun, and why: pins first, then experience."""
+    pins, why = memory.pins, []
+    against = {
+        "t38": wish.t38 == "on" and memory.t38.is_against(now, half_life),
+        "v17": wish.v17 and memory.v17.is_against(now, half_life),
+        "ecm": wish.ecm and memory.ecm.is_against(now, half_life),
+    }
+    for name, label in _LABELS.items():
+        pinned, wished = getattr(pins, name), getattr(wish, name)
+        if pinned is not None:
+            obeyed = getattr(pins.applied(wish).within(wish), name) == pinned
+            rule = "pinned by an operator" if obeyed else "pinned, but the job wishes otherwise"
+            why.append(f"{label}: {_setting(pinned)}, {rule}.")
+        elif against[name]:
+            why.append(f"{label}: off, it failed at this number.")
+        elif wished in (False, "off", "required"):
+            why.append(f"{label}: {_setting(wished)}, as wished.")
+        elif getattr(memory, name).faded(now, half_life).good >= _CONVINCING:
+            why.append(f"{label}: {_setting(wished)}, it worked at this number.")
+    experienced = Mode(
+        t38="off" if against["t38"] else wish.t38,
+        ecm=wish.ecm and not against["ecm"],
+        v17=wish.v17 and not against["v17"],
+    )
+    if not why:
+        why.append("Nothing that is known of this number speaks against the best way.")
+    return Choice(pins.applied(experienced).within(wish), tuple(why))
+
+
+def explain(memory: Memory, wish: Mode, now: float, half_life: float = HALF_LIFE) -> list[str]:
+    """Return what is remembered of a number and how it would be called next, line by line.
+
+    Every line is printable; the station id is the far end's own word.
+    """
+    lines = [f"{memory.number}: {memory.delivered} delivered, {memory.failed} failed."]
+    if memory.ever_fax:
+        told = f', it calls itself "{memory.station_id}"' if memory.station_id else ""
+        lines.append(f"A fax machine was met there{told}.")
+    elif memory.last:
+        lines.append("No fax machine was ever met there.")
+    if memory.speed:
+        lines.append(f"Last speed: {memory.speed} bit/s, coding {memory.coding or 'unknown'}.")
+    for ending in memory.last:
+        code = "" if ending.code is None else f" (code {ending.code})"
+        pages = f", {ending.pages} confirmed" if ending.pages else ""
+        lines.append(f"{_day(ending.at)}: {ending.outcome}{code}{pages}, by {ending.mode}.")
+    if memory.pins.give_up:
+        lines.append("Pinned by an operator: not tried again after a failure.")
+    choice = advise(memory, wish, now, half_life)
+    lines.append(f"The next first call would use {choice.mode}:")
+    lines.extend(f"  {sentence}" for sentence in choice.why)
+    return lines
+
+
+class _Unchanged:
+    """Stands for a pin that is left as it is: None takes one away."""
+
+
+UNCHANGED: Final = _Unchanged()
+
+
+def pin(
+    memory: Memory,
+    *,
+    t38: T38 | _Unchanged | None = UNCHANGED,
+    ecm: bool | _Unchanged | None = UNCHANGED,
+    v17: bool | _Unchanged | None = UNCHANGED,
+    give_up: bool | _Unchanged = UNCHANGED,
+) -> Memory:
+    """Return the memory with pins set; None takes a pin away, what is not named stays.
+
+    Raises:
+        InvalidRequest: a pin has a value that it cannot have.
+    """
+    given = {"t38": t38, "ecm": ecm, "v17": v17, "give_up": give_up}
+    changes = {name: value for name, value in given.items() if not isinstance(value, _Unchanged)}
+    wanted = asdict(memory.pins) | changes
+    pins = _pins(wanted)
+    if wrong := [name for name, value in asdict(pins).items() if value is not wanted[name]]:
+        raise InvalidRequest(
+            f"{wrong[0]} cannot be pinned to {wanted[wrong[0]]!r}: t38 may be off, on or required,"
+            " ecm, v17 and give_up true or false; None takes a pin of the first three away"
+        )
+    return replace(memory, pins=pins)
+
+
+def clear(memory: Memory, *, pins: bool = False) -> Memory:
+    """Return the memory without its experience; the pins stay unless ``pins`` is true."""
+    return Memory(number=memory.number, pins=Pins() if pins else memory.pins)
+
+
+# --- within -------------------------------------------------------------------------------------
+
+_OUTCOMES = tuple(outcome.value for outcome in Outcome)
+_LABELS = {"t38": "T.38", "v17": "V.17", "ecm": "ECM"}
+
+
+def _lessons(result: TxResult, mode: Mode, before: Sequence[Step]) -> Mapping[str, bool]:
+    """What a call says for (True) or against (False) each part; a failure outweighs its pages."""
+    lessons: dict[str, bool] = {}
+    if result.pages_sent:
+        if result.t38_status == "negotiated":
+            lessons["t38"] = True
+        if result.fax_speed > V17_SPEED:
+            lessons["v17"] = True
+        if result.fax_error_correction:
+            lessons["ecm"] = True
+    if mode.t38 != "off" and result.t38_status == "refused":
+        lessons["t38"] = False
+    found = None if result.outcome in _SILENT else blame(Step.of(mode, result), before)
+    if found and found[0] is not Blame.MODE:
+        lessons[found[0].value] = False
+    return lessons
+
+
+def _recent(memory: Memory, now: float) -> list[Step]:
+    """The calls of the last day, as far as `blame` needs them."""
+    return [
+        Step(mode=ending.mode, outcome=Outcome(ending.outcome))
+        for ending in memory.last
+        if now - DAY <= ending.at
+    ]
+
+
+def _setting(value: str | bool) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+# Reading what somebody else may have written: every value is bounded, nothing raises.
+
+
+def _number(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    if isinstance(value, float) and not math.isfinite(value):
+        return 0.0
+    return float(min(max(value, 0), most))
+
+
+def _count(value: object) -> int:
+    return int(_number(value, _MOST_COUNT))
+
+
+def _moment(value: object) -> float:
+    return _number(value, _LATEST)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    return "".join(c for c in value if c.isprintable()).strip()[:_MAX_WORD].strip()
+
+
+def _weights(value: object) -> Weights:
+    if not isinstance(value, Mapping):
+        return Weights()
+    return Weights(
+        _number(value.get("good"), _MOST_WEIGHT),
+        _number(value.get("bad"), _MOST_WEIGHT),
+        _moment(value.get("at")),
+    )
+
+
+def _endings(value: object) -> tuple[Ending, ...]:
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(
+        Ending(
+            at=_moment(item.get("at")),
+            outcome=item["outcome"],
+            code=None if item.get("code") is None else _count(item["code"]),
+            pages=_count(item.get("pages")),
+            mode=Mode.from_dict(_mapping(item.get("mode"))),
+        )
+        for item in value[-MAX_LAST:]
+        if isinstance(item, Mapping) and item.get("outcome") in _OUTCOMES
+    )
+
+
+def _pins(value: object) -> Pins:
+    given = _mapping(value)
+    t38, ecm, v17 = given.get("t38"), given.get("ecm"), given.get("v17")
+    return Pins(
+        t38=t38 if t38 in ("off", "on", "required") else None,
+        ecm=ecm if isinstance(ecm, bool) else None,
+        v17=v17 if isinstance(v17, bool) else None,
+        give_up=given.get("give_up") is True,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,160 @@
+"""Whether and when a fax is tried again. Pure: time and chance are somebody else's.
+
+In this order:
+
+1. A fax that arrived, or that was cancelled, is done: it is never dialled again.
+2. What is not known is left to policy: ``hold`` for a person, or ``retry``. A call that FreeSWITCH
+   still holds is held under both, for a second one would be a second live call.
+3. What somebody has to mend first (`TxResult.retry`) is given up. The one exception: two machines
+   that had nothing in common, as long as `fsfax.jobs.ladder` knows another way to call.
+4. The table (`fsfax.settings.RetryRule`) says whether this class of ending is tried again, how
+   often in a row, and after how long.
+5. ``retries`` is the number of tries after the first one, as the Faxes API has it, so a job that
+   may be tried again ends after ``retries`` + 1 tries that count. Tries that do not count have a
+   limit of their own in the table, so every job ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fsfax.engine.outcome import Outcome
+from fsfax.engine.results import Status, TxResult
+from fsfax.settings import RetryRule
+
+_MOST_DOUBLINGS = 64
+"""Where the growth of a pause ends: far beyond every ``max_delay``, far below float's limit."""
+
+_MINUTE, _HOUR = 60, 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of a job after an attempt.
+
+    action: "done" = nothing is left to be sent, or nobody wants it any more; "retry" = dial again
+        after ``delay``; "give_up" = the job has failed; "hold" = a person has to look at it.
+    delay: seconds before the next try; 0 for all other actions.
+    reason: why, in plain words.
+    """
+
+    action: Literal["done", "retry", "give_up", "hold"]
+    delay: float = 0.0
+    reason: str
+
+
+def decide(
+    result: TxResult,
+    *,
+    tried: int,
+    retries: int,
+    same: int,
+    progressed: bool,
+    ever_fax: bool,
+    uncertain: Literal["hold", "retry"],
+    table: Mapping[str, RetryRule],
+    chance: float,
+    rungs_left: bool = False,
+    give_up: bool = False,
+) -> Decision:
+    """Return what becomes of a job whose attempt ended with ``result``.
+
+    Args:
+        result: how the attempt ended.
+        tried: tries counted so far, this one included if its rule counts it.
+        retries: tries allowed after the first one (Faxes API: 0 to 4).
+        same: how many attempts in a row, this one included, ended with this outcome; from 1.
+        progressed: this attempt confirmed at least one page that was not confirmed before.
+        ever_fax: a fax machine has been met at this number before.
+        uncertain: what to do when the fate of a call cannot be proved.
+        table: a rule for each outcome (`JobsSettings.retry`).
+        chance: a random number from 0 to below 1, which spreads the pauses.
+        rungs_left: the ladder has a way to call that has not failed yet.
+        give_up: an operator asked that this number be not tried again after a failure.
+    """
+    said = _sentence(result)
+    if result.success or result.status is Status.SUCCEEDED or result.outcome is Outcome.DELIVERED:
+        return Decision(action="done", reason="The fax was delivered.")
+    if result.outcome is Outcome.CANCELLED:
+        return Decision(action="done", reason=said)
+    unknown = result.status is Status.UNCERTAIN or result.outcome is Outcome.UNKNOWN
+    if unknown and (uncertain == "hold" or not result.retry):
+        return Decision(action="hold", reason=f"{said} It is held until somebody decides.")
+    rule = table[Outcome.UNKNOWN if unknown else result.outcome]
+    if obstacle := _obstacle(
+        result,
+        rule,
+        tried=tried,
+        retries=retries,
+        same=same,
+        progressed=progressed,
+        ever_fax=ever_fax,
+        rungs_left=rungs_left,
+        give_up=give_up,
+    ):
+        return Decision(action="give_up", reason=f"{said} {obstacle}")
+    delay = pause(rule, 1 if progressed else same, chance)
+    used = f"This was try {tried} of at most {retries + 1}" if rule.counts else "No try is used up"
+    reason = f"{said} {used}; the next one is in {_words(delay)}."
+    return Decision(action="retry", delay=delay, reason=reason)
+
+
+def pause(rule: RetryRule, same: int, chance: float) -> float:
+    """Return the seconds to wait after the ``same``-th try in a row with this ending.
+
+    ``chance`` from 0 to 1 picks the place in the range that the jitter allows.
+    """
+    grown = rule.delay * rule.factor ** min(max(same, 1) - 1, _MOST_DOUBLINGS)
+    spread = 1.0 - rule.jitter + 2.0 * rule.jitter * chance
+    return round(min(grown, rule.max_delay) * spread, 3)
+
+
+def _obstacle(
+    result: TxResult,
+    rule: RetryRule,
+    *,
+    tried: int,
+    retries: int,
+    same: int,
+    progressed: bool,
+    ever_fax: bool,
+    rungs_left: bool,
+    give_up: bool,
+) -> str:
+    """Why the fax is not tried again, "" if nothing is in the way."""
+    another_way = result.outcome is Outcome.INCOMPATIBLE and rungs_left
+    if give_up:
+        return "An operator asked to give this number up after a failure."
+    if not result.retry and not another_way:
+        return "Another try would end in the same way."
+    if not rule.retry:
+        return "This is not tried again."
+    if tried > retries:
+        return f"All {tried} tries are used up." if tried > 1 else "No other try was asked for."
+    if rule.max_tries is None or same < rule.max_tries:
+        return ""
+    # What has confirmed pages, or has been a fax before, deserves the tries that were asked for.
+    # A limit that is the only one has no exceptions.
+    earned = progressed or (result.outcome is Outcome.NOT_A_FAX and ever_fax)
+    if rule.counts and earned:
+        return ""
+    return f"It ended so {same} times in a row." if same > 1 else "Once was enough."
+
+
+def _sentence(result: TxResult) -> str:
+    text = result.error_message.strip() or f"The fax ended so: {result.outcome}"
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _words(seconds: float) -> str:
+    """A duration as people say it; a person does not plan by the second."""
+    if seconds < 2 * _MINUTE:
+        amount, unit = seconds, "second"
+    elif seconds < 2 * _HOUR:
+        amount, unit = seconds / _MINUTE, "minute"
+    else:
+        amount, unit = seconds / _HOUR, "hour"
+    count = max(1, round(amount))
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
