@@ -34,7 +34,7 @@ from fsfax.engine.results import Status, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transmit import Transmission
 from fsfax.engine.verdict import Fate
-from fsfax.errors import Closed, EslError, FsfaxError, NoCapacity
+from fsfax.errors import AlreadyDialled, Closed, EslError, FsfaxError, NoCapacity
 from fsfax.esl.dialstring import dialable
 from fsfax.esl.pool import Pool, Reservation
 from fsfax.log import get_logger
@@ -56,6 +56,8 @@ class SendOptions(TypedDict, total=False):
     wait: seconds to wait for a free line; 0 = fail at once with NoCapacity.
     keep_marks: leave FreeSWITCH's outcome marks until `Engine.forget`, because the result has
     to be stored safely first.
+    may_dial: asked in the engine's home right before each originate, after the guard mark was
+    put (see `fsfax.engine.marks`); False: nothing is dialled, NotDialled is raised.
     """
 
     from_number: str
@@ -76,6 +78,7 @@ class SendOptions(TypedDict, total=False):
     attempt_id: str
     wait: float
     keep_marks: bool
+    may_dial: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class Engine:
             InvalidRequest: number, ident, pages or a name cannot be dialled or sent.
             SpoolError: FreeSWITCH does not see the file.
             NoCapacity, NoNode, EslError: no FreeSWITCH can carry the call.
+            AlreadyDialled: ``attempt_id`` was used before; nothing was dialled now.
+            NotDialled: ``may_dial`` said no.
         """
         call = self.start(document, to, **options)
         try:
@@ -277,7 +282,11 @@ class Engine:
         self._pool.close()
 
     def _spawn(self, call: SendCall, document: Path, number: str, options: SendOptions) -> None:
-        self._calls[call] = gevent.spawn(self._work, call, document, number, options)
+        self._run(call, gevent.spawn(self._work, call, document, number, options))
+
+    def _run(self, call: SendCall, greenlet: gevent.Greenlet[..., None]) -> None:
+        self._calls[call] = call.greenlet = greenlet
+        greenlet.link(lambda _: self._calls.pop(call, None))
 
     def _work(self, call: SendCall, document: Path, number: str, options: SendOptions) -> None:
         spooled = self._outgoing.path(call.id)
@@ -293,10 +302,10 @@ class Engine:
             problem = error
             raise
         finally:
-            if result is None or result.status is not Status.UNCERTAIN:
+            in_use = isinstance(problem, AlreadyDialled) or (call.was_left and call.was_begun)
+            if not in_use and (result is None or result.status is not Status.UNCERTAIN):
                 # A call that may still be up may still read its file.
                 spooled.unlink(missing_ok=True)
-            self._calls.pop(call, None)
             call.finish(result, problem)
 
     def _prepare(self, attempt_id: str, document: Path, options: SendOptions) -> Prepared:
@@ -349,7 +358,8 @@ class Engine:
             call.report(observation)
 
         spool = Spool(node.settings.spool)
-        transmission = Transmission(node.link, node.name, spool, plan, report)
+        may_dial = options.get("may_dial", lambda: True)
+        transmission = Transmission(node.link, node.name, spool, plan, report, may_dial=may_dial)
         call.begin(transmission)
         result = transmission.run()
         if not options.get("keep_marks") and result.status is not Status.UNCERTAIN:

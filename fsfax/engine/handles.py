@@ -31,6 +31,8 @@ class SendCall:
         self._slot = home.slot()
         self._transmission: Transmission | None = None
         self._cancelled = False
+        self.greenlet: gevent.Greenlet[..., None] | None = None
+        self.was_left = False
 
     @property
     def done(self) -> bool:
@@ -57,12 +59,33 @@ class SendCall:
         """End the fax as soon as possible; the result says how far it came."""
         self._home.run(self._cancel)
 
+    def leave(self) -> None:
+        """Follow the fax no longer, without ending it; `result` raises `Closed` then.
+
+        The call goes on in FreeSWITCH, and `Engine.adopt` takes it up again, here or elsewhere.
+        Before anything is dialled this is the end of it. Harmless when the fax is over.
+        """
+        self._home.run(self._leave)
+
+    def _leave(self) -> None:
+        if self.done or self.greenlet is None:
+            return
+        self.was_left = True
+        self.greenlet.kill()
+        # It ended without a word if it had not even begun.
+        self.finish(None, None)
+
     def _cancel(self) -> None:
         self._cancelled = True
         if self._transmission:
             self._transmission.cancel()
 
     # --- for the engine, at home ---------------------------------------------------------
+
+    @property
+    def was_begun(self) -> bool:
+        """It may have been dialled."""
+        return self._transmission is not None
 
     def begin(self, transmission: Transmission) -> None:
         """Say that the call is being dialled from now on."""
@@ -76,6 +99,10 @@ class SendCall:
 
     def finish(self, result: TxResult | None, error: BaseException | None) -> None:
         """Say that the fax is over, with a result or with the error that came instead."""
+        if self.done:
+            return
+        if self.was_left and result is None:
+            error = Closed("the call was left to itself; ask the engine for its fate")
         if error is not None:
             self._slot.fail(error)
         else:

@@ -7,6 +7,15 @@ the fax succeeds or fails and when the call ends, whether or not any client is c
     api_on_fax_failure = db insert/<realm>/<uuid>/failure
     api_hangup_hook    = hash insert/<realm>/<uuid>/ended       (kept in memory)
 
+Before a call is dialled, a guard is put under the same key with ``hash insert_ifempty``, which
+FreeSWITCH does for one client alone (mod_hash.c answers "+OK" or "-ERR key already exists"):
+
+    intended    whoever put it may dial this id, nobody else, and that once
+    settled     this id is never dialled: put by whoever asked first what became of it
+    taken       a parked call is being taken over (see `fsfax.engine.receive`)
+
+The hangup hook overwrites a guard with ``ended``.
+
 The values hold no ``${…}`` (FreeSWITCH refuses that in an originate) and nothing that a user
 or the far end said. ``api_*`` hooks run even after the far end has hung up, when
 ``execute_on_*`` applications are skipped.
@@ -23,6 +32,9 @@ from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
+INTENDED, SETTLED, ENDED = "intended", "settled", "ended"
+
+_EXISTS = "key already exists"  # mod_hash.c, hash_api_function
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -40,21 +52,64 @@ def variables(realm: str, uuid: str) -> dict[str, str]:
     Raises:
         InvalidRequest: realm or uuid has another character than letters, digits, "-", "_".
     """
-    for word in (realm, uuid):
-        if not _WORD.match(word):
-            raise InvalidRequest(f"{word!r} cannot be part of an outcome mark: use [A-Za-z0-9_-]")
+    _require_words(realm, uuid)
     return {
         "api_on_fax_success": f"db insert/{realm}/{uuid}/success",
         "api_on_fax_failure": f"db insert/{realm}/{uuid}/failure",
-        "api_hangup_hook": f"hash insert/{realm}/{uuid}/ended",
+        "api_hangup_hook": f"hash insert/{realm}/{uuid}/{ENDED}",
     }
+
+
+def intend(link: Api, realm: str, uuid: str) -> bool:
+    """Put the guard before a call is dialled; False if the id was used or settled before.
+
+    A FreeSWITCH without mod_hash has no guards: True then, and a line in the log.
+
+    Raises:
+        InvalidRequest: as `variables`.
+        EslError: FreeSWITCH could not be asked; the guard may have been put.
+    """
+    return _insert_if_empty(link, realm, uuid, INTENDED) is not False
+
+
+def settle(link: Api, realm: str, uuid: str) -> bool:
+    """See to it that an id is never dialled from now on; True if it never was.
+
+    False: somebody had put ``intended``, and may have dialled or be about to; or this FreeSWITCH
+    has no guards. Asking again gives the same answer.
+
+    Raises:
+        InvalidRequest: as `variables`.
+        EslError: FreeSWITCH could not be asked.
+    """
+    put = _insert_if_empty(link, realm, uuid, SETTLED)
+    return bool(put) or (put is False and guard(link, realm, uuid) == SETTLED)
+
+
+def withdraw(link: Api, realm: str, uuid: str) -> None:
+    """Replace our own ``intended`` by ``settled``: we did not dial, and nobody will.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    _answer(link, "hash", f"insert/{realm}/{uuid}/{SETTLED}")
+
+
+def guard(link: Api, realm: str, uuid: str) -> str:
+    """Return what stands under the key in ``hash``, "" if nothing.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    return _answer(link, "hash", f"select/{realm}/{uuid}")
 
 
 def fate(link: Api, realm: str, uuid: str) -> Fate:
     """Ask FreeSWITCH what became of a call.
 
     ``UNKNOWN`` means that this FreeSWITCH knows nothing of it: it never saw the call, or was
-    restarted before phase E (a mark in ``db`` outlives a restart, one in ``hash`` does not).
+    restarted before phase E (a mark in ``db`` outlives a restart, one in ``hash`` does not), or
+    nobody has got further than the guard.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -67,9 +122,8 @@ def fate(link: Api, realm: str, uuid: str) -> Fate:
             return Fate.SUCCEEDED
         case "failure":
             return Fate.FAILED
-    return (
-        Fate.ENDED if _answer(link, "hash", f"select/{realm}/{uuid}") == "ended" else Fate.UNKNOWN
-    )
+    # A guard says what somebody meant to do, not what became of it.
+    return Fate.ENDED if guard(link, realm, uuid) == ENDED else Fate.UNKNOWN
 
 
 def erase(link: Api, realm: str, uuid: str) -> None:
@@ -80,6 +134,27 @@ def erase(link: Api, realm: str, uuid: str) -> None:
     """
     _answer(link, "db", f"delete/{realm}/{uuid}")
     _answer(link, "hash", f"delete/{realm}/{uuid}")
+
+
+def _require_words(*words: str) -> None:
+    for word in words:
+        if not _WORD.match(word):
+            raise InvalidRequest(f"{word!r} cannot be part of an outcome mark: use [A-Za-z0-9_-]")
+
+
+def _insert_if_empty(link: Api, realm: str, uuid: str, value: str) -> bool | None:
+    """Tell whether our value stands there now; None where FreeSWITCH does not keep it."""
+    _require_words(realm, uuid)
+    try:
+        answer = link.api("hash", f"insert_ifempty/{realm}/{uuid}/{value}").strip()
+    except CommandFailed as error:
+        if error.reply == _EXISTS:
+            return False
+        answer = error.reply
+    if answer == "+OK":
+        return True
+    _log.warning("guard_not_kept", uuid=uuid, answer=answer, remedy="load mod_hash")
+    return None
 
 
 def _answer(link: Api, command: str, arg: str) -> str:

@@ -4,9 +4,9 @@ A `Transmission` owns one plan, one node and one channel at a time. It follows t
 events, keeps the watchdogs, ends the call when it must and asks FreeSWITCH when events are
 missing. It decides nothing about the outcome: that is `fsfax.engine.verdict`'s.
 
-    dial ──► follow ──► settle ──► judge
-               ▲  │ events missed: ask for the fate, catch up or settle
-               └──┘ a stage took too long, or cancel(): uuid_kill, then wait for the hangup
+    guard ► dial ──► follow ──► settle ──► judge
+                       ▲  │ events missed: ask for the fate, catch up or settle
+                       └──┘ a stage took too long, or cancel(): uuid_kill, then wait for the hangup
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from fsfax.engine import marks
 from fsfax.engine.causes import cause
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
@@ -22,29 +23,46 @@ from fsfax.engine.results import Status, Try, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Interruption, judge_sent
-from fsfax.errors import CommandFailed, EslError
+from fsfax.errors import (
+    AlreadyDialled,
+    CommandFailed,
+    Disconnected,
+    EslError,
+    InvalidRequest,
+    NotDialled,
+)
 from fsfax.esl.link import Link
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
 OnProgress = Callable[[Observation], None]
+MayDial = Callable[[], bool]
 
 
 class Transmission:
     """Sends one fax over one node; tries the plan's gateways in order.
 
     The caller's greenlet runs `run` and waits; `cancel` may come from any other greenlet.
+    ``may_dial`` is asked right before each originate; it must not wait for long.
     """
 
     def __init__(
-        self, link: Link, node: str, spool: Spool, plan: SendPlan, on_progress: OnProgress
+        self,
+        link: Link,
+        node: str,
+        spool: Spool,
+        plan: SendPlan,
+        on_progress: OnProgress,
+        *,
+        may_dial: MayDial = lambda: True,
     ) -> None:
         self._link = link
         self._node = node
         self._spool = spool
         self._plan = plan
         self._on_progress = on_progress
+        self._may_dial = may_dial
         self._channel: Channel | None = None
         self._cancelled = False
 
@@ -54,6 +72,8 @@ class Transmission:
         Raises:
             SpoolError: FreeSWITCH does not see the file; nothing was dialled.
             InvalidRequest: number, name or path cannot be dialled; nothing was dialled.
+            AlreadyDialled: the attempt's id was used before; nothing was dialled now.
+            NotDialled: ``may_dial`` said no; nothing was dialled, and nobody can any more.
             EslError: FreeSWITCH could not be reached before anything was dialled.
         """
         plan = self._plan
@@ -65,7 +85,16 @@ class Transmission:
             for call_id, gateway in zip(plan.call_ids, plan.gateways, strict=True)
         ]
         tries: list[Try] = []
+        result: TxResult | None = None
         for call_id, gateway, command in calls:
+            try:
+                self._guard(call_id)
+            except (AlreadyDialled, NotDialled, EslError) as error:
+                if result is None:
+                    raise
+                # The gateway before failed, and that stays the result: this one was not dialled.
+                _log.warning("gateway_not_tried", gateway=gateway, error=str(error))
+                break
             result = self._call(call_id, gateway, command, tuple(tries))
             last = call_id == plan.call_ids[-1]
             if last or self._cancelled or not _may_try_elsewhere(result):
@@ -79,6 +108,8 @@ class Transmission:
                     cause=result.result_cause,
                 )
             )
+        if result is None:
+            raise InvalidRequest("the plan names no gateway")
         return result
 
     def cancel(self) -> None:
@@ -86,6 +117,42 @@ class Transmission:
         self._cancelled = True
         if self._channel:
             self._channel.interrupt(Interruption.CANCELLED)
+
+    def _guard(self, call_id: str) -> None:
+        """Make sure that this id is dialled once, by us, and that we still may.
+
+        Raises:
+            AlreadyDialled, NotDialled, EslError: as `run`.
+        """
+        if self._cancelled:
+            return  # nothing is dialled any more
+        core = self._link.core
+        if not marks.intend(self._link, self._plan.marks_realm, call_id):
+            raise AlreadyDialled(
+                f"a call with the id {call_id} was dialled before, or its attempt was given up;"
+                " nothing was dialled now: ask for its fate, or take another id"
+            )
+        allowed = False
+        try:
+            allowed = self._may_dial()
+        finally:
+            if not allowed:
+                self._withdraw(call_id)
+        if not allowed:
+            raise NotDialled("may_dial said no at the last moment; nothing was dialled")
+        if self._link.core != core:
+            self._withdraw(call_id)
+            raise Disconnected(
+                f"the connection to {self._node} was lost right before dialling, and with it the"
+                " guard; nothing was dialled"
+            )
+
+    def _withdraw(self, call_id: str) -> None:
+        try:
+            marks.withdraw(self._link, self._plan.marks_realm, call_id)
+        except EslError as error:
+            # Whoever asks about the attempt will have to call it uncertain.
+            _log.warning("guard_left", call_id=call_id, error=str(error))
 
     def _call(self, call_id: str, gateway: str, command: str, tries: tuple[Try, ...]) -> TxResult:
         plan = self._plan
