@@ -160,7 +160,7 @@ class TestTheDocument:
         [
             (zlib.compress(PDF), "br", False),
             (b"not gzip", "gzip", False),
-            (gzip.compress(PDF)[:-20], "gzip", True),
+            (gzip.compress(PDF, mtime=0)[:-20], "gzip", True),
         ],
     )
     def test_compressed_badly(
@@ -326,6 +326,13 @@ class TestRedirects:
             assert other.visits == []
         assert "another host" in str(error)
         assert not error.temporary
+
+    @pytest.mark.parametrize("place", ["/für".encode(), "/für".encode("latin-1")])
+    def test_in_letters(self, server: WebServer, get: Callable[..., Fetched], place: bytes) -> None:
+        server.handlers["/"] = lambda visit: visit.send(
+            b"HTTP/1.1 302 Found\r\nLocation: " + place + b"\r\n\r\n"
+        )
+        assert get(server.url()).url == server.url("/f%C3%BCr")
 
     def test_to_two_places(self, server: WebServer, get: Callable[..., Fetched]) -> None:
         server.handlers["/"] = lambda visit: visit.send(
@@ -522,6 +529,12 @@ class TestTls:
             error = refused(server.url(scheme="https"))
         assert "cannot agree on TLS" in str(error)
         assert not error.temporary
+
+    def test_a_handshake_that_is_broken_off(self, refused: Callable[..., FetchError]) -> None:
+        with RawServer(close=True) as server:
+            error = refused(server.url(scheme="https"))
+        assert "was broken off" in str(error)
+        assert error.temporary
 
     def test_a_handshake_that_never_ends(self, refused: Callable[..., FetchError]) -> None:
         """A drip of it would start the limit of a socket again and again."""

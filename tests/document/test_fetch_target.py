@@ -69,6 +69,7 @@ def test_urls_taken_apart(url: str, authority: str, path: str) -> None:
         "http://host:-1/",
         "http://a..b/",
         "http://.host/",
+        "http://ü..host/",
         "http://-host/",
         "http://ho st/",
         "http://host\\@other/",
