@@ -294,9 +294,7 @@ def _no_connection(where: str, settings: FetchSettings, error: OSError) -> Fetch
             f"the certificate of {where} is not valid ({error.verify_message}); "
             "mend it there, or name its authority in fetch.ca_file"
         )
-    if isinstance(error, plain_ssl.SSLError) and not isinstance(
-        error, plain_ssl.SSLEOFError | plain_ssl.SSLZeroReturnError
-    ):
+    if isinstance(error, plain_ssl.SSLError) and not _is_cut(error):
         return FetchError(f"{where} and fsfax cannot agree on TLS; check that it speaks https")
     if isinstance(error, TimeoutError):
         what = f"timed out after {settings.connect:g} s (fetch.connect)"
@@ -307,6 +305,14 @@ def _no_connection(where: str, settings: FetchSettings, error: OSError) -> Fetch
     else:
         what = "was broken off"
     return FetchError(f"the connection to {where} {what}; is that server up?", temporary=True)
+
+
+def _is_cut(error: plain_ssl.SSLError) -> bool:
+    """Whether TLS ended with the connection; its class differs between versions of Python."""
+    return (
+        isinstance(error, plain_ssl.SSLEOFError | plain_ssl.SSLZeroReturnError)
+        or error.reason == "UNEXPECTED_EOF_WHILE_READING"
+    )
 
 
 @lru_cache(maxsize=4)
