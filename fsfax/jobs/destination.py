@@ -55,9 +55,9 @@ class Weights:
     at: float = 0.0
 
     def faded(self, now: float, half_life: float = HALF_LIFE) -> Weights:
-        """Return the weights as they count by now; a clock that went back changes nothing."""
+        """Return the weights as they count by now; what a wrong clock put ahead does not fade."""
         share = 0.5 ** (max(0.0, now - self.at) / half_life)
-        return Weights(self.good * share, self.bad * share, max(self.at, now))
+        return Weights(self.good * share, self.bad * share, now)
 
     def with_more(self, now: float, half_life: float, *, good: bool) -> Weights:
         """Return the weights after one more experience."""
@@ -141,7 +141,7 @@ def learn(
 ) -> Memory:
     """Return the memory after a call.
 
-    Pages that were confirmed speak for what they were sent with, however the call ended. A
+    Pages that were confirmed speak for what they were sent with, also where the call failed. A
     failure speaks against the part of the mode that it is laid to (`fsfax.jobs.ladder.blame`).
     Our own trouble, a cancelled call and one whose fate is unknown say nothing else.
 
@@ -278,7 +278,8 @@ def _lessons(result: TxResult, mode: Mode, before: Sequence[Step]) -> Mapping[st
     """What a call says for (True) or against (False) each part; a failure outweighs its pages."""
     lessons: dict[str, bool] = {}
     if result.pages_sent:
-        if result.t38_status == "negotiated":
+        # A call that broke off under T.38 does not speak for T.38, which may have been why.
+        if result.t38_status == "negotiated" and result.outcome is not Outcome.LINE_TROUBLE:
             lessons["t38"] = True
         if result.fax_speed > V17_SPEED:
             lessons["v17"] = True
