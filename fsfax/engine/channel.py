@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, Self
 
+import gevent
+
 from fsfax.engine import marks
 from fsfax.engine.observations import EventsMissed, Observation, observe, observe_dump
 from fsfax.engine.transcript import Transcript, note
@@ -30,6 +32,8 @@ _KILL_WAIT = 5.0
 """Seconds from uuid_kill to the hangup event before FreeSWITCH is asked what happened."""
 
 _KILL_TRIES = 3
+
+_PAUSE = 0.1
 
 
 class Watch(Protocol):
@@ -149,7 +153,7 @@ class Channel:
         self.note(EventsMissed(at=time.time()))
         self._restart_clock()
         try:
-            fate = self._ask()
+            fate = self._ask_at_end()
             if fate is not Fate.UP:
                 return fate
             self.note(*observe_dump(self._dump()))
@@ -203,6 +207,14 @@ class Channel:
 
     def _ask(self) -> Fate:
         return marks.fate(self._link, self._realm, self._call_id)
+
+    def _ask_at_end(self) -> Fate:
+        # A channel is out of sight from the hangup on (switch_core_session_perform_read_lock),
+        # but its marks are left when txfax returns and in CS_HANGUP, a moment later.
+        deadline = time.monotonic() + self._timeouts.result
+        while (fate := self._ask()) is Fate.UNKNOWN and time.monotonic() < deadline:
+            gevent.sleep(_PAUSE)
+        return fate
 
     def _ask_quietly(self) -> Fate:
         try:

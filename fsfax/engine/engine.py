@@ -14,7 +14,8 @@ always ends in a result, also when the result is that nobody knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, TypedDict, Unpack
@@ -23,6 +24,7 @@ import gevent
 
 from fsfax.document import Conversion, Converter
 from fsfax.engine import marks
+from fsfax.engine.adopt import Adoption, Planned
 from fsfax.engine.handles import Receiving, SendCall
 from fsfax.engine.home import Home, HubChoice
 from fsfax.engine.inbox import Inbox
@@ -36,7 +38,7 @@ from fsfax.engine.transmit import Transmission
 from fsfax.engine.verdict import Fate
 from fsfax.errors import AlreadyDialled, Closed, EslError, FsfaxError, NoCapacity
 from fsfax.esl.dialstring import dialable
-from fsfax.esl.pool import Pool, Reservation
+from fsfax.esl.pool import Node, Pool, Reservation
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, Settings
 
@@ -176,6 +178,64 @@ class Engine:
         self._home.run(self._spawn, call, Path(document), number, options)
         return call
 
+    def adopt(
+        self,
+        attempt_id: str,
+        *,
+        node: str,
+        core: str,
+        gateways: Sequence[str],
+        first_page: int,
+        last_page: int,
+        started_at: float,
+        t38: Literal["off", "on", "required"] = "on",
+        timeouts: CallTimeouts | None = None,
+        keep_marks: bool = False,
+        wait: float = 0.0,
+    ) -> SendCall:
+        """Take up an attempt that a former process planned, whatever it got to do about it.
+
+        If its call is up it is followed to its end, with watchdogs and `SendCall.cancel`; if
+        FreeSWITCH recorded how it ended, that is the result. From now on nobody can begin to dial
+        this attempt any more. A result of ``Status.UNCERTAIN`` means that nothing can be proved.
+
+        Args:
+            attempt_id: the attempt's.
+            node: where it was to be dialled.
+            core: that node's `NodeStatus.core` when the attempt was planned.
+            gateways: of its plan, in that order.
+            first_page, last_page: of its plan, from 1.
+            started_at: when it was planned, seconds since 1970.
+            t38: of its plan.
+            timeouts: the watchdogs from now on; the settings' by default.
+            keep_marks: see `SendOptions`.
+            wait: seconds to wait for the node if it is down.
+
+        `SendCall.result` raises:
+            NotDialled: it was never dialled, and never will be.
+            EslError: the node cannot be asked; nothing was found out.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+            Closed: the engine is closed.
+        """
+        if self._closed:
+            raise Closed("the engine is closed")
+        planned = Planned(
+            attempt_id=attempt_id,
+            core=core,
+            gateways=tuple(gateways),
+            first_page=first_page,
+            last_page=last_page,
+            started_at=started_at,
+            t38=t38,
+            timeouts=timeouts or self.settings.timeouts,
+            realm=self.settings.marks_realm,
+        )
+        call = SendCall(self._home, attempt_id)
+        self._home.run(self._begin_to_adopt, call, self._pool.node(node), planned, keep_marks, wait)
+        return call
+
     def convert(
         self,
         source: Path | str,
@@ -308,6 +368,41 @@ class Engine:
                 spooled.unlink(missing_ok=True)
             call.finish(result, problem)
 
+    def _begin_to_adopt(
+        self, call: SendCall, node: Node, planned: Planned, keep_marks: bool, wait: float
+    ) -> None:
+        self._run(call, gevent.spawn(self._adopt, call, node, planned, keep_marks, wait))
+
+    def _adopt(
+        self, call: SendCall, node: Node, planned: Planned, keep_marks: bool, wait: float
+    ) -> None:
+        result: TxResult | None = None
+        problem: BaseException | None = None
+        with ExitStack() as line:
+
+            def report(observation: Observation) -> None:
+                if isinstance(observation, Dialling):
+                    line.enter_context(self._pool.hold(node.name, observation.gateway))
+                call.report(observation)
+
+            adoption = Adoption(node.link, node.name, planned, report)
+            call.begin(adoption)
+            try:
+                node.link.wait_connected(wait)
+                result = adoption.run()
+                if result.status is not Status.UNCERTAIN:
+                    self._outgoing.path(call.id).unlink(missing_ok=True)
+                    if not keep_marks:
+                        # What was settled stays so: a former process may still wake up.
+                        self._erase(node, set(planned.calls) - adoption.settled)
+            except (FsfaxError, OSError) as error:
+                problem = error
+            except BaseException as error:
+                problem = error
+                raise
+            finally:
+                call.finish(result, problem)
+
     def _prepare(self, attempt_id: str, document: Path, options: SendOptions) -> Prepared:
         if options.get("as_is"):
             return self._outgoing.take(attempt_id, document)
@@ -363,12 +458,15 @@ class Engine:
         call.begin(transmission)
         result = transmission.run()
         if not options.get("keep_marks") and result.status is not Status.UNCERTAIN:
-            try:
-                for id in plan.call_ids:
-                    marks.erase(node.link, plan.marks_realm, id)
-            except EslError as error:
-                _log.info("marks_left", attempt_id=plan.attempt_id, error=str(error))
+            self._erase(node, plan.call_ids)
         return result
+
+    def _erase(self, node: Node, ids: Collection[str]) -> None:
+        try:
+            for id in ids:
+                marks.erase(node.link, self.settings.marks_realm, id)
+        except EslError as error:
+            _log.info("marks_left", node=node.name, error=str(error))
 
     def _plan(
         self,

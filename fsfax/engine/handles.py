@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Protocol, Self
 
 import gevent
 
@@ -17,19 +17,26 @@ from fsfax.engine.home import Home
 from fsfax.engine.observations import Observation
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import RxResult, TxResult
-from fsfax.engine.transmit import Transmission
 from fsfax.errors import Closed
 
 
+class Work(Protocol):
+    """What is done for a fax on its way: a `Transmission`, or an `Adoption`."""
+
+    def cancel(self) -> None:
+        """End the call as soon as possible."""
+        ...  # the protocol's body
+
+
 class SendCall:
-    """A fax on its way. Made by `Engine.start`."""
+    """A fax on its way. Made by `Engine.start` and `Engine.adopt`."""
 
     def __init__(self, home: Home, attempt_id: str) -> None:
         self.id = attempt_id
         self._home = home
         self._mail = home.mailbox()
         self._slot = home.slot()
-        self._transmission: Transmission | None = None
+        self._work: Work | None = None
         self._cancelled = False
         self.greenlet: gevent.Greenlet[..., None] | None = None
         self.was_left = False
@@ -49,7 +56,8 @@ class SendCall:
         """Wait for the fax to be over and return what became of it.
 
         Raises:
-            FsfaxError: nothing was dialled; the class says why.
+            FsfaxError: nothing was dialled; the class says why. Of a call that was adopted or left:
+                it was not proved what became of it.
             TimeoutError: it is not over after ``timeout`` seconds.
         """
         outcome: TxResult = self._slot.get(timeout)
@@ -77,21 +85,21 @@ class SendCall:
 
     def _cancel(self) -> None:
         self._cancelled = True
-        if self._transmission:
-            self._transmission.cancel()
+        if self._work:
+            self._work.cancel()
 
     # --- for the engine, at home ---------------------------------------------------------
 
     @property
     def was_begun(self) -> bool:
         """It may have been dialled."""
-        return self._transmission is not None
+        return self._work is not None
 
-    def begin(self, transmission: Transmission) -> None:
-        """Say that the call is being dialled from now on."""
-        self._transmission = transmission
+    def begin(self, work: Work) -> None:
+        """Say that the call is being dialled, or followed, from now on."""
+        self._work = work
         if self._cancelled:
-            transmission.cancel()
+            work.cancel()
 
     def report(self, observation: Observation) -> None:
         """Pass an observation on to the reader of `progress`."""

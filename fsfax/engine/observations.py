@@ -284,21 +284,22 @@ def _negotiated(event: Event) -> Observation:
     )
 
 
-def _page(event: Event) -> Observation:
-    width, rows = _pair(event.get("fax-image-pixel-size"))
-    x_resolution, y_resolution = _pair(event.get("fax-image-resolution"))
+def _page(event: Event, value: Callable[[str], str] | None = None) -> PageDone:
+    value = value or event.get
+    width, rows = _pair(value("fax-image-pixel-size"))
+    x_resolution, y_resolution = _pair(value("fax-image-resolution"))
     return PageDone(
         at=_at(event),
-        number=_number(event.get("fax-document-transferred-pages")),
-        total=_number(event.get("fax-document-total-pages")),
-        image_bytes=_number(event.get("fax-image-size")),
+        number=_number(value("fax-document-transferred-pages")),
+        total=_number(value("fax-document-total-pages")),
+        image_bytes=_number(value("fax-image-size")),
         width=width,
         rows=rows,
         x_resolution=x_resolution,
         y_resolution=y_resolution,
-        bad_rows=_number(event.get("fax-bad-rows")),
-        longest_bad_row_run=_number(event.get("fax-longest-bad-row-run")),
-        encoding=clean(event.get("fax-encoding-name")),
+        bad_rows=_number(value("fax-bad-rows")),
+        longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
+        encoding=clean(value("fax-encoding-name")),
     )
 
 
@@ -331,7 +332,12 @@ def _result_in_variables(event: Event) -> FaxResult | None:
     """
     if not event.variable("fax_success"):
         return None
-    return _result(event, lambda name: event.variable(name.replace("-", "_")))
+    return _result(event, _variables(event))
+
+
+def _variables(event: Event) -> Callable[[str], str]:
+    """Read the channel variable instead of the header of the same name."""
+    return lambda name: event.variable(name.replace("-", "_"))
 
 
 _READERS: Mapping[str, Callable[[Event], Observation | None]] = {
@@ -374,9 +380,13 @@ def observe_dump(event: Event) -> tuple[Observation, ...]:
         seen.append(Answered(at=at))
     if event.variable("current_application") in FAX_APPLICATIONS:
         seen.append(FaxStarted(at=at, path=event.variable("current_application_data")))
+    # The last page that phase D confirmed; after phase E the result says how many there were.
+    page = _page(event, _variables(event))
+    if page.number and not event.variable("fax_success"):
+        seen.append(page)
     # Phase B sets the rate, but so does phase E, even of a call that met no fax machine.
     if event.variable("fax_transfer_rate") and not event.variable("fax_success"):
-        result = _result(event, lambda name: event.variable(name.replace("-", "_")))
+        result = _result(event, _variables(event))
         seen.append(
             Negotiated(
                 at=at,

@@ -129,6 +129,8 @@ class TxResult(FaxResult):
     first_unconfirmed_page: where another attempt has to start, counted in the document from
         1; None if nothing is left to be sent.
     tries: gateways that were tried before the one that carried the call.
+    still_up: FreeSWITCH still holds the call's channel; nothing else may be dialled for this fax
+        before it is gone.
     """
 
     pages_sent: int = 0
@@ -136,6 +138,7 @@ class TxResult(FaxResult):
     first_unconfirmed_page: int | None = None
     gateway: str = ""
     tries: tuple[Try, ...] = ()
+    still_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,15 +204,22 @@ class Transmission:
             channel.doubt()
 
     def _observed(self, observation: Observation, transcript: Transcript) -> None:
-        if (
-            self._plan.t38 == "required"
-            and isinstance(observation, Negotiated)
-            and observation.t38_status != "negotiated"
-            and not transcript.pages
-            and self._channel
-        ):
+        if self._channel and lacks_t38(self._plan.t38, observation, transcript):
             self._channel.interrupt(Interruption.T38_REQUIRED)
         self._on_progress(observation)
+
+
+def lacks_t38(wanted: str, observation: Observation, transcript: Transcript) -> bool:
+    """Tell whether a call that has to run over T.38 has just turned out not to.
+
+    Once a page is confirmed it is too late to mind.
+    """
+    return (
+        wanted == "required"
+        and isinstance(observation, Negotiated)
+        and observation.t38_status != "negotiated"
+        and not transcript.pages
+    )
 
 
 def _may_try_elsewhere(result: TxResult) -> bool:

@@ -158,6 +158,7 @@ def judge_sent(
         first_unconfirmed_page=None if success else first_page + confirmed,
         gateway=transcript.dialling.gateway if transcript.dialling else "",
         tries=tries,
+        still_up=fate is Fate.UP and not success,
     )
 
 

@@ -305,6 +305,22 @@ class Pool:
             raise self._refusal(request)
         return reservation
 
+    def node(self, name: str) -> Node:
+        """Return the node of that name.
+
+        Raises:
+            InvalidRequest: there is none.
+        """
+        return self._named(name)
+
+    def hold(self, name: str, gateway: str) -> Reservation:
+        """Take room for a call that is there already, whatever the limits say.
+
+        Raises:
+            InvalidRequest: there is no node of that name.
+        """
+        return Reservation(self, self._named(name), (gateway,))
+
     def drain(self, name: str) -> None:
         """Give no more calls to a node; those under way go on.
 

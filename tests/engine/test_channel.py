@@ -147,16 +147,30 @@ def test_a_call_that_is_still_up_is_caught_up_with() -> None:
         b"Event-Name: CHANNEL_DATA\nAnswer-State: answered\nCall-Direction: outbound\n"
         b"variable_current_application: txfax\nvariable_fax_transfer_rate: 9600\n"
         b"variable_fax_t38_status: negotiated\nvariable_fax_remote_station_id: far%20end\n"
+        b"variable_fax_document_transferred_pages: 1\nvariable_fax_image_pixel_size: 1728x1078\n"
     )
     switch = Switch(uuid_exists=lambda: "true", uuid_dump=dump.decode)
     made, watch = channel(switch)
-    watch.put(Gap("back"))
+    assert made.catch_up() is None
+    assert [(page.number, page.width, page.rows) for page in made.transcript.pages] == [
+        (1, 1728, 1078)
+    ]
     for event in captured.events("t38-ok"):
         watch.put(event)
     assert made.follow() is Fate.UNKNOWN
     assert made.transcript.negotiated
     assert made.transcript.result
     assert switch.times("uuid_dump") == 1
+
+
+def test_a_channel_that_has_just_hung_up_has_no_mark_yet() -> None:
+    """It is out of sight from the hangup on, its marks are left a moment later."""
+    answers = iter([fails("no reply"), fails("no reply"), lambda: "success"])
+    switch = Switch(uuid_exists=lambda: "false", hash=lambda: "intended")
+    switch.answers["db"] = lambda: next(answers)()  # noqa: PLW0108  # one after another
+    made, watch = channel(switch)
+    watch.put(Gap("back"))
+    assert made.follow() is Fate.SUCCEEDED
 
 
 def test_it_ends_between_the_two_questions() -> None:

@@ -42,6 +42,14 @@ def judge(name: str, fate: Fate = Fate.UNKNOWN) -> TxResult:
     return judge_sent(captured.transcript(name), CALL, fate=fate, last_page=3)
 
 
+def test_a_channel_that_is_still_up_is_told() -> None:
+    """Nothing else may be dialled for that fax yet, whatever else is known of the call."""
+    assert judge_sent(Transcript(), CALL, fate=Fate.UP).still_up
+    assert not judge_sent(Transcript(), CALL, fate=Fate.UNKNOWN).still_up
+    assert judge("busy", Fate.UP).still_up
+    assert not judge("t38-ok", Fate.UP).still_up, "delivered: there is nothing else to dial"
+
+
 @pytest.mark.parametrize(
     ("name", "t38", "coding"),
     [
