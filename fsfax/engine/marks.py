@@ -129,11 +129,14 @@ def fate(link: Api, realm: str, uuid: str) -> Fate:
 def erase(link: Api, realm: str, uuid: str) -> None:
     """Remove the marks of a call whose outcome is stored elsewhere by now.
 
+    ``settled`` stays: a process that meant to dial may still wake up.
+
     Raises:
         EslError: FreeSWITCH could not be asked; a mark that was not there is no error.
     """
     _answer(link, "db", f"delete/{realm}/{uuid}")
-    _answer(link, "hash", f"delete/{realm}/{uuid}")
+    if guard(link, realm, uuid) != SETTLED:
+        _answer(link, "hash", f"delete/{realm}/{uuid}")
 
 
 def _require_words(*words: str) -> None:

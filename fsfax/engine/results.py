@@ -6,6 +6,7 @@ get. They are immutable, and `as_dict` gives plain JSON values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -119,6 +120,16 @@ class FaxResult:
         """Return the result as plain JSON values."""
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read `as_dict` back; what another version added is passed over.
+
+        Raises:
+            ValueError, TypeError, KeyError: that is no result.
+        """
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: _read(name, value) for name, value in values.items() if name in known})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxResult(FaxResult):
@@ -158,6 +169,26 @@ class RxResult(FaxResult):
     file: Path | None = None
     gaps: tuple[str, ...] = field(default=())
     """What is not known about this call, and why (events missed, found after a restart)."""
+
+
+def _read(name: str, value: Any) -> Any:
+    match name:
+        case "status":
+            return Status(value)
+        case "outcome":
+            return Outcome(value)
+        case "doubt":
+            return Doubt(value)
+        case "file":
+            return None if value is None else Path(value)
+        case "pages":
+            return tuple(PageRecord(**page) for page in value)
+        case "tries":
+            return tuple(Try(**each) for each in value)
+        case "gaps":
+            return tuple(value)
+        case _:
+            return value
 
 
 def _plain(value: Any) -> Any:

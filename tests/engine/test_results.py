@@ -42,6 +42,13 @@ def judge(name: str, fate: Fate = Fate.UNKNOWN) -> TxResult:
     return judge_sent(captured.transcript(name), CALL, fate=fate, last_page=3)
 
 
+@pytest.mark.parametrize("name", ["t38-ok", "busy", "midhang", "voice", "nofile"])
+def test_a_result_can_be_read_back(name: str) -> None:
+    result = judge(name)
+    stored = json.loads(json.dumps(result.as_dict() | {"of_another_version": 1}))
+    assert TxResult.from_dict(stored) == result
+
+
 def test_a_channel_that_is_still_up_is_told() -> None:
     """Nothing else may be dialled for that fax yet, whatever else is known of the call."""
     assert judge_sent(Transcript(), CALL, fate=Fate.UP).still_up

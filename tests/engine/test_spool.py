@@ -112,7 +112,11 @@ def test_the_fate_of_a_call(answers: dict[str, str], fate: Fate) -> None:
 def test_marks_are_erased() -> None:
     switch = Switch(db="+OK")
     marks.erase(switch, "fsfax", "id")
-    assert switch.asked == ["db delete/fsfax/id", "hash delete/fsfax/id"]
+    assert switch.asked == [
+        "db delete/fsfax/id",
+        "hash select/fsfax/id",
+        "hash delete/fsfax/id",
+    ]
 
 
 @pytest.mark.parametrize("word", ["", "a b", "a/b", "${x}", "x" * 65])
