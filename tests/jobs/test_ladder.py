@@ -180,6 +180,7 @@ def test_a_wish_is_never_overruled(wish: Mode, step: Step, expected: Mode | None
         (Pins(t38="required"), BEST, failed(Mode("required"), 21), Mode("required", v17=False)),
         # That pin was taken away: audio is allowed again.
         (Pins(), BEST, failed(Mode("required"), 21), AUDIO),
+        (Pins(), BEST, failed(Mode("required"), 486, outcome=Outcome.BUSY), BEST),
         # The wish is stronger than the pin.
         (Pins(t38="on", ecm=True), AUDIO_POOR, failed(AUDIO_POOR, 49), AUDIO_POOR),
     ],
