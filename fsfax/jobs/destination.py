@@ -37,7 +37,7 @@ _CONVINCING = 0.5
 """So a single bad experience holds for one half-life."""
 _MOST_WEIGHT = 1000.0
 _MOST_COUNT = 10**9
-_MAX_WORD = 20  # a station id has 20 characters (ITU-T T.30, 5.3.6.2.4)
+_MAX_WORD = 20  # a station id has 20 characters (ITU-T T.30, 5.3.6.2)
 _LATEST = 253402300799.0  # the year 9999: datetime ends there
 
 # Endings that say nothing about the number: our own doing, or not known.
