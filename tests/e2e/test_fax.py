@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from fsfax import (
+    AlreadyDialled,
     CallTimeouts,
     Dialling,
     Doubt,
     Engine,
     Fate,
     Negotiated,
+    NotDialled,
     Observation,
     Outcome,
     PageDone,
@@ -318,18 +320,99 @@ def test_the_program_dies_in_the_second_page(
 ) -> None:
     """SIGKILL: the call goes on, and FreeSWITCH tells later how it ended."""
     attempt_id = new_call_id()
+    killed_in_page_2(rig, letter, attempt_id, "+1 555 0113")
+    fax = inbound.from_station("+1 555 0113", rig.patience)
+    assert fax.success
+    assert fax.pages_received == 3
+    deadline = time.monotonic() + 10
+    while (fate := sender.fate(attempt_id)) is Fate.UP and time.monotonic() < deadline:
+        threading.Event().wait(0.1)  # the sender's channel ends a moment after the receiver's
+    assert fate is Fate.SUCCEEDED
+    sender.forget(attempt_id)
+
+
+def test_another_program_takes_up_the_call(
+    rig: Rig, sender: Engine, inbound: Inbound, letter: Path
+) -> None:
+    """SIGKILL again: a new engine follows the call to its end, and has the same result."""
+    attempt_id, planned_at = new_call_id(), time.time()
+    (node,) = sender.nodes()
+    killed_in_page_2(rig, letter, attempt_id, "+1 555 0115")
+    with Engine(rig.sending(), hub="own") as engine:
+        call = engine.adopt(
+            attempt_id,
+            node=node.name,
+            core=node.core,
+            gateways=[rig.sender.gateways[0].name],
+            first_page=1,
+            last_page=3,
+            started_at=planned_at,
+            wait=10,
+        )
+        pages = [seen.number for seen in call.progress() if isinstance(seen, PageDone)]
+        result = call.result(rig.patience)
+        assert engine.fate(attempt_id) is Fate.UNKNOWN, "its marks are erased"
+    assert result.success, result
+    assert (result.call_id, result.pages_sent, result.pages_total) == (attempt_id, 3, 3)
+    assert (result.t38_status, result.fax_speed, result.result_code) == ("negotiated", 14400, 0)
+    assert result.result_cause == "NORMAL_CLEARING"
+    assert pages[-1] == 3
+    assert not (rig.spool / "out" / f"{attempt_id}.tif").exists()
+    fax = inbound.from_station("+1 555 0115", rig.patience)
+    assert fax.success
+    assert fax.pages_received == 3
+
+
+def test_an_attempt_that_was_asked_about_is_never_dialled(
+    rig: Rig, sender: Engine, letter: Path
+) -> None:
+    attempt_id = new_call_id()
+    (node,) = sender.nodes()
+    for core, proved in ((node.core, True), (new_call_id(), False)):
+        call = sender.adopt(
+            attempt_id,
+            node=node.name,
+            core=core,
+            gateways=["nowhere", rig.sender.gateways[0].name],
+            first_page=1,
+            last_page=3,
+            started_at=time.time(),
+        )
+        if proved:
+            with pytest.raises(NotDialled):
+                call.result(10)
+        else:
+            assert call.result(10).status is Status.UNCERTAIN
+    with pytest.raises(AlreadyDialled):
+        send(sender, letter, rig.numbers["fax"], attempt_id=attempt_id)
+    assert sender.fate(attempt_id, gateways=2) is Fate.UNKNOWN
+    sender.forget(attempt_id, gateways=2)
+
+
+def test_no_attempt_is_dialled_twice(rig: Rig, sender: Engine, letter: Path) -> None:
+    result = send(sender, letter, rig.numbers["busy"], keep_marks=True)
+    assert result.outcome is Outcome.BUSY
+    with pytest.raises(AlreadyDialled):
+        send(sender, letter, rig.numbers["busy"], attempt_id=result.call_id)
+    # The hangup hook has put its mark over the guard.
+    assert sender.fate(result.call_id) is Fate.ENDED
+    sender.forget(result.call_id)
+
+
+def killed_in_page_2(rig: Rig, letter: Path, attempt_id: str, ident: str) -> None:
+    """Send a letter of three pages from a program of its own, killed after the first one."""
     program = (
         "import json, sys, fsfax\n"
         "settings = fsfax.Settings(**json.loads(sys.argv[1]))\n"
         "with fsfax.Engine(settings, hub='current') as engine:\n"
         "    call = engine.start(sys.argv[2], sys.argv[3], attempt_id=sys.argv[4],\n"
-        "                        ident='+1 555 0113', resolution='superfine')\n"
+        "                        ident=sys.argv[5], resolution='superfine')\n"
         "    for seen in call.progress():\n"
         "        print(type(seen).__name__, flush=True)\n"
     )
-    settings = _with_secrets(rig.sending())
+    settings, number = _with_secrets(rig.sending()), rig.numbers["fax"]
     child = subprocess.Popen(
-        [sys.executable, "-c", program, settings, str(letter), rig.numbers["fax"], attempt_id],
+        [sys.executable, "-c", program, settings, str(letter), number, attempt_id, ident],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -339,14 +422,6 @@ def test_the_program_dies_in_the_second_page(
             os.kill(child.pid, signal.SIGKILL)
             break
     child.wait()
-    fax = inbound.from_station("+1 555 0113", rig.patience)
-    assert fax.success
-    assert fax.pages_received == 3
-    deadline = time.monotonic() + 10
-    while (fate := sender.fate(attempt_id)) is Fate.UP and time.monotonic() < deadline:
-        threading.Event().wait(0.1)  # the sender's channel ends a moment after the receiver's
-    assert fate is Fate.SUCCEEDED
-    sender.forget(attempt_id)
 
 
 def _with_secrets(settings: Settings) -> str:
