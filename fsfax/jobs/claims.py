@@ -24,7 +24,7 @@ from fsfax.engine.plan import new_call_id
 from fsfax.engine.results import TxResult
 from fsfax.jobs import documents, ledger
 from fsfax.jobs.database import Database
-from fsfax.jobs.destination import Memory, advise
+from fsfax.jobs.destination import DAY, Memory, advise
 from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
 from fsfax.jobs.records import Attempt, Document, Job, split_route
 from fsfax.jobs.schema import accounts, attempts, jobs
@@ -110,11 +110,13 @@ class Claims:
         """Take on up to ``limit`` jobs that can be called now; attempts are written down.
 
         Raises:
+            LeaseLost: this worker was replaced.
             StoreError: the database cannot be used; nothing was claimed.
         """
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
+            ledger.require_alive(connection, self._worker_id)
             now = self._now()
             lines = _Lines(connection, rooms)
             claimed: list[Claim] = []
@@ -133,9 +135,11 @@ class Claims:
         """Take on calls that lost their worker. They have to be reconciled, not dialled.
 
         Raises:
+            LeaseLost: this worker was replaced.
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
+            ledger.require_alive(connection, self._worker_id)
             orphans = connection.execute(
                 select(jobs)
                 .where(
@@ -156,6 +160,24 @@ class Claims:
                 self._own(connection, row.id)
                 taken.append(self._as_claim(connection, row.id, attempt.id))
             return taken
+
+    def let_go(self, job_id: str, token: int) -> None:
+        """Give a job back without having done anything with it: it is taken over anew.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(
+                    jobs.c.id == job_id,
+                    jobs.c.worker_id == self._worker_id,
+                    jobs.c.token == token,
+                )
+                .values(worker_id=None)
+            )
+            ledger.ring(connection)
 
     def asked_to_cancel(self) -> list[str]:
         """Return this worker's jobs that somebody wants to be cancelled.
@@ -195,9 +217,11 @@ class Claims:
         """Take on up to ``limit`` jobs whose documents are to be made ready.
 
         Raises:
+            LeaseLost: this worker was replaced.
             StoreError: the database cannot be used; nothing was claimed.
         """
         with self._database.write() as connection:
+            ledger.require_alive(connection, self._worker_id)
             rows = connection.execute(
                 select(jobs.c.id)
                 .where(*_UNPREPARED, jobs.c.due_at <= self._now())
@@ -308,9 +332,10 @@ class Claims:
         )
         memory = Memory.from_dict(row.dial_number, ledger.memory_of(connection, row.dial_number))
         history = steps(connection, row.id)
-        if history and (following := next_mode(history, wish)):
+        if history and (following := next_mode(history, wish, memory.pins)):
             return following
-        return first_mode(wish, advise(memory, wish, now.timestamp()))
+        days = self._settings.jobs.memory_half_life
+        return first_mode(wish, advise(memory, wish, now.timestamp(), days * DAY))
 
     def _own(self, connection: Connection, job_id: str) -> int:
         connection.execute(

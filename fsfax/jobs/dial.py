@@ -141,6 +141,8 @@ class Dialler:
             outcome=result.outcome.value,
             state=job.state.value,
         )
+        if result.status is Status.UNCERTAIN:
+            return  # what is there may still be asked for
         try:
             self.engine.forget(claim.attempt.id, gateways=max(1, len(claim.attempt.gateways)))
         except FsfaxError as error:

@@ -88,8 +88,13 @@ class Leases:
             ledger.ring(connection)
 
     def take_duty(self, name: str) -> bool:
-        """Take on a work that one worker at a time does; tell whether it is this one's now."""
+        """Take on a work that one worker at a time does; tell whether it is this one's now.
+
+        Raises:
+            LeaseLost: this worker was replaced.
+        """
         with self._database.write() as connection:
+            ledger.require_alive(connection, self.worker_id)
             taken = connection.execute(
                 update(duties)
                 .where(

@@ -24,6 +24,7 @@ from fsfax.jobs.schema import (
     jobs,
     observations,
     outbox,
+    workers,
 )
 from fsfax.jobs.states import Direction, Hold, JobState, require_move
 
@@ -93,6 +94,17 @@ def row_of(connection: Connection, job_id: str) -> Row[Any]:
     if row is None:
         raise JobNotFound(f"there is no job {job_id}")
     return row
+
+
+def require_alive(connection: Connection, worker_id: str) -> None:
+    """Refuse to take on anything for a worker that was replaced; it cannot be before the commit.
+
+    Raises:
+        LeaseLost: the worker is not known (any more).
+    """
+    query = select(workers.c.id).where(workers.c.id == worker_id).with_for_update(key_share=True)
+    if connection.execute(query).first() is None:
+        raise LeaseLost("this worker was silent for too long and was replaced")
 
 
 def fenced(connection: Connection, job_id: str, worker_id: str, token: int) -> Row[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from fsfax.document.fetch import FetchRequest, fetch
 from fsfax.document.tiff_f import join
 from fsfax.engine.engine import Engine
-from fsfax.errors import Closed, ConversionFailed, DocumentError, FetchError, StoreError
+from fsfax.errors import ConversionFailed, DocumentError, FetchError
 from fsfax.jobs import documents
 from fsfax.jobs.claims import Preparation
 from fsfax.jobs.database import Database
@@ -55,31 +55,27 @@ class Preparer:
             folder.mkdir(parents=True, exist_ok=True)
             fax, pages = self._make(preparation, folder)
         except FetchError as error:
-            if error.temporary and job.fetches + 1 < _MOST_FETCHES:
-                self.in_thread(
-                    self.settlement.postpone, preparation, str(error), _delay(job.fetches)
-                )
-            else:
-                self.in_thread(self.settlement.unfit, preparation, str(error))
+            self._fail(preparation, str(error), temporary=error.temporary)
         except ConversionFailed as error:
-            # The worker process died or a disk is full: that may be our trouble, so once is not enough.
-            if job.fetches + 1 < _MOST_FETCHES and error.code == "not_written":
-                self.in_thread(
-                    self.settlement.postpone, preparation, str(error), _delay(job.fetches)
-                )
-            else:
-                self.in_thread(self.settlement.unfit, preparation, str(error))
-        except (StoreError, Closed):
-            raise
+            # A document that breaks its worker will do so again; a full disk may be emptied.
+            self._fail(preparation, str(error), temporary=error.code == "not_written")
         except DocumentError as error:
-            self.in_thread(self.settlement.unfit, preparation, str(error))
+            self._fail(preparation, str(error), temporary=False)
         except OSError as error:
             problem = f"the work folder {folder} cannot be used: {error.strerror}"
-            self.in_thread(self.settlement.postpone, preparation, problem, _delay(job.fetches))
+            self._fail(preparation, problem, temporary=True)
         else:
             self.in_thread(self.settlement.prepared, preparation, fax, pages)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _fail(self, preparation: Preparation, problem: str, *, temporary: bool) -> None:
+        tries = preparation.job.fetches
+        if temporary and tries + 1 < _MOST_FETCHES:
+            delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**tries)
+            self.in_thread(self.settlement.postpone, preparation, problem, delay)
+        else:
+            self.in_thread(self.settlement.unfit, preparation, problem)
 
     def _make(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
         job = preparation.job
@@ -108,7 +104,3 @@ class Preparer:
 
 def _join(parts: list[Path], whole: Path) -> None:
     whole.write_bytes(join([part.read_bytes() for part in parts]))
-
-
-def _delay(tries: int) -> float:
-    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**tries)

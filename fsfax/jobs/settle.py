@@ -27,7 +27,7 @@ from fsfax.engine.results import Status, TxResult
 from fsfax.jobs import documents, ledger, retry
 from fsfax.jobs.claims import Claim, Preparation, steps
 from fsfax.jobs.database import Database
-from fsfax.jobs.destination import Memory, learn
+from fsfax.jobs.destination import DAY, Memory, learn
 from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.jobs.records import Job
 from fsfax.jobs.schema import attempts, jobs
@@ -231,10 +231,12 @@ class Settlement:
                 uncertain=self._settings.jobs.uncertain,
                 table=self._settings.jobs.retry,
                 chance=self._chance(),
-                rungs_left=next_mode(history, self._wish(row)) is not None,
+                rungs_left=next_mode(history, self._wish(row), memory.pins) is not None,
+                give_up=memory.pins.give_up,
             )
             if _says_something(result):
-                learnt = learn(memory, result, mode, now.timestamp())
+                half_life = self._settings.jobs.memory_half_life * DAY
+                learnt = learn(memory, result, mode, now.timestamp(), half_life)
                 ledger.remember(connection, row.dial_number, learnt.as_dict(), now)
             values: dict[str, Any] = {
                 "attempts": tried,

@@ -32,7 +32,7 @@ import gevent.threadpool
 
 from fsfax.engine.engine import Engine
 from fsfax.engine.home import Home, HubChoice
-from fsfax.errors import Closed, FsfaxError, LeaseLost, StoreError
+from fsfax.errors import LeaseLost, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
 from fsfax.jobs.database import Database
 from fsfax.jobs.dial import Dialler
@@ -201,6 +201,9 @@ class Worker:
             except StoreError as error:
                 _log.warning("database_away", error=str(error))
                 pause = _TROUBLE_PAUSE
+            except Exception:  # noqa: BLE001  # a worker that stands still would be worse
+                _log.exception("turn_failed")
+                pause = _TROUBLE_PAUSE
             if pause > 0:
                 self._bell.wait(pause)
 
@@ -306,8 +309,10 @@ class Worker:
                 work(claim)
             except LeaseLost as error:
                 _log.warning("job_lost", job=job_id, error=str(error))
-            except (Closed, StoreError) as error:
-                _log.warning("job_left", job=job_id, error=str(error))
+            except Exception:  # noqa: BLE001  # whatever it was, the call has to be looked after
+                _log.exception("job_left", job=job_id)
+                gevent.sleep(_TROUBLE_PAUSE)
+                self._dialler.keep_trying(self._claims.let_go, job_id, claim.token)
             finally:
                 if self._calls.get(job_id) is gevent.getcurrent():
                     del self._calls[job_id]
@@ -325,21 +330,14 @@ class Worker:
     def _prepare(self, preparation: Preparation) -> None:
         try:
             self._preparer.prepare(preparation)
-        except (StoreError, LeaseLost, Closed) as error:
-            # Still ours until the lease ends; then it is made ready by whoever comes next.
-            _log.warning("job_not_prepared", job=preparation.job.id, error=str(error))
-            self._release(preparation)
+        except LeaseLost as error:
+            _log.warning("job_lost", job=preparation.job.id, error=str(error))
+        except Exception:  # noqa: BLE001  # whatever it was, somebody has to try again
+            _log.exception("job_not_prepared", job=preparation.job.id)
+            gevent.sleep(_TROUBLE_PAUSE)
+            self._dialler.keep_trying(self._claims.let_go, preparation.job.id, preparation.token)
         finally:
             self._bell.ring()
-
-    def _release(self, preparation: Preparation) -> None:
-        """Give a job back whose document could not be made ready for want of the database."""
-        try:
-            self._dialler.keep_trying(
-                self._settlement.postpone, preparation, "the database was away", _TROUBLE_PAUSE
-            )
-        except FsfaxError as error:
-            _log.info("job_not_given_back", job=preparation.job.id, error=str(error))
 
     def _receive_if_due(self) -> None:
         if not self.settings.jobs.receive:
