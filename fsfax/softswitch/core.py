@@ -216,7 +216,12 @@ class Core:
         del self.channels[channel.uuid]
 
     def hook(self, channel: Channel, name: str) -> None:
-        """Run the API command in a variable: ``db`` and ``hash`` are what the stand-in knows."""
+        """Run the API command in a variable: ``db`` and ``hash`` are what the stand-in knows.
+
+        A channel that a restart took away runs none: the process that would have is dead.
+        """
+        if not self.is_live(channel):
+            return
         command, _, arg = channel.get(name).partition(" ")
         if command in ("db", "hash"):
             (self.db if command == "db" else self.hash).command(arg)
