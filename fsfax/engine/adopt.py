@@ -80,7 +80,7 @@ class Adoption:
         on_progress: Callable[[Observation], None],
     ) -> None:
         self.settled: set[str] = set()
-        """Call ids that were never dialled and never will be; their marks have to stay."""
+        """Call ids that were never dialled and never will be."""
         self._link = link
         self._node = node
         self._planned = planned

@@ -156,12 +156,21 @@ class Channel:
             fate = self._ask_at_end()
             if fate is not Fate.UP:
                 return fate
-            self.note(*observe_dump(self._dump()))
+            self.look()
         except CommandFailed:
             pass  # it ended between the two questions: its hangup event is under way
         except EslError as error:
             _log.warning("catch_up_failed", call_id=self._call_id, error=str(error))
         return None
+
+    def look(self) -> None:
+        """Note what the data of the channel tell, without supposing that anything was missed.
+
+        Raises:
+            CommandFailed: there is no such channel any more.
+            EslError: FreeSWITCH could not be asked.
+        """
+        self.note(*observe_dump(self._dump()))
 
     def _restart_clock(self) -> None:
         self._deadline = time.monotonic() + limit(self._step[0], self._timeouts)

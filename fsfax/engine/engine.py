@@ -393,8 +393,7 @@ class Engine:
                 if result.status is not Status.UNCERTAIN:
                     self._outgoing.path(call.id).unlink(missing_ok=True)
                     if not keep_marks:
-                        # What was settled stays so: a former process may still wake up.
-                        self._erase(node, set(planned.calls) - adoption.settled)
+                        self._erase(node, planned.calls)
             except (FsfaxError, OSError) as error:
                 problem = error
             except BaseException as error:

@@ -3,12 +3,20 @@
 Each fax is two files, named by the call's id alone (never by far-end words): ``<id>.tif`` and
 ``<id>.json``, the result. The record is written last: a TIFF without one is half a delivery,
 and storing again replaces it.
+
+A consumer asks for what is `pending`, `load`s it, stores it elsewhere, and only then `remove`s it.
+Removing begins with the record's new name ``<id>.gone``: from then on the fax is not pending, and
+whatever is left of it after a crash is known to be waste. (With the TIFF first, a crash would leave
+a record of a fax whose pages are lost; with the record simply removed, a TIFF that cannot be told
+from half a delivery.)
 """
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from fsfax.durable import write_whole
@@ -25,8 +33,71 @@ class Inbox:
         self.folder = folder
 
     def has(self, call_id: str) -> bool:
-        """Tell whether the fax of that call is stored completely."""
-        return self._path(call_id, "json").is_file()
+        """Tell whether the fax of that call is stored completely, or was before it was removed."""
+        return any(self._path(call_id, kind).is_file() for kind in ("json", "gone"))
+
+    def pending(self) -> list[str]:
+        """Return the ids of the calls whose faxes are stored completely, the oldest first.
+
+        What was left of one whose removal was cut off is cleaned up on the way.
+
+        Raises:
+            SpoolError: the folder cannot be read.
+        """
+        found: list[tuple[int, str]] = []
+        try:
+            if not self.folder.is_dir():
+                return []
+            for path in self.folder.iterdir():
+                call_id = path.stem
+                if not _ID.match(call_id):
+                    continue
+                if path.suffix == ".gone":
+                    self._clean(call_id)
+                elif path.suffix == ".json":
+                    with suppress(FileNotFoundError):  # somebody else removed it just now
+                        found.append((path.stat().st_mtime_ns, call_id))
+        except OSError as error:
+            raise SpoolError(f"the inbox {self.folder} cannot be read: {error.strerror}") from error
+        return [call_id for _, call_id in sorted(found)]
+
+    def load(self, call_id: str) -> RxResult:
+        """Return the result of a fax that is stored; its file is the one in this folder.
+
+        Raises:
+            SpoolError: there is no such fax, or its record cannot be read.
+        """
+        path = self._path(call_id, "json")
+        try:
+            result = RxResult.from_dict(json.loads(path.read_bytes()))
+        except OSError as error:
+            raise SpoolError(f"there is no record {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise SpoolError(f"{path} is not the record of a fax: {error}") from error
+        # The folder may have been moved, or be known under another name where it was written.
+        return replace(result, file=self._path(call_id, "tif")) if result.file else result
+
+    def remove(self, call_id: str) -> None:
+        """Remove a fax that is stored elsewhere by now; harmless when it is gone already.
+
+        Raises:
+            SpoolError: it cannot be removed.
+        """
+        try:
+            with suppress(FileNotFoundError):
+                self._path(call_id, "json").replace(self._path(call_id, "gone"))
+            self._clean(call_id)
+        except OSError as error:
+            raise SpoolError(
+                f"the fax {call_id} cannot be removed from {self.folder}: {error.strerror}"
+            ) from error
+
+    def _clean(self, call_id: str) -> None:
+        """Finish a removal: the TIFF first, so that what is left still says that it is waste."""
+        gone = self._path(call_id, "gone")
+        if gone.is_file():
+            self._path(call_id, "tif").unlink(missing_ok=True)
+            gone.unlink(missing_ok=True)
 
     def keep(self, call_id: str, source: Path) -> Path:
         """Copy a received TIFF into the inbox, safely on disk when this returns.
@@ -37,6 +108,8 @@ class Inbox:
         target = self._path(call_id, "tif")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # It is no waste any more.
+            self._path(call_id, "gone").unlink(missing_ok=True)
             write_whole(target, source.read_bytes())
         except OSError as error:
             raise SpoolError(

@@ -12,7 +12,7 @@ FreeSWITCH does for one client alone (mod_hash.c answers "+OK" or "-ERR key alre
 
     intended    whoever put it may dial this id, nobody else, and that once
     settled     this id is never dialled: put by whoever asked first what became of it
-    taken       a parked call is being taken over (see `fsfax.engine.receive`)
+    taken-...   a parked call is being taken over (see `fsfax.engine.receive`)
 
 The hangup hook overwrites a guard with ``ended``.
 
@@ -24,6 +24,7 @@ or the far end said. ``api_*`` hooks run even after the far end has hung up, whe
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Protocol
 
 from fsfax.engine.verdict import Fate
@@ -32,7 +33,7 @@ from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
-INTENDED, SETTLED, ENDED = "intended", "settled", "ended"
+INTENDED, SETTLED, TAKEN, ENDED = "intended", "settled", "taken", "ended"
 
 _EXISTS = "key already exists"  # mod_hash.c, hash_api_function
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -93,6 +94,25 @@ def withdraw(link: Api, realm: str, uuid: str) -> None:
         EslError: FreeSWITCH could not be asked.
     """
     _answer(link, "hash", f"insert/{realm}/{uuid}/{SETTLED}")
+
+
+def take(link: Api, realm: str, uuid: str, *, instead_of: str = "") -> str:
+    """Put the guard before a parked call is taken over; return "" if that is ours to do now.
+
+    Otherwise the mark of whoever does it is returned. If the call stays parked all the same, that
+    one is dead, and its mark may be given as ``instead_of``: of those who try, one succeeds,
+    because each mark is different.
+
+    Raises:
+        InvalidRequest: as `variables`.
+        EslError: FreeSWITCH could not be asked; the guard may have been put.
+    """
+    if instead_of:
+        _answer(link, "hash", f"delete_ifmatch/{realm}/{uuid}/{instead_of}")
+    mine = f"{TAKEN}-{secrets.token_hex(6)}"
+    if _insert_if_empty(link, realm, uuid, mine) is not False:
+        return ""
+    return guard(link, realm, uuid) or mine
 
 
 def guard(link: Api, realm: str, uuid: str) -> str:

@@ -224,7 +224,8 @@ def _at(event: Event) -> float:
     return _number(event.get("Event-Date-Timestamp")) / 1_000_000
 
 
-def _created(event: Event) -> Observation:
+def observe_caller(event: Event) -> Created:
+    """Return who calls whom: any event of a channel says so, also when the first was missed."""
     return Created(
         at=_at(event),
         inbound=event.get("Call-Direction") == "inbound",
@@ -341,7 +342,7 @@ def _variables(event: Event) -> Callable[[str], str]:
 
 
 _READERS: Mapping[str, Callable[[Event], Observation | None]] = {
-    "CHANNEL_CREATE": _created,
+    "CHANNEL_CREATE": observe_caller,
     "CHANNEL_PROGRESS": lambda event: Ringing(at=_at(event)),
     "CHANNEL_PROGRESS_MEDIA": lambda event: Ringing(at=_at(event), early_media=True),
     "CHANNEL_ANSWER": lambda event: Answered(at=_at(event)),
@@ -375,7 +376,7 @@ def observe_dump(event: Event) -> tuple[Observation, ...]:
     each step on the way.
     """
     at = _at(event)
-    seen: list[Observation] = [_created(event)]
+    seen: list[Observation] = [observe_caller(event)]
     if event.get("Answer-State") == "answered":
         seen.append(Answered(at=at))
     if event.variable("current_application") in FAX_APPLICATIONS:

@@ -3,7 +3,8 @@
 There are two ways in, and both end in the same `Reception`:
 
 * the dialplan answers and runs ``rxfax``: we see its CHANNEL_EXECUTE and follow;
-* the dialplan parks the call with ``fsfax_takeover=true``: we answer and run ``rxfax``.
+* the dialplan parks the call with ``fsfax_takeover=true``: we answer and run ``rxfax``. Of several
+  engines that listen to one FreeSWITCH one does so; a guard in FreeSWITCH decides which.
 
 A `Receiver` also looks for what happened while nobody listened: after a start or a lost
 connection it asks for calls that are up, and takes finished files out of the spool.
@@ -27,7 +28,13 @@ from fsfax.document import tiff_f
 from fsfax.engine import marks
 from fsfax.engine.channel import Channel
 from fsfax.engine.inbox import Inbox
-from fsfax.engine.observations import EventsMissed, FaxStopped, Observation
+from fsfax.engine.observations import (
+    Created,
+    EventsMissed,
+    FaxStopped,
+    Observation,
+    observe_caller,
+)
 from fsfax.engine.results import RxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript, note
@@ -54,6 +61,11 @@ OnFax = Callable[[RxResult], None]
 OnReceiving = Callable[[str, Observation], None]
 
 _CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+_TAKER_PATIENCE = 5.0
+"""Seconds from when somebody else took a parked call until it counts as dead if nothing happens."""
+
+_PAUSE = 0.2
 
 _MAX_STRANGERS = 10_000
 """Inbound calls whose beginning is remembered in case they turn out to be faxes."""
@@ -221,9 +233,13 @@ class Receiver:
         for item in (first, event):
             if item is not None:
                 feed.put(item)
-        self._calls.spawn(self._receive, call_id, feed, takeover, gap)
+        # Any event tells who calls whom; the one that came first does so by itself.
+        caller = observe_caller(event) if event and first is None else None
+        self._calls.spawn(self._receive, call_id, feed, caller, takeover, gap)
 
-    def _receive(self, call_id: str, feed: Feed, takeover: bool, gap: str) -> None:
+    def _receive(
+        self, call_id: str, feed: Feed, caller: Created | None, takeover: bool, gap: str
+    ) -> None:
         started_at = time.time()
         try:
             channel = Channel(
@@ -235,8 +251,10 @@ class Receiver:
                 on_observation=lambda seen, _: self._observed(call_id, seen, takeover),
             )
             fate: Fate | None = None
-            if takeover:
-                self._take_over(call_id)
+            if caller:
+                channel.note(caller)
+            if takeover and not self._begin_takeover(call_id, channel):
+                return
             if gap:
                 fate = channel.catch_up()
             if fate is None:
@@ -262,6 +280,46 @@ class Receiver:
             self._link.api("uuid_kill", call_id)
         except EslError as error:
             _log.info("already_hung_up", call_id=call_id, error=str(error))
+
+    def _begin_takeover(self, call_id: str, channel: Channel) -> bool:
+        """Answer a parked call if that is ours to do; False if there is nothing to follow.
+
+        Raises:
+            EslError: FreeSWITCH could not be asked; the next recovery finds the call again.
+        """
+        try:
+            if not self._is_ours(call_id):
+                return False
+            channel.look()
+            self._take_over(call_id)
+        except CommandFailed as error:
+            _log.info("gone_before_takeover", call_id=call_id, error=str(error))
+            marks.erase(self._link, self._realm, call_id)
+            return False
+        return True
+
+    def _is_ours(self, call_id: str) -> bool:
+        """Tell whether we have to take a parked call over: one of all that listen does.
+
+        Raises:
+            EslError: FreeSWITCH could not be asked.
+        """
+        taker = ""
+        while taker := marks.take(self._link, self._realm, call_id, instead_of=taker):
+            deadline = time.monotonic() + _TAKER_PATIENCE
+            while time.monotonic() < deadline:
+                if not self._is_parked(call_id):
+                    _log.info("taken_over_elsewhere", call_id=call_id)
+                    return False
+                gevent.sleep(_PAUSE)
+            _log.warning("taker_is_gone", call_id=call_id, mark=taker)
+        return True
+
+    def _is_parked(self, call_id: str) -> bool:
+        try:
+            return self._link.api("uuid_getvar", f"{call_id} current_application") == "park"
+        except CommandFailed:
+            return False  # it ended meanwhile
 
     def _take_over(self, call_id: str) -> None:
         """Answer a parked call and receive its fax."""
@@ -302,6 +360,10 @@ class Receiver:
         """Put the fax into the inbox; only then remove FreeSWITCH's copy and marks."""
         in_thread = gevent.get_hub().threadpool.apply  # disks are slow, other calls go on
         pages = in_thread(pages_in, (path,))
+        if not pages and self._inbox.has(call.id):
+            # Another engine with the same inbox stored it before us; what it wrote is better.
+            _log.info("stored_elsewhere", call_id=call.id)
+            return
         file = in_thread(self._inbox.keep, (call.id, path)) if pages else None
         result = judge_received(
             transcript,

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from fsfax.engine.observations import T38Status
 from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.errors import FaxFailed
+from fsfax.errors import FaxFailed, InvalidRequest
 
 
 class Status(StrEnum):
@@ -125,10 +128,16 @@ class FaxResult:
         """Read `as_dict` back; what another version added is passed over.
 
         Raises:
-            ValueError, TypeError, KeyError: that is no result.
+            InvalidRequest: that is no result: a value is missing or of the wrong type.
         """
-        known = {item.name for item in fields(cls)}
-        return cls(**{name: _read(name, value) for name, value in values.items() if name in known})
+        kind: Any = cls
+        try:
+            result: Self = _adapter(kind).validate_python(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "all of it"
+            raise InvalidRequest(f"not a stored {cls.__name__}: {place}: {first['msg']}") from error
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,24 +180,9 @@ class RxResult(FaxResult):
     """What is not known about this call, and why (events missed, found after a restart)."""
 
 
-def _read(name: str, value: Any) -> Any:
-    match name:
-        case "status":
-            return Status(value)
-        case "outcome":
-            return Outcome(value)
-        case "doubt":
-            return Doubt(value)
-        case "file":
-            return None if value is None else Path(value)
-        case "pages":
-            return tuple(PageRecord(**page) for page in value)
-        case "tries":
-            return tuple(Try(**each) for each in value)
-        case "gaps":
-            return tuple(value)
-        case _:
-            return value
+@cache
+def _adapter(kind: type[FaxResult]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _plain(value: Any) -> Any:
