@@ -59,7 +59,7 @@ def originate(core: Core, arg: str) -> str:
         variables=variables,
     )
     record = CallRecord(uuid=call_id, number=number, created=time.time())
-    core.calls.append(record)
+    core.begin(record)
     core.gateway_calls += 1
     core.add(channel)
     reply = _dial(core, channel, record)
@@ -113,7 +113,7 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
     else:
         core.finish(channel)
     core.gateway_failures += 1
-    record.cause, record.ended = channel.cause, time.time()
+    core.end(record, channel.cause)
     _leave_if_restarted(channel)
     return _error(channel.cause)
 
@@ -134,7 +134,7 @@ def _patience(core: Core, channel: Channel, what: Behaviour) -> float | None:
 
 def _unanswered(core: Core, channel: Channel, record: CallRecord) -> str:
     core.gateway_failures += 1
-    record.cause, record.ended = channel.cause, time.time()
+    core.end(record, channel.cause)
     core.finish(channel)
     _leave_if_restarted(channel)
     return _error(channel.cause)
@@ -157,7 +157,7 @@ def _run_caller(core: Core, channel: Channel, name: str, argument: str, record: 
         execute(core, channel, name, argument)
     core.hang_up(channel)
     core.finish(channel)
-    record.cause, record.ended = channel.cause, time.time()
+    core.end(record, channel.cause)
 
 
 def _called_channel(core: Core, number: str, caller_number: str, caller_name: str) -> Channel:
@@ -191,7 +191,7 @@ def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecor
     core.finish(channel)
     if record.uuid == channel.uuid:
         record.answered = channel.answered / 1_000_000 or None
-        record.cause, record.ended = channel.cause, time.time()
+        core.end(record, channel.cause)
 
 
 def _dialplan_variables(channel: Channel, what: Behaviour) -> dict[str, str]:
@@ -246,9 +246,9 @@ def call_in(
     record = CallRecord(
         uuid=channel.uuid, number=number, created=time.time(), called_uuid=channel.uuid
     )
-    core.calls.append(record)
+    core.begin(record)
     if what.cause:
-        record.cause, record.ended = what.cause, time.time()
+        core.end(record, what.cause)
         return record
     far_end = Terminal(ident=ident, header="", tx_file=tiff)
     channel.circuit = Circuit(core, what, record, far_end, channel)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fsfax.log import get_logger
@@ -50,6 +51,8 @@ class Core:
 
     Args:
         root: folder for received files (``in``).
+        keeps: what outlives FreeSWITCH outlives this process, too: ``db.json`` in ``root``, and
+            ``calls.jsonl``, a line for each change of a `CallRecord`.
         switchname: as in FreeSWITCH-Switchname.
         gateways: names of the gateways that are up; ``down`` those that are not.
         speed: times line time; 0 = as fast as the machine can.
@@ -65,13 +68,15 @@ class Core:
         down: Iterable[str],
         speed: float,
         publish: Callable[[SwitchEvent], None],
+        keeps: bool = False,
     ) -> None:
         self.root = root
+        self._log_file = root / "calls.jsonl" if keeps else None
         self.switchname = switchname
         self.gateways = frozenset(gateways)
         self.down = frozenset(down)
         self.speed = speed
-        self.db = Db()
+        self.db = Db(root / "db.json" if keeps else None)
         self.hash = Hash()
         self.calls: list[CallRecord] = []
         self.globals: dict[str, str] = {}
@@ -105,6 +110,23 @@ class Core:
     def pace(self, seconds: float) -> float:
         """Return how long a wait of the line's clock takes here."""
         return seconds / (self.speed or HURRY)
+
+    def begin(self, record: CallRecord) -> None:
+        """Put a call into the log."""
+        self.calls.append(record)
+        self.log(record)
+
+    def end(self, record: CallRecord, cause: str) -> None:
+        """Note that a call is over."""
+        record.cause, record.ended = cause, time.time()
+        self.log(record)
+
+    def log(self, record: CallRecord) -> None:
+        """Write down what is known of a call by now, if the log is kept."""
+        if self._log_file:
+            line = json.dumps(asdict(record), default=str)
+            with self._log_file.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
 
     def next_session(self) -> int:
         """Return the number of the next channel since the start."""

@@ -324,6 +324,7 @@ class Circuit:
             fields.insert(0, ("fax-success", "1" if success else "0"))
             self._tell(side, channel, "", fields)
             self._core.hook(channel, "api_on_fax_success" if success else "api_on_fax_failure")
+        self._core.log(self.record)
         end.over.set()
 
     def _tell(self, side: Side, channel: Channel, step: str, fields: list[Header]) -> None:

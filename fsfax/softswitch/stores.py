@@ -6,7 +6,9 @@ mod_event_socket turns into ``-ERR no reply``.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 _HASH_USAGE = (
     "-ERR Usage: hash insert|insert_ifempty|select|delete|delete_ifmatch/realm/key[/value]\n"
@@ -37,7 +39,14 @@ class KeyStore(ABC):
 
 
 class Db(KeyStore):
-    """mod_db: outlives a restart of FreeSWITCH."""
+    """mod_db: outlives a restart of FreeSWITCH, and its death if it has a ``file``."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        super().__init__()
+        self._file = file
+        if file and file.is_file():
+            entries = json.loads(file.read_text(encoding="utf-8"))
+            self._values = {(realm, key): value for realm, key, value in entries}
 
     def command(self, arg: str) -> str:
         """Carry out insert, select, delete, exists, count or list."""
@@ -45,11 +54,13 @@ class Db(KeyStore):
         match verb:
             case "insert" if value:
                 self._values[realm, key] = value
+                self._keep()
                 return "+OK"
             case "select" if key:
                 return self._values.get((realm, key), "")
             case "delete" if realm:
-                self._values.pop((realm, key), None)
+                if self._values.pop((realm, key), None) is not None:
+                    self._keep()
                 return "+OK"
             case "exists" if key:
                 return "true" if (realm, key) in self._values else "false"
@@ -60,6 +71,15 @@ class Db(KeyStore):
             case "list":
                 return ",".join(dict.fromkeys(r for r, _ in self._values))
         return _DB_ERROR
+
+    def _keep(self) -> None:
+        if self._file:
+            entries = [[realm, key, value] for (realm, key), value in self._values.items()]
+            # A process that dies leaves the old file or the new one; like FreeSWITCH's own
+            # SQLite file with its journal it need not survive a power cut.
+            beside = self._file.with_suffix(".part")
+            beside.write_text(json.dumps(entries), encoding="utf-8")
+            beside.replace(self._file)
 
 
 class Hash(KeyStore):

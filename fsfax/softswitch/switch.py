@@ -70,6 +70,7 @@ class Softswitch:
             down=[DOWN],
             speed=speed,
             publish=self._server.publish,
+            keeps=root is not None,
         )
 
     def __enter__(self) -> Self:
