@@ -294,6 +294,18 @@ class Engine:
         """
         self._home.run(self._forget, call_ids(attempt_id, gateways))
 
+    def sweep(self, keep: Collection[str] = (), *, older_than: float = 3600.0) -> list[str]:
+        """Remove what killed processes left in the spool; return the ids of those attempts.
+
+        A file stays if its attempt is in ``keep``, is under way in this engine, or was put there
+        less than ``older_than`` seconds ago. ``keep`` has to name every attempt that may still
+        be up: FreeSWITCH reads its file to the end of the call.
+
+        Raises:
+            SpoolError: the spool cannot be read.
+        """
+        return self._home.run(self._sweep, frozenset(keep), older_than)
+
     def nodes(self) -> tuple[NodeStatus, ...]:
         """Return the state of every FreeSWITCH."""
         return tuple(
@@ -536,6 +548,10 @@ class Engine:
         if problem:
             raise problem
         return Fate.ENDED if Fate.ENDED in found else Fate.UNKNOWN
+
+    def _sweep(self, keep: frozenset[str], older_than: float) -> list[str]:
+        # A call that begins while the folder is read has a young file.
+        return self._outgoing.sweep(keep | {call.id for call in self._calls}, older_than)
 
     def _forget(self, ids: Sequence[str]) -> None:
         for node in self._pool.nodes:

@@ -1,13 +1,16 @@
 """The outgoing side of the spool: one TIFF-F for each attempt, ``out/<attempt id>.tif``.
 
-A file is put there before anything is dialled and removed when the call is over.
+A file is put there before anything is dialled and removed when the call is over. What a killed
+process left there is found by `Outgoing.sweep`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from fsfax.document import Converter
@@ -19,6 +22,9 @@ from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)
+
+# Ours alone: <attempt id>.tif, or the beginning of one (see `fsfax.durable`).
+_NAME = re.compile(r"\.?(?P<id>[0-9A-Za-z-]{1,64})\.tif(?:\.[0-9a-f]{12}\.part)?\Z")
 
 
 class Outgoing:
@@ -58,6 +64,43 @@ class Outgoing:
             SpoolError: the spool cannot be written.
         """
         return in_thread(lambda: self._take(self.path(attempt_id), document))
+
+    def sweep(self, keep: Collection[str], older_than: float) -> list[str]:
+        """Remove the files of attempts that are not to be kept; return the attempts' ids.
+
+        Args:
+            keep: ids of attempts whose files stay.
+            older_than: seconds since a file was put here; younger ones may belong to an attempt
+                that the caller does not know of yet.
+
+        Raises:
+            SpoolError: the folder cannot be read.
+        """
+        return in_thread(lambda: self._sweep(frozenset(keep), time.time() - older_than))
+
+    def _sweep(self, keep: frozenset[str], before: float) -> list[str]:
+        removed: list[str] = []
+        try:
+            paths = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        except OSError as error:
+            raise SpoolError(f"{self.folder} cannot be read: {error.strerror}") from error
+        for path in paths:
+            name = _NAME.match(path.name)
+            if name is None or name["id"] in keep:
+                continue
+            try:
+                # Not mtime: a link has that of the document, however new the link is.
+                if path.stat().st_ctime > before:
+                    continue
+                path.unlink()
+            except OSError as error:
+                _log.warning("leftover_kept", path=str(path), error=str(error))
+                continue
+            if path.suffix == ".tif":
+                removed.append(name["id"])
+        if removed:
+            _log.info("spool_swept", folder=str(self.folder), files=len(removed))
+        return removed
 
     def _take(self, target: Path, document: Path) -> Prepared:
         try:

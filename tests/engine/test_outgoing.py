@@ -119,3 +119,56 @@ def test_converted_now_and_sent_later(
     engine.close()
     with pytest.raises(Closed):
         engine.convert(letter, tmp_path / "x.tif")
+
+
+def put(outgoing: Outgoing, *names: str) -> None:
+    outgoing.folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (outgoing.folder / name).write_bytes(b"II*\0")
+
+
+def test_leftovers_are_swept(outgoing: Outgoing) -> None:
+    assert outgoing.sweep((), 0) == []
+    half = ".lost.tif.0123456789ab.part"
+    foreign = ["notes.txt", "lost.tiff", "two words.tif", ".hidden"]
+    put(outgoing, "lost.tif", "kept.tif", half, *foreign)
+    assert outgoing.sweep({"kept"}, 3600) == [], "they are too young"
+    assert outgoing.sweep({"kept"}, 0) == ["lost"]
+    assert {path.name for path in outgoing.folder.iterdir()} == {"kept.tif", *foreign}
+
+
+def test_a_young_link_to_an_old_document_stays(outgoing: Outgoing, converted: Path) -> None:
+    os.utime(converted, (0, 0))
+    outgoing.take("an-id", converted)
+    assert outgoing.sweep((), 600) == []
+    assert outgoing.path("an-id").exists()
+
+
+def test_what_cannot_be_removed_stops_nothing(outgoing: Outgoing) -> None:
+    put(outgoing, "b.tif")
+    (outgoing.folder / "a.tif").mkdir()
+    assert outgoing.sweep((), 0) == ["b"]
+
+
+def test_calls_under_way_are_not_swept(stage: Stage, engine: Engine, converted: Path) -> None:
+    call = engine.start(converted, number_of("fax"), as_is=True)
+    for seen in call.progress():
+        if isinstance(seen, PageDone) and seen.number == 1:
+            (stage.root / "out" / "lost.tif").touch()
+            assert engine.sweep(older_than=0) == ["lost"]
+            assert (stage.root / "out" / f"{call.id}.tif").exists()
+    assert call.result(30).success
+
+
+def test_a_call_that_was_left_is_swept_when_nobody_keeps_it(
+    stage: Stage, engine: Engine, converted: Path
+) -> None:
+    call = engine.start(converted, number_of("fax"), as_is=True)
+    for seen in call.progress():
+        if isinstance(seen, PageDone):
+            call.leave()
+            break
+    stage.switch.wait_idle(30)
+    assert engine.sweep() == []
+    assert engine.sweep({call.id}, older_than=0) == []
+    assert engine.sweep(older_than=0) == [call.id]
