@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax import AlreadyDialled, Closed, Engine, Fate, NotDialled, Outcome, PageDone, new_call_id
+from fsfax import (
+    AlreadyDialled,
+    Closed,
+    Engine,
+    EslError,
+    Fate,
+    NotDialled,
+    Outcome,
+    PageDone,
+    new_call_id,
+)
 from fsfax.engine import marks
 from fsfax.engine.plan import call_ids
 from fsfax.errors import CommandFailed, InvalidRequest
@@ -157,6 +168,28 @@ def test_a_question_that_fails_is_a_no(stage: Stage, engine: Engine, converted: 
         engine.send(converted, number_of("fax"), as_is=True, attempt_id=attempt_id, may_dial=fail)
     assert stage.guard(attempt_id) == "settled"
     assert stage.switch.calls == []
+
+
+def test_a_guard_that_was_lost_with_its_freeswitch(
+    stage: Stage, engine: Engine, converted: Path
+) -> None:
+    """Restarted between guard and originate: nobody would know of the guard any more."""
+    attempt_id, core = new_call_id(), stage.core
+    (node,) = engine._pool.nodes
+
+    def restart() -> bool:
+        stage.switch.restart()
+        with gevent.Timeout(20):
+            while node.link.core in ("", core):
+                gevent.sleep(0.01)
+        return True
+
+    with pytest.raises(EslError, match="guard"):
+        engine.send(
+            converted, number_of("fax"), as_is=True, attempt_id=attempt_id, may_dial=restart
+        )
+    assert stage.switch.calls == []
+    assert stage.guard(attempt_id) == "settled"
 
 
 def test_no_further_gateway_once_we_may_not(stage: Stage, engine: Engine, converted: Path) -> None:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fsfax.engine.receive as module
-from fsfax import Created, Engine, Observation, PageDone
+from fsfax import Created, Engine, Fate, Observation, PageDone
 from fsfax.engine import marks
 from fsfax.engine.inbox import Inbox
+from fsfax.engine.transcript import Transcript
+from fsfax.engine.verdict import Call
 from fsfax.softswitch import number_of
 from tests.engine.conftest import Stage
 from tests.engine.test_guard import Stores
@@ -94,6 +96,37 @@ def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> N
         stage.switch.api("uuid_kill", record.uuid)
         until(lambda: not receiver.active, "the engine lets go of it")
     assert Inbox(stage.root / "inbox").pending() == []
+
+
+def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted: Path) -> None:
+    """Both follow a call that the dialplan answers; whoever comes second finds no file."""
+    inbox = Inbox(stage.root / "inbox")
+    with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
+        engine.wait_up()
+        record = stage.switch.call_in(number_of("fax"), converted)
+        first = faxes.get(timeout=20)
+        (receiver,) = engine._receivings[0].receivers
+        engine._home.run(
+            receiver._store,
+            Call(record.uuid, "b", 1.0, 2.0),
+            Transcript(),
+            stage.root / "in" / f"{record.uuid}.tif",
+            fate=Fate.SUCCEEDED,
+            gaps=(),
+        )
+    assert inbox.load(record.uuid) == first
+
+
+def test_who_calls_whom_when_the_first_event_was_missed(
+    stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_STRANGERS", 0)
+    with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
+        engine.wait_up()
+        for number in ("fax", "takeover"):
+            stage.switch.call_in(number_of(number), converted, caller_number="+15550143")
+            fax = faxes.get(timeout=20)
+            assert (fax.from_number, fax.to_number) == ("+15550143", number_of(number))
 
 
 @pytest.mark.parametrize("number", ["fax", "takeover"])
