@@ -289,6 +289,8 @@ class Engine:
     def forget(self, attempt_id: str, *, gateways: int = 1) -> None:
         """Erase the outcome marks of an attempt whose result is stored elsewhere by now.
 
+        What bars an id that was never dialled stays, in case a former process wakes up.
+
         Raises:
             EslError: a node could not be asked.
         """
