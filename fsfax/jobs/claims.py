@@ -179,6 +179,16 @@ class Claims:
             )
             ledger.ring(connection)
 
+    def open_attempts(self) -> frozenset[str]:
+        """Return the ids of all attempts that are not settled, of whichever worker.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            query = select(attempts.c.id).where(attempts.c.ended_at.is_(None))
+            return frozenset(connection.execute(query).scalars())
+
     def asked_to_cancel(self) -> list[str]:
         """Return this worker's jobs that somebody wants to be cancelled.
 

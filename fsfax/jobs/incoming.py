@@ -53,21 +53,15 @@ class Incoming:
         text, data = _words(seen)
         if not text and not isinstance(seen, Created):
             return
-        numbers = {}
-        if isinstance(seen, Created):
-            numbers = {
-                "from_number": seen.from_number,
-                "from_name": seen.from_name,
-                "to_number": seen.to_number,
-            }
         with self._database.write() as connection:
             now = self._now()
-            row = self._of_call(connection, call_id) or self._begin(
-                connection, call_id, now, **numbers
-            )
+            changes = {"status_text": text}
+            if isinstance(seen, Created):
+                changes |= self._numbers(connection, seen)
+            row = self._of_call(connection, call_id) or self._begin(connection, call_id, now)
             if row.state != JobState.PROCESSING:
                 return
-            ledger.change(connection, row.id, now, status_text=text, **numbers)
+            ledger.change(connection, row.id, now, **changes)
             ledger.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
 
     def store(self, result: RxResult) -> Job:
@@ -79,14 +73,12 @@ class Incoming:
         """
         with self._database.write() as connection:
             now = self._now()
-            row = self._of_call(connection, result.call_id) or self._begin(
-                connection,
-                result.call_id,
-                now,
-                from_number=result.from_number,
-                from_name=result.from_name,
-                to_number=result.to_number,
-            )
+            row = self._of_call(connection, result.call_id)
+            row = row or self._begin(connection, result.call_id, now)
+            if result.to_number:
+                # Before the news go out: they are its account's.
+                ledger.change(connection, row.id, now, **self._numbers(connection, result))
+                row = self._row(connection, row.id)
             if result.file and not self._has_document(connection, row.id):
                 documents.add(
                     connection,
@@ -112,9 +104,6 @@ class Incoming:
                     result=result.as_dict() | {"file": None},
                     pages_total=result.pages_total,
                     pages_confirmed=result.pages_received,
-                    from_number=result.from_number or row.from_number,
-                    from_name=result.from_name or row.from_name,
-                    to_number=result.to_number or row.to_number,
                 )
             return Job.from_row(self._row(connection, row.id))
 
@@ -160,20 +149,25 @@ class Incoming:
         query = select(documents_table.c.id).where(documents_table.c.job_id == job_id).limit(1)
         return connection.execute(query).first() is not None
 
-    def _begin(
-        self, connection: Connection, call_id: str, now: datetime, **numbers: str
-    ) -> Row[Any]:
-        to_number = numbers.get("to_number", "")
+    @staticmethod
+    def _numbers(connection: Connection, seen: Created | RxResult) -> dict[str, str]:
+        """Who called whom, and whose fax it therefore is."""
         account = connection.execute(
-            select(inbound_numbers.c.account_id).where(inbound_numbers.c.number == to_number)
+            select(inbound_numbers.c.account_id).where(inbound_numbers.c.number == seen.to_number)
         ).scalar()
-        if account is None:
-            ledger.ensure_default_account(connection, now)
-            account = ledger.DEFAULT_ACCOUNT
+        return {
+            "account_id": account or ledger.DEFAULT_ACCOUNT,
+            "from_number": seen.from_number,
+            "from_name": seen.from_name,
+            "to_number": seen.to_number,
+        }
+
+    def _begin(self, connection: Connection, call_id: str, now: datetime) -> Row[Any]:
+        ledger.ensure_default_account(connection, now)
         job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
         values: dict[str, Any] = {
             "id": job_id,
-            "account_id": account,
+            "account_id": ledger.DEFAULT_ACCOUNT,
             "direction": Direction.IN,
             "state": JobState.PROCESSING,
             "created_at": now,
@@ -183,7 +177,6 @@ class Incoming:
             "wish": {},
             "fields": {},
             "call_id": call_id,
-            **numbers,
         }
         try:
             with connection.begin_nested():

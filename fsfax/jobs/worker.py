@@ -20,9 +20,11 @@ everything and begins anew.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import gevent
@@ -32,7 +34,7 @@ import gevent.threadpool
 
 from fsfax.engine.engine import Engine
 from fsfax.engine.home import Home, HubChoice
-from fsfax.errors import LeaseLost, StoreError
+from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
 from fsfax.jobs.database import Database
 from fsfax.jobs.dial import Dialler
@@ -58,6 +60,10 @@ _BATCH = 10
 
 _MARGIN = 0.25
 """Share of the lease that must be left for a call to be placed."""
+
+_TIDY_EVERY = 600.0
+_WASTE_AGE = 3600.0
+"""Seconds after which a file that nobody owns is waste that a killed process left."""
 
 _NO_ROOM_PAUSE = 1.0
 _TROUBLE_PAUSE = 2.0
@@ -127,6 +133,7 @@ class Worker:
         self._calls: dict[str, gevent.Greenlet[..., None]] = {}
         self._preparations = gevent.pool.Group()
         self._reception: Reception | None = None
+        self._tidied = -_TIDY_EVERY
         self._be_born()
         self._live_greenlet = gevent.spawn(self._live)
         self._beat_greenlet = gevent.spawn(self._beat)
@@ -214,6 +221,7 @@ class Worker:
             self._registered = True
             self._extend_lease()
         self._receive_if_due()
+        self._tidy_if_due()
         for claim in self._in_thread(self._claims.take_over):
             _log.info("job_taken_over", job=claim.job.id, attempt=claim.attempt.id)
             self._spawn_call(claim, self._reconcile)
@@ -350,7 +358,32 @@ class Worker:
             )
         self._reception.look_after()
 
+    def _tidy_if_due(self) -> None:
+        """Remove what killed processes left in the spool."""
+        if time.monotonic() < self._tidied + _TIDY_EVERY:
+            return
+        self._tidied = time.monotonic()
+        keep = self._in_thread(self._claims.open_attempts)
+        try:
+            self.engine.sweep(keep, older_than=_WASTE_AGE)
+            self._in_thread(_remove_waste, self.settings.spool.absolute() / "work", keep)
+        except (SpoolError, OSError) as error:
+            _log.warning("spool_not_tidied", error=str(error))
+
     def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a function that blocks in a thread; other greenlets go on meanwhile."""
         result: T = self._threads.apply(function, args)
         return result
+
+
+def _remove_waste(folder: Path, keep: frozenset[str]) -> None:
+    """Remove old files and folders of work that nobody does any more."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.stem in keep or time.time() - path.stat().st_mtime < _WASTE_AGE:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

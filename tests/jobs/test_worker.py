@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from fsfax.document import compare
+from fsfax.engine.inbox import Inbox
+from fsfax.engine.observations import Answered, Created
+from fsfax.engine.outcome import Doubt, Outcome
+from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
+from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.records import Job, NewFax
-from fsfax.jobs.schema import workers
-from fsfax.jobs.states import AttemptState, Hold, JobState
+from fsfax.jobs.schema import outbox, workers
+from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, RetryRule, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from tests.jobs.conftest import Clock
 
 pytestmark = pytest.mark.spandsp
 
@@ -351,3 +359,130 @@ class TestWorkers:
             done = over(live_store, job)
         assert (done.state, done.pages_confirmed) == (JobState.COMPLETED, 3)
         assert len(switch.calls) == 1
+
+    def test_waste_of_killed_processes_is_removed(
+        self, options: Settings, live_store: JobStore
+    ) -> None:
+        long_ago = time.time() - 10_000
+        folder = options.spool / "work"
+        (folder / "job.1").mkdir(parents=True)
+        (folder / "job.1" / "original-0").write_text("x")
+        (folder / "attempt.tif").write_text("x")
+        fresh = folder / "fresh.tif"
+        fresh.write_text("x")
+        for path in (folder / "job.1", folder / "attempt.tif"):
+            os.utime(path, (long_ago, long_ago))
+        with Worker(options):
+            until(lambda: list(folder.iterdir()) == [fresh], "the waste is gone")
+
+
+class TestReceiving:
+    def test_a_fax_comes_into_the_inbox_of_its_account(
+        self,
+        options: Settings,
+        live_store: JobStore,
+        fsfax_softswitch: LiveSoftswitch,
+        fsfax_sample_tiff: Path,
+    ) -> None:
+        ward = live_store.create_account("ward", numbers=["5550100"])
+        with Worker(options) as worker:
+            worker.engine.wait_up()
+            call = fsfax_softswitch.call_in(
+                "5550100", fsfax_sample_tiff, caller_number="+15550199", caller_name="Dr. <b>"
+            )
+            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is seen")
+            (job,) = live_store.list(direction=Direction.IN).jobs
+            done = over(live_store, job)
+        assert (done.state, done.account_id) == (JobState.COMPLETED, ward.id)
+        assert (done.from_number, done.to_number) == ("+15550199", "5550100")
+        assert (done.call_id, done.pages_confirmed) == (call.called_uuid, 3)
+        assert done.result is not None
+        assert done.result["success"] is True
+        (document,) = live_store.documents(job.id)
+        assert (document.kind, document.pages) == ("received", 3)
+        # What arrived is what was sent, pel for pel, and it is in one place alone.
+        received = options.spool / "copy.tif"
+        live_store.save(document, received)
+        assert compare(fsfax_sample_tiff, received).identical
+        assert not list((options.spool / "received").iterdir())
+        kinds = [seen.kind for seen in live_store.seen(job.id)]
+        assert kinds.count("pagedone") == 3
+        with live_store.database.read() as connection:
+            news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
+        assert [tuple(each) for each in news] == [(ward.id, "fax_in_completed")]
+
+    def test_a_fax_that_came_while_nobody_listened(
+        self,
+        options: Settings,
+        live_store: JobStore,
+        fsfax_softswitch: LiveSoftswitch,
+        fsfax_sample_tiff: Path,
+    ) -> None:
+        fsfax_softswitch.call_in("5550100", fsfax_sample_tiff)
+        fsfax_softswitch.wait_idle()
+        with Worker(options):
+            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is found")
+            (job,) = live_store.list(direction=Direction.IN).jobs
+            done = over(live_store, job)
+        assert done.pages_confirmed == 3
+        assert len(live_store.documents(job.id)) == 1
+
+    def test_a_fax_that_was_stored_but_not_told_before_a_crash(
+        self, options: Settings, live_store: JobStore, fsfax_sample_tiff: Path
+    ) -> None:
+        inbox = Inbox(options.spool / "received")
+        received = RxResult(
+            call_id="11111111-2222-3333-4444-555555555555",
+            success=True,
+            status=Status.SUCCEEDED,
+            outcome=Outcome.DELIVERED,
+            error_message="",
+            retry=False,
+            doubt=Doubt.NONE,
+            result_code=0,
+            result_text="OK",
+            result_cause="",
+            pages_received=3,
+            pages_total=3,
+            from_number="+1",
+            to_number="+2",
+            file=inbox.keep("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
+        )
+        inbox.record(received)
+        # Once more, as if the crash had come between the database and the removal.
+        incoming = Incoming(live_store.database)
+        incoming.store(received)
+        with Worker(options):
+            until(lambda: not inbox.pending(), "the inbox is emptied")
+        (job,) = live_store.list().jobs
+        assert job.state is JobState.COMPLETED
+        assert len(live_store.documents(job.id)) == 1
+
+    def test_a_fax_that_broke_off_is_kept_as_what_it_is(
+        self,
+        options: Settings,
+        live_store: JobStore,
+        fsfax_softswitch: LiveSoftswitch,
+        fsfax_sample_tiff: Path,
+    ) -> None:
+        with Worker(options):
+            fsfax_softswitch.call_in(fsfax_softswitch.number("drop_in_page_2"), fsfax_sample_tiff)
+            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is seen")
+            (job,) = live_store.list(direction=Direction.IN).jobs
+            done = over(live_store, job)
+        assert (done.state, done.pages_confirmed) == (JobState.FAILED, 1)
+        assert [d.pages for d in live_store.documents(job.id)] == [1]
+
+    def test_an_end_that_nobody_saw(
+        self, options: Settings, live_store: JobStore, clock: Clock
+    ) -> None:
+        """Given up after a while; a file that turns up later still counts."""
+        incoming = Incoming(live_store.database)
+        incoming.observe(
+            "lost", Created(at=1.0, inbound=True, from_number="+1", from_name="", to_number="+2")
+        )
+        (job,) = incoming.unfinished()
+        incoming.lose("lost")
+        assert live_store.get(job.id).state is JobState.FAILED
+        incoming.observe("lost", Answered(at=2.0))
+        assert live_store.get(job.id).state is JobState.FAILED
