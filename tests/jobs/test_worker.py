@@ -381,13 +381,16 @@ class TestReceiving:
         self,
         options: Settings,
         live_store: JobStore,
-        fsfax_softswitch: LiveSoftswitch,
+        fsfax_softswitch_factory: SoftswitchFactory,
         fsfax_sample_tiff: Path,
     ) -> None:
         ward = live_store.create_account("ward", numbers=["5550100"])
+        switch = fsfax_softswitch_factory(speed=30)
+        there = {"nodes": (switch.node_settings(),), "spool": switch.root}
+        options = options.model_copy(update=there)
         with Worker(options) as worker:
             worker.engine.wait_up()
-            call = fsfax_softswitch.call_in(
+            call = switch.call_in(
                 "5550100", fsfax_sample_tiff, caller_number="+15550199", caller_name="Dr. <b>"
             )
             until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is seen")
