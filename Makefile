@@ -3,10 +3,10 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/engine/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/engine/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/engine/timezone.py
+CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/engine/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/engine/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/engine/timezone.py,fsfax/jobs/states.py,fsfax/jobs/retry.py,fsfax/jobs/ladder.py,fsfax/jobs/destination.py,fsfax/jobs/window.py,fsfax/jobs/records.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-python demo test test-freeswitch lint coverage bench clean
+.PHONY: help setup setup-python setup-tests demo test test-freeswitch torture lint coverage bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -17,15 +17,24 @@ setup: ## set up .venv and the Debian packages that are missing
 setup-python:
 	@./.ci/setup --without-spandsp
 
+setup-tests:
+	@./.ci/setup --for-tests
+
 demo: setup ## send a three-page fax over T.38 and compare what arrives
 	@$(BIN)/fsfax demo
 
-test: setup ## run the tests
+test: setup-tests ## run the tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope
 
-test-freeswitch: setup ## run the end-to-end tests on the real FreeSWITCH that FSFAX_TEST_FREESWITCH names
+test-freeswitch: setup-tests ## run the end-to-end tests on the real FreeSWITCH that FSFAX_TEST_FREESWITCH names
 	@test -n "$$FSFAX_TEST_FREESWITCH" || { echo "FSFAX_TEST_FREESWITCH names no rig: see tests/e2e/rig.py" >&2; exit 2; }
 	$(BIN)/python -m pytest -v -m freeswitch
+
+ROUNDS := 200
+
+torture: setup-tests ## kill workers, softswitch and database at random, ROUNDS times on each database
+	$(BIN)/python -m tests.torture.torture --rounds $(ROUNDS) --database sqlite
+	$(BIN)/python -m tests.torture.torture --rounds $(ROUNDS) --database postgresql
 
 lint: setup-python ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -33,12 +42,12 @@ lint: setup-python ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: setup ## run the tests with coverage; the pure cores must be near complete
+coverage: setup-tests ## run the tests with coverage; the pure cores must be near complete
 	$(BIN)/python -m pytest -q --cov=fsfax --cov-branch --cov-report=
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/coverage report --include='$(CORES)' --fail-under=97
 
-bench: setup ## measure against the alternatives, side by side
+bench: setup-tests ## measure against the alternatives, side by side
 	@for script in $$(grep -l __main__ tests/bench/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what was made here
