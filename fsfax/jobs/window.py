@@ -5,22 +5,28 @@ A window is a JSON object:
     {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:30",
      "timezone": "Europe/Dublin"}
 
-``days`` may be left out (all of them). A window whose ``to`` is not after its ``from`` ends on
-the next day; it belongs to the day on which it begins. An account without windows may always
-call. Several windows add up.
+``days`` may be left out (all of them), ``timezone`` too (UTC). A window whose ``to`` is not
+after its ``from`` ends on the next day; it belongs to the day on which it begins. An account
+without windows may always call. Several windows add up.
+
+A window opens when the clock on the wall first shows ``from`` or more, and closes when it first
+shows ``to`` or more. In the hour that a clock skips, both are the moment of the skip: a window
+that lies in it whole does not open on that day, and none is open after its ``to``. Of the hour
+that a clock shows twice, the first time counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fsfax.errors import InvalidRequest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_AHEAD = 9  # days: a week, and one at each end for the time zones
+_AHEAD = 16
+"""Days looked at: two weeks, for a window that a clock skips this time, and one at each end."""
 
 
 def require_windows(windows: Sequence[Mapping[str, Any]]) -> None:
@@ -29,12 +35,14 @@ def require_windows(windows: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         InvalidRequest: which one, and why.
     """
+    if not isinstance(windows, list | tuple):
+        raise InvalidRequest(f"the windows are not a list, but {windows!r}")
     for window in windows:
         try:
             _read(window)
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise InvalidRequest(
-                f"{dict(window)!r} is not a time window ({error}); one looks like"
+                f"{window!r} is not a time window ({_why(error)}); one looks like"
                 ' {"days": ["mon"], "from": "08:00", "to": "18:30", "timezone": "Europe/Dublin"}'
             ) from error
 
@@ -47,7 +55,7 @@ def is_open(windows: Sequence[Mapping[str, Any]], at: datetime) -> bool:
 
 
 def next_opening(windows: Sequence[Mapping[str, Any]], at: datetime) -> datetime | None:
-    """Return when calls are next allowed, ``at`` itself if they are; None = never."""
+    """Return when calls are next allowed, ``at`` itself if they are; None = not in two weeks."""
     if is_open(windows, at):
         return at
     coming = [begin for window in windows for begin, _ in _spans(window, at) if begin > at]
@@ -55,7 +63,7 @@ def next_opening(windows: Sequence[Mapping[str, Any]], at: datetime) -> datetime
 
 
 def _spans(window: Mapping[str, Any], around: datetime) -> list[tuple[datetime, datetime]]:
-    """The spans of a window from the day before until a week ahead, in UTC."""
+    """The spans of a window from the day before until two weeks ahead, in UTC."""
     days, begin, end, zone = _read(window)
     first = (around.astimezone(zone) - timedelta(days=1)).date()
     spans = []
@@ -65,21 +73,53 @@ def _spans(window: Mapping[str, Any], around: datetime) -> list[tuple[datetime, 
             continue
         last = day if end > begin else day + timedelta(days=1)
         # Local times on both sides: the length of the span follows summer time.
-        spans.append(
-            (
-                datetime.combine(day, begin, zone).astimezone(UTC),
-                datetime.combine(last, end, zone).astimezone(UTC),
-            )
-        )
+        span = _reached(day, begin, zone), _reached(last, end, zone)
+        if span[0] < span[1]:
+            spans.append(span)
     return spans
 
 
+def _reached(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """Return when the clocks of a zone first show a time of a day, or a later one (UTC)."""
+    local = datetime.combine(day, wall, zone)
+    late, early = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    if late <= early:
+        return late  # shown once, or twice: the first time
+    # Skipped (PEP 495): the skip lies between the two readings of the time.
+    before = early.astimezone(zone).utcoffset()
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    return late.replace(microsecond=0)
+
+
 def _read(window: Mapping[str, Any]) -> tuple[frozenset[int], time, time, ZoneInfo]:
+    if not isinstance(window, Mapping):
+        raise TypeError("it is not an object")
     unknown = set(window) - {"days", "from", "to", "timezone"}
     if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    days = frozenset(DAYS.index(day) for day in window.get("days") or DAYS)
+        raise ValueError(f"unknown: {', '.join(sorted(map(str, unknown)))}")
+    for name in ("from", "to"):
+        if not isinstance(window.get(name), str):
+            raise ValueError(f'"{name}" is missing or no time')  # noqa: TRY004
     begin, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
     if begin.tzinfo or end.tzinfo:
         raise ValueError("the zone has a field of its own")
-    return days, begin, end, ZoneInfo(window.get("timezone") or "UTC")
+    return _days(window.get("days")), begin, end, ZoneInfo(window.get("timezone") or "UTC")
+
+
+def _days(days: object) -> frozenset[int]:
+    if days is None:
+        return frozenset(range(len(DAYS)))
+    if not isinstance(days, list | tuple) or not days or not all(day in DAYS for day in days):
+        raise ValueError(f'"days" are some of {", ".join(DAYS)}')
+    return frozenset(DAYS.index(day) for day in days)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return str(error.args[0])  # zoneinfo's; a KeyError puts it in quotes
+    return error.strerror or "no such time zone" if isinstance(error, OSError) else str(error)
