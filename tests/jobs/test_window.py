@@ -128,7 +128,7 @@ class TestClocksThatJump:
         # Saturday 00:00: later than Friday 20:00, and the night is still Friday's.
         assert is_open(night, at("2011-12-30T10:00"))
         assert not is_open(night, at("2011-12-30T16:00"))  # 06:00
-        assert next_opening(night, at("2011-12-30T16:00")) == at("2012-01-06T06:00")
+        assert next_opening(night, at("2011-12-30T16:00")) == at("2012-01-05T06:00")
 
 
 class TestRefused:
