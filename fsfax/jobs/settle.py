@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,31 @@ from fsfax.engine.observations import (
     Ringing,
 )
 from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import Status, TxResult
+from fsfax.engine.results import PageRecord, Status, TxResult
 from fsfax.jobs import documents, ledger, retry
 from fsfax.jobs.claims import Claim, Preparation, steps
 from fsfax.jobs.database import Database
 from fsfax.jobs.destination import DAY, Memory, learn
 from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.jobs.records import Job
-from fsfax.jobs.schema import attempts, jobs
+from fsfax.jobs.schema import attempts, jobs, observations
 from fsfax.jobs.states import AttemptState, Hold, JobState, require_attempt_move
 from fsfax.jobs.store import Clock, utc_now
 from fsfax.settings import Settings
 
 _NOT_DIALLED_DELAY = 5.0
 """Seconds until a job is offered again whose call could not be placed for reasons of ours."""
+
+_OF_A_PAGE = (
+    "image_bytes",
+    "width",
+    "rows",
+    "x_resolution",
+    "y_resolution",
+    "bad_rows",
+    "longest_bad_row_run",
+    "encoding",
+)
 
 _STAGES: Mapping[type[Observation], tuple[AttemptState, str]] = {
     Dialling: (AttemptState.DIALLING, "dialling"),
@@ -184,7 +196,7 @@ class Settlement:
             case PageDone():
                 page = int(claim.attempt.plan["first_page"]) + seen.number - 1
                 text = f"page {page} of {claim.job.pages_total} confirmed"
-                data = {"page": page, "bytes": seen.image_bytes, "bad_rows": seen.bad_rows}
+                data = {"page": page} | {name: getattr(seen, name) for name in _OF_A_PAGE}
                 changes["page"] = page
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -211,6 +223,7 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
             attempt = self._open(connection, claim)
+            result = _with_what_was_seen(connection, attempt, result)
             mode = Mode.from_dict(attempt.plan)
             confirmed = self._confirmed(row, attempt, result)
             memory = Memory.from_dict(
@@ -370,6 +383,36 @@ class Settlement:
             ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
         else:
             ledger.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
+
+
+def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
+    """Fill in what this result does not say because its teller came late: after a crash."""
+    rows = connection.execute(
+        select(observations.c.kind, observations.c.data)
+        .where(
+            observations.c.job_id == attempt.job_id,
+            observations.c.attempt_id == attempt.id,
+            observations.c.kind.in_(["negotiated", "pagedone"]),
+        )
+        .order_by(observations.c.id)
+    ).all()
+    agreed = [row.data for row in rows if row.kind == "negotiated"]
+    if agreed and not result.fax_speed:
+        result = replace(
+            result,
+            fax_speed=agreed[-1]["rate"],
+            fax_error_correction=agreed[-1]["ecm"],
+            t38_status=agreed[-1]["t38_status"],
+        )
+    pages = {
+        row.data["page"]: PageRecord(
+            number=row.data["page"], seconds=0.0, **{name: row.data[name] for name in _OF_A_PAGE}
+        )
+        for row in rows
+        if row.kind == "pagedone"
+    }
+    pages |= {page.number: page for page in result.pages}
+    return replace(result, pages=tuple(pages[number] for number in sorted(pages)))
 
 
 def _rank(state: AttemptState) -> int:

@@ -24,8 +24,9 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import gevent
 import gevent.event
@@ -372,8 +373,21 @@ class Worker:
 
     def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a function that blocks in a thread; other greenlets go on meanwhile."""
-        result: T = self._threads.apply(function, args)
-        return result
+
+        def carried() -> Callable[[], T]:
+            # An error is carried over as a value: gevent's pool prints those that are raised.
+            try:
+                value = function(*args)
+            except Exception as error:  # noqa: BLE001  # raised again, on the other side
+                return partial(_raise, error)
+            return lambda: value
+
+        result: Callable[[], T] = self._threads.apply(carried)
+        return result()
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _remove_waste(folder: Path, keep: frozenset[str]) -> None:

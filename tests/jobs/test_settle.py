@@ -29,6 +29,19 @@ def page(number: int) -> PageDone:
     return PageDone(at=1.0, number=number, total=3, longest_bad_row_run=0, encoding="T.6", **values)
 
 
+NEGOTIATED = Negotiated(
+    at=3.0,
+    rate=14400,
+    ecm=True,
+    t38_status="negotiated",
+    remote_station_id="",
+    local_station_id="",
+    remote_country="",
+    remote_vendor="",
+    remote_model="",
+)
+
+
 def record(number: int) -> PageRecord:
     return PageRecord(
         number=number,
@@ -149,14 +162,17 @@ class TestPartialSuccess:
         ready(pages=3, retries=3)
         old = hand()
         (claim,) = old.claims.claim([ROOM])
-        for number in (1, 2):
-            old.settlement.observe(claim, page(number))
+        for seen in (NEGOTIATED, page(1), page(2)):
+            old.settlement.observe(claim, seen)
         old.leases.retire()
         worker = hand()
         (taken,) = worker.claims.take_over()
         # Only the mark is left: it failed, nobody knows where.
         job = worker.settlement.settle(taken, TROUBLE)
         assert job.pages_confirmed == 2
+        assert job.result is not None
+        assert [page["number"] for page in job.result["pages"]] == [1, 2]
+        assert job.result["fax_speed"] == 14400
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
         assert claim.attempt.plan["first_page"] == 3
@@ -206,17 +222,7 @@ class TestObserve:
         for observation in (
             Dialling(at=1.0, node="a", gateway="other", call_id=claim.attempt.id),
             Answered(at=2.0),
-            Negotiated(
-                at=3.0,
-                rate=14400,
-                ecm=True,
-                t38_status="negotiated",
-                remote_station_id="",
-                local_station_id="",
-                remote_country="",
-                remote_vendor="",
-                remote_model="",
-            ),
+            NEGOTIATED,
             page(1),
             Answered(at=2.0),  # a repeat turns nothing back
         ):
