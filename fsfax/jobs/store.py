@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, exc, func, insert, literal, select, tuple_
 
-from fsfax.document.fetch import MEDIA_TYPES
+from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import (
     DocumentNotFound,
@@ -180,6 +180,8 @@ class JobStore:
             raise InvalidRequest("a gateway's name is empty or has a comma in it")
         if fax.from_number:
             dialable(fax.from_number)
+        if fax.source:
+            FetchRequest(**fax.source.as_dict())  # refuses what could never be fetched
         return {
             "account_id": fax.account_id or ledger.DEFAULT_ACCOUNT,
             "state": JobState.PENDING if fax.source else JobState.ATTACHING_FILES,

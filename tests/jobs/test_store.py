@@ -114,6 +114,14 @@ class TestAccept:
             ({"gateways": ["a,b"]}, InvalidRequest),
             ({"documents": []}, InvalidRequest),  # neither a document nor a URL
             ({"account_id": "f" * 32}, JobNotFound),
+            ({"documents": [], "source": FetchSource(url="file:///etc/passwd")}, InvalidRequest),
+            (
+                {
+                    "documents": [],
+                    "source": FetchSource(url="http://x/", content="y" * 257, method="post"),
+                },
+                InvalidRequest,
+            ),
         ],
     )
     def test_refuses(

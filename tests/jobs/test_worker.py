@@ -170,6 +170,34 @@ class TestTrouble:
         assert done.result is not None
         assert [page["number"] for page in done.result["pages"]] == [1, 2]
 
+    def test_the_next_call_is_made_in_another_way_and_that_is_remembered(
+        self,
+        options: Settings,
+        live_store: JobStore,
+        fsfax_softswitch: LiveSoftswitch,
+        fsfax_sample_tiff: Path,
+    ) -> None:
+        """A line that loses T.38 packets: the ladder leads to audio, the next fax begins there."""
+        table = {**options.jobs.retry, "line_trouble": SOON_AGAIN, "not_a_fax": SOON_AGAIN}
+        with Worker(quick(options, retry=table)):
+            new = NewFax(
+                to_number=fsfax_softswitch.number("heavy_loss"),
+                documents=[fsfax_sample_tiff],
+                retries=4,
+            )
+            done = over(live_store, live_store.accept(new))
+            again = over(live_store, live_store.accept(new))
+        tries = live_store.attempts(done.id)
+        assert tries[0].plan["t38"] == "on"
+        assert tries[-1].plan["t38"] == "off", [attempt.plan for attempt in tries]
+        assert done.state is JobState.COMPLETED
+        assert all(attempt.why for attempt in tries)
+        first = live_store.attempts(again.id)[0]
+        assert first.plan["t38"] == "off", first.why
+        memory = live_store.destination(new.to_number)
+        assert memory.delivered == 2
+        assert memory.ever_fax
+
     def test_a_live_call_is_cancelled(
         self,
         options: Settings,
