@@ -117,7 +117,8 @@ class Dialler:
         try:
             for seen in call.progress():
                 try:
-                    self.in_thread(self.settlement.observe, claim, seen)
+                    if self.in_thread(self.settlement.observe, claim, seen):
+                        call.cancel()  # asked for before the call was there to be cancelled
                 except StoreError as error:
                     # The result will tell; a database that is away must not cost the call.
                     _log.warning("observation_not_stored", job=claim.job.id, error=str(error))

@@ -176,14 +176,16 @@ class Settlement:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def observe(self, claim: Claim, seen: Observation) -> None:
+    def observe(self, claim: Claim, seen: Observation) -> bool:
         """Write down what was seen of a call, if it says how far it came.
+
+        Returns whether somebody wants the job to be cancelled.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
         """
         if type(seen) not in _STAGES:
-            return
+            return False
         state, text = _STAGES[type(seen)]
         data: dict[str, Any] = {}
         changes: dict[str, Any] = {}
@@ -213,6 +215,7 @@ class Settlement:
             ledger.change(connection, row.id, now, status_text=text, pages_confirmed=confirmed)
             kind = type(seen).__name__.lower()
             ledger.note(connection, row.id, kind, now, claim.attempt.id, **data)
+            return bool(row.cancel_asked)
 
     def settle(self, claim: Claim, result: TxResult) -> Job:
         """Close the attempt with its result, and decide what becomes of the job.

@@ -240,6 +240,15 @@ class TestObserve:
         kinds = [s.kind for s in store.seen(id) if s.kind != "state"]
         assert kinds == ["dialling", "answered", "negotiated", "pagedone", "answered"]
 
+    def test_says_that_somebody_wants_it_cancelled(
+        self, store: JobStore, ready: Ready, hand: Hands
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        assert not worker.settlement.observe(claim, Answered(at=1.0))
+        store.cancel(id)
+        assert worker.settlement.observe(claim, NEGOTIATED)
+
 
 class TestDocuments:
     def test_a_bad_document_fails(self, store: JobStore, hand: Hands, pdf: Path) -> None:
