@@ -67,7 +67,7 @@ class FetchSource:
     host: str | None = None
     referer: str | None = None
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values."""
         return {
             item.name: value
