@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +41,27 @@ from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
-_BUSY_WAIT = 30
-"""Seconds that SQLite waits for another writer; a transaction of ours takes milliseconds."""
+_WAIT = 30.0
+"""Seconds to wait for another writer; a transaction of ours takes milliseconds."""
 
-_CONNECT_WAIT = 5
-"""Seconds for a new connection to PostgreSQL."""
+_SHORT = 0.005
 
-_SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
+_POSTGRESQL: dict[str, str | int] = {
+    "connect_timeout": 5,
+    # A server that vanished without a word: noticed within half a minute, not within hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""Parameters of libpq's that the URL may replace."""
+
+_SQLITE_FULL = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,  # no room for the index of the write-ahead log
+}
+_SQLITE_CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 # PostgreSQL's SQLSTATEs: class 53 is "insufficient resources" (53100 disk_full).
 _POSTGRESQL_FULL = "53100"
 _READ_ONLY: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -57,31 +73,41 @@ class Database:
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
-        connections: at most so many at once (PostgreSQL).
+        connections: at most so many at once.
+        wait: seconds that a transaction waits for another one that is in its way.
 
     Raises:
         ConfigurationError: the URL is none of these.
     """
 
-    def __init__(self, url: str, *, connections: int = 10) -> None:
+    def __init__(self, url: str, *, connections: int = 10, wait: float = _WAIT) -> None:
         self.url = _parse(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": _BUSY_WAIT}
+            options["connect_args"] = {"timeout": wait}
         else:
-            options["connect_args"] = {"connect_timeout": _CONNECT_WAIT}
+            options["connect_args"] = {
+                name: value for name, value in _POSTGRESQL.items() if name not in self.url.query
+            }
             # A connection that a restart of the server killed is replaced, not handed out.
             options["pool_pre_ping"] = True
         self.engine: Engine = create_engine(
             self.url, pool_size=connections, max_overflow=0, hide_parameters=True, **options
         )
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "connect", partial(_set_up_sqlite, wait))
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", partial(_set_up_postgresql, wait))
 
     def __repr__(self) -> str:
-        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+        return f"Database({self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The URL as people may see it: without a password."""
+        return self.url.difference_update_query(["sslpassword"]).render_as_string()
 
     def close(self) -> None:
         """Give all idle connections back."""
@@ -126,7 +152,7 @@ class Database:
             ) from error
 
     def _explain(self, error: exc.DBAPIError) -> StoreError:
-        where = self.url.render_as_string(hide_password=True)
+        where = self.shown
         original = error.orig
         words = str(original).strip().splitlines()[0] if str(original).strip() else "no reason"
         code = getattr(original, "sqlite_errorcode", None)
@@ -144,7 +170,10 @@ class Database:
         if isinstance(error, exc.OperationalError | exc.InterfaceError) or (
             error.connection_invalidated
         ):
-            return StoreUnavailable(f"the database {where} cannot be used: {words}")
+            hint = ""
+            if isinstance(code, int) and code & 0xFF in _SQLITE_CLOSED:
+                hint = " (may this user write to the file and to its folder?)"
+            return StoreUnavailable(f"the database {where} cannot be used: {words}{hint}")
         return StoreError(f"the database {where} refused: {words}")
 
     # --- the version of the tables --------------------------------------------------------
@@ -153,6 +182,7 @@ class Database:
         """Bring the tables up to date; a new database gets all of them. Several may call it.
 
         Raises:
+            StoreOutdated: a newer fsfax made these tables.
             StoreError: it cannot be done, see the subclasses.
         """
         if self.is_sqlite and (file := self.url.database) and file != ":memory:":
@@ -166,6 +196,8 @@ class Database:
             if not self.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
             config = _alembic()
+            if not _is_known(have := _revision(connection)):
+                raise self._newer(have)
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
 
@@ -176,7 +208,7 @@ class Database:
             StoreUnavailable: the database cannot be reached.
         """
         with self._translated(), self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() or ""
+            return _revision(connection)
 
     def require_current(self) -> None:
         """Refuse tables of another version.
@@ -186,12 +218,20 @@ class Database:
             StoreUnavailable: the database cannot be reached.
         """
         have, need = self.version(), newest_version()
+        if not _is_known(have):
+            raise self._newer(have)
         if have != need:
             raise StoreOutdated(
-                f"the database {self.url.render_as_string(hide_password=True)} has"
+                f"the database {self.shown} has"
                 f" {f'version {have}' if have else 'no tables'}, this fsfax needs {need}:"
                 " run `fsfax db upgrade`"
             )
+
+    def _newer(self, have: str) -> StoreOutdated:
+        return StoreOutdated(
+            f"the database {self.shown} has version {have}, which this fsfax does not know: it was"
+            " made by a newer one, run that"
+        )
 
 
 _UPGRADE_LOCK = 0x66736661
@@ -204,21 +244,38 @@ def newest_version() -> str:
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))
     return config
+
+
+def _revision(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _is_known(revision: str) -> bool:
+    known = ScriptDirectory.from_config(_alembic()).walk_revisions()
+    return not revision or revision in {script.revision for script in known}
 
 
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
-    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
-        raise ConfigurationError(_HELP) from error
+    except (exc.ArgumentError, exc.NoSuchModuleError, ValueError):
+        # The cause may quote what it could not read: a password, perhaps.
+        raise ConfigurationError(_HELP) from None
     if backend == "sqlite":
+        if parsed.host or parsed.query:
+            raise ConfigurationError(_HELP)
         if not parsed.database or parsed.database == ":memory:":
             raise ConfigurationError(f"jobs must outlive the process: name a file. {_HELP}")
-        return parsed
+        return parsed.set(drivername="sqlite")
     if backend == "postgresql":
+        password = parsed.query.get("password")
+        if isinstance(password, str):
+            # Where it is hidden.
+            parsed = parsed.set(password=password).difference_update_query(["password"])
         return parsed.set(drivername="postgresql+psycopg")
     raise ConfigurationError(_HELP)
 
@@ -229,18 +286,44 @@ _HELP = (
 )
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _set_up_sqlite(wait: float, connection: sqlite3.Connection, _record: object) -> None:
     # Autocommit mode: transactions begin where we say BEGIN, see _begin_sqlite.
     connection.isolation_level = None
+    _switch_to_wal(connection, wait)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={_BUSY_WAIT * 1000}",
         # A file that was large once gives its room back to documents that come later.
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, wait: float) -> None:
+    """Only the first connection to a new file switches anything, or several first ones at once.
+
+    SQLite does not wait then: both would hold the lock that the other one needs.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_SHORT)
+        else:
+            return
+
+
+def _set_up_postgresql(wait: float, connection: Any, _record: object) -> None:
+    # SQLite's busy wait, here: another writer may be stopped in the middle of its transaction,
+    # and must not hold everybody up for as long as it is.
+    milliseconds = max(1, round(wait * 1000))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {milliseconds}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
