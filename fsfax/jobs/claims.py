@@ -147,6 +147,7 @@ class Claims:
                     jobs.c.direction == Direction.OUT,
                     jobs.c.worker_id.is_(None),
                 )
+                .order_by(jobs.c.modified_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             ).all()
@@ -235,7 +236,7 @@ class Claims:
             rows = connection.execute(
                 select(jobs.c.id)
                 .where(*_UNPREPARED, jobs.c.due_at <= self._now())
-                .order_by(jobs.c.due_at)
+                .order_by(jobs.c.due_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             ).scalars()
@@ -263,7 +264,12 @@ class Claims:
     def _accounts(self, connection: Connection, now: datetime) -> list[Row[Any]]:
         """Accounts that have something to call, the longest unserved first."""
         due = exists().where(*_CLAIMABLE, jobs.c.account_id == accounts.c.id, jobs.c.due_at <= now)
-        query = select(accounts).where(due).order_by(accounts.c.served_at).limit(_ACCOUNTS)
+        query = (
+            select(accounts)
+            .where(due)
+            .order_by(accounts.c.served_at, accounts.c.id)
+            .limit(_ACCOUNTS)
+        )
         return list(connection.execute(query))
 
     def _may_call(self, account: Row[Any], lines: _Lines, now: datetime) -> bool:
