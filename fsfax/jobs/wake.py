@@ -8,6 +8,9 @@ directly.
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 import gevent.event
 import gevent.hub
 import gevent.monkey
@@ -21,8 +24,13 @@ from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
-_BREATH = 1.0
+_BREATH = 0.5
 """Seconds after which the thread looks whether it is to end."""
+
+_TROUBLE_PAUSE = 1.0
+"""Seconds until a database that failed is tried again."""
+
+_CONNECT: dict[str, Any] = {"connect_timeout": 5}
 
 _sleep = gevent.monkey.get_original("time", "sleep")
 
@@ -60,12 +68,13 @@ class Bell:
         return bool(rung)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread: within half a second, five where a server does not answer."""
         self._closed = True
-        self._watcher.wait(_BREATH * 3)
+        # First of all: it must not ring a bell that is not there any more.
+        self._watcher.wait()
+        self._threads.kill()
         self._async.stop()
         self._async.close()
-        self._threads.kill()
 
     def _watch_sqlite(self) -> None:
         seen = None
@@ -74,21 +83,27 @@ class Bell:
                 # One connection throughout: the version says what the others did.
                 with self._database.engine.connect() as connection:
                     raw = connection.connection.driver_connection
-                    while not self._closed and raw is not None:
-                        version = raw.execute("PRAGMA data_version").fetchone()[0]
-                        if version != seen:
-                            seen = version
-                            self._async.send()
-                        self._pause(self._poll)
-            except (exc.DBAPIError, OSError) as error:
-                _log.warning("database_not_watched", error=str(error))
-                self._pause(_BREATH)
+                    try:
+                        while not self._closed and raw is not None:
+                            version = raw.execute("PRAGMA data_version").fetchone()[0]
+                            if version != seen:
+                                seen = version
+                                self._async.send()
+                            self._pause(self._poll)
+                    except sqlite3.Error as error:
+                        connection.invalidate(error)  # the next look is through a new one
+                        raise
+            except (exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+                _log.warning("database_not_watched", error=str(error).splitlines()[0])
+                seen = None  # whatever happens until it is watched again
+                self._pause(_TROUBLE_PAUSE)
 
     def _listen(self) -> None:
-        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        # The parameters of all other connections, not a URL for libpq, which reads it otherwise.
+        _, parameters = self._database.engine.dialect.create_connect_args(self._database.url)
         while not self._closed:
             try:
-                with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+                with psycopg.connect(**{**_CONNECT, **parameters}, autocommit=True) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     # What happened before we listened was not told.
                     self._async.send()
@@ -98,7 +113,7 @@ class Bell:
             except psycopg.Error as error:
                 _log.warning("database_not_listened_to", error=str(error).strip())
                 self._async.send()
-                self._pause(_BREATH)
+                self._pause(_TROUBLE_PAUSE)
 
     def _pause(self, seconds: float) -> None:
         while seconds > 0 and not self._closed:

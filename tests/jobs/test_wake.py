@@ -1,0 +1,253 @@
+"""The bell: rung by whoever changes something, wherever; silent otherwise."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import psycopg
+import pytest
+from sqlalchemy import event
+
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import NewFax
+from fsfax.jobs.store import JobStore
+from fsfax.jobs.wake import Bell
+from tests.jobs.conftest import NUMBERS
+from tests.postgresql import Server
+
+POLL = 0.05
+AT_ONCE = 1.0
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def bell(database_url: str) -> Iterator[Bell]:
+    """A bell that is listening: it rings once when it begins to."""
+    database = Database(database_url)
+    bell = Bell(database, POLL)
+    assert bell.wait(PATIENCE)
+    yield bell
+    bell.close()
+    database.close()
+
+
+@pytest.fixture
+def accept(database_url: str, pdf: Path) -> Iterator[Callable[[], None]]:
+    """Accept a fax over connections of its own."""
+    with JobStore(database_url) as store:
+        yield lambda: (store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf])), None)[1]
+
+
+def quiet(bell: Bell, seconds: float = 0.2) -> bool:
+    """Tell whether nothing is heard; what was rung before counts as heard."""
+    while bell.wait(2 * POLL):
+        pass
+    return not bell.wait(seconds)
+
+
+def test_rings_when_another_connection_commits(bell: Bell, accept: Callable[[], None]) -> None:
+    for _ in range(3):
+        assert quiet(bell)
+        accept()
+        assert bell.wait(AT_ONCE)
+
+
+def test_rings_when_another_process_commits(bell: Bell, database_url: str, pdf: Path) -> None:
+    program = (
+        "import sys; from fsfax.jobs.store import JobStore, NewFax; s = JobStore(sys.argv[1]);"
+        "s.accounts(); sys.stdin.read(1);"
+        "s.accept(NewFax(to_number='+35315550100', documents=[sys.argv[2]]));"
+        "sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, database_url, str(pdf)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"x")
+    assert process.stdout.read(1) == b"."  # committed
+    assert bell.wait(AT_ONCE)
+    process.communicate()
+
+
+def test_is_silent_while_nothing_is_committed(bell: Bell, database: Database) -> None:
+    assert quiet(bell)
+    store = JobStore(database)
+    store.list()
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM jobs")
+        connection.rollback()
+    assert quiet(bell)
+
+
+def test_idle_costs_next_to_nothing(bell: Bell) -> None:
+    assert quiet(bell)
+    before = time.process_time()
+    assert not bell.wait(1.0)
+    assert time.process_time() - before < 0.1
+
+
+def test_rings_from_within(bell: Bell) -> None:
+    assert quiet(bell)
+    gevent.spawn_later(0.05, bell.ring)
+    begin = time.monotonic()
+    assert bell.wait(PATIENCE)
+    assert time.monotonic() - begin < AT_ONCE
+    assert not bell.wait(0.0)  # once
+    bell.ring()
+    assert bell.wait(0.0)  # also where it was rung before anybody waited
+
+
+def test_the_hub_goes_on_while_it_waits(bell: Bell) -> None:
+    ticks = []
+
+    def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            gevent.sleep(0.02)
+
+    assert quiet(bell)
+    ticker = gevent.spawn(tick)
+    bell.wait(0.4)
+    ticker.kill()
+    assert len(ticks) > 5
+
+
+def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) -> None:
+    database = Database(database_url)
+    gevent.get_hub().threadpool  # noqa: B018  # not one of ours
+    before = threads()
+    bell = Bell(database, POLL)
+    assert bell.wait(PATIENCE)
+    assert len(threads()) == len(before) + 1
+    begin = time.monotonic()
+    bell.close()
+    assert time.monotonic() - begin < 3.0
+    deadline = time.monotonic() + PATIENCE
+    while len(threads()) > len(before):
+        assert time.monotonic() < deadline
+    database.close()
+    # What happens afterwards reaches nobody, and harms nobody.
+    accept()
+    assert not bell.wait(0.2)
+
+
+def threads() -> list[Path]:
+    """The threads of this process, as the kernel counts them."""
+    return list(Path("/proc/self/task").iterdir())
+
+
+class TestPostgresql:
+    @pytest.fixture
+    def url(self, postgresql_server: Server) -> Iterator[str]:
+        yield postgresql_server.database()
+        try:
+            psycopg.connect(postgresql_server.url("postgres")).close()
+        except psycopg.OperationalError:
+            postgresql_server.restart_after_kill()
+
+    def test_listens_again_after_a_restart(
+        self, url: str, postgresql_server: Server, pdf: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        database = Database(url)
+        store = JobStore(url)
+        bell = Bell(database, POLL)
+        assert bell.wait(PATIENCE)
+        assert quiet(bell)
+        postgresql_server.kill()
+        assert bell.wait(PATIENCE)  # something is wrong: look
+        postgresql_server.restart_after_kill()
+        store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
+        # What happened before it listened was not told: it rings when it does again.
+        assert bell.wait(PATIENCE)
+        wait_until_listening(url)
+        assert quiet(bell)
+        store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
+        assert bell.wait(AT_ONCE)
+        bell.close()
+        assert "database_not_listened_to" in caplog.text
+        store.close()
+        database.close()
+
+    def test_a_password_with_everything_in_it(
+        self, url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It reaches libpq as it reaches it in all other connections."""
+        database = Database(url.replace("fsfax@", "fsfax:p%20w%2B%25%40%2F%3F%26'%5C@"))
+        bell = Bell(database, POLL)
+        assert bell.wait(PATIENCE)
+        wait_until_listening(url)
+        bell.close()
+        assert caplog.text == ""
+        database.close()
+
+    def test_a_server_that_is_not_there(self, tmp_path: Path) -> None:
+        database = Database(f"postgresql://fsfax:s3cr3t@/fsfax?host={tmp_path}")
+        bell = Bell(database, POLL)
+        assert bell.wait(PATIENCE)
+        bell.close()
+
+
+def wait_until_listening(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        deadline = time.monotonic() + PATIENCE
+        while not connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+            " AND datname = current_database()"
+        ).fetchall():
+            assert time.monotonic() < deadline
+            gevent.sleep(0.02)
+
+
+class TestSqlite:
+    def test_goes_on_after_the_file_was_damaged(
+        self, sqlite_template: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, pdf: Path
+    ) -> None:
+        """An error of the file ends neither the thread nor what is heard afterwards."""
+        file = tmp_path / "fsfax.db"
+        file.write_bytes(b"no database " * 1000)
+        database = Database(f"sqlite:///{file}")
+        bell = Bell(database, POLL)
+        deadline = time.monotonic() + PATIENCE
+        while "database_not_watched" not in caplog.text:
+            assert time.monotonic() < deadline
+            gevent.sleep(0.02)
+        file.write_bytes(sqlite_template.read_bytes())
+        assert bell.wait(PATIENCE)
+        with JobStore(f"sqlite:///{file}") as store:
+            assert quiet(bell)
+            store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
+        assert bell.wait(AT_ONCE)
+        bell.close()
+        database.close()
+
+    def test_goes_on_when_the_question_itself_fails(
+        self, sqlite_template: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, pdf: Path
+    ) -> None:
+        """SQLite's own errors pass SQLAlchemy by there."""
+        file = tmp_path / "fsfax.db"
+        file.write_bytes(sqlite_template.read_bytes())
+        database = Database(f"sqlite:///{file}")
+        watching: list[sqlite3.Connection] = []
+        event.listen(database.engine, "connect", lambda raw, _: watching.append(raw))
+        bell = Bell(database, POLL)
+        assert bell.wait(PATIENCE)
+        assert quiet(bell)
+        watching[0].set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        assert bell.wait(PATIENCE)  # something is wrong, or it is watched again
+        assert "database_not_watched" in caplog.text
+        with JobStore(f"sqlite:///{file}") as store:
+            assert quiet(bell)
+            store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
+        assert bell.wait(AT_ONCE)
+        bell.close()
+        database.close()
