@@ -11,6 +11,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -167,4 +168,6 @@ def save(database: Database, document: Document, target: Path) -> None:
     except OSError as error:
         raise StoreFull(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        # Where it cannot be written it cannot be removed, perhaps: the first reason is told.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -473,18 +473,6 @@ class TestSqliteTrouble:
         database.close()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can be mounted by root alone")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def fill(file: Path) -> None:
     """Take all the room that is left."""
     with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
