@@ -9,9 +9,11 @@ from fsfax.errors import (
     EslError,
     FsfaxError,
     InvalidRequest,
+    JobError,
     NoCapacity,
     SoftswitchError,
     SpoolError,
+    StoreError,
 )
 
 OK = 0
@@ -21,6 +23,8 @@ DOCUMENT = 3
 UNREACHABLE = 4
 SOFTSWITCH = 5
 NOTHING_CAME = 6
+STORE = 7
+JOB = 8
 
 OUTCOMES = {
     Outcome.DELIVERED: OK,
@@ -43,6 +47,8 @@ _ERRORS: tuple[tuple[tuple[type[FsfaxError], ...], int], ...] = (
     ((DocumentError,), DOCUMENT),
     ((EslError, NoCapacity, SpoolError), UNREACHABLE),
     ((SoftswitchError,), SOFTSWITCH),
+    ((StoreError,), STORE),
+    ((JobError,), JOB),
 )
 
 TABLE = "\n".join(
@@ -56,6 +62,8 @@ TABLE = "\n".join(
         "   4  FreeSWITCH cannot be reached, or is full; nothing was dialled",
         "   5  the stand-in softswitch cannot do that",
         "   6  no fax came (receive --timeout)",
+        "   7  the jobs' database cannot be used; nothing was accepted",
+        "   8  there is no such job, or its state does not allow that",
         *(
             f"  {code}  {outcome.value.replace('_', ' ')}"
             for outcome, code in OUTCOMES.items()

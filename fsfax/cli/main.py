@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ from fsfax.settings import Loaded, load
 _COMMANDS = {
     "send": "send",
     "receive": "receive",
+    "submit": "submit",
+    "worker": "worker",
+    "jobs": "jobs",
+    "job": "jobs:one",
+    "cancel": "change:cancel",
+    "resubmit": "change:resubmit",
+    "hold": "change:hold",
+    "release": "change:release",
+    "destination": "destination",
+    "db": "db",
     "convert": "convert",
     "inspect": "inspect",
     "doctor": "doctor",
@@ -37,8 +48,9 @@ class Commands(click.Group):
         """Return the command of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        module = __import__(f"fsfax.cli.{_COMMANDS[cmd_name]}", fromlist=["command"])
-        command: click.Command = module.command
+        name, _, attribute = _COMMANDS[cmd_name].partition(":")
+        module = import_module(f"fsfax.cli.{name}")
+        command: click.Command = getattr(module, attribute or "command")
         return command
 
 

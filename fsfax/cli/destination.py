@@ -1,0 +1,80 @@
+"""``fsfax destination``: what is remembered of a number, and how it would be called."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from fsfax.cli import exits, options
+from fsfax.cli.main import Common
+from fsfax.cli.show import Show
+from fsfax.cli.store import open_store
+from fsfax.jobs import destination
+from fsfax.jobs.ladder import Mode
+
+_SWITCHES = {"on": True, "off": False, "any": None}
+
+
+@click.command()
+@click.argument("number")
+@click.option("--t38", type=click.Choice(["off", "on", "required", "any"]), help="Pin T.38.")
+@click.option("--ecm", type=click.Choice([*_SWITCHES]), help="Pin error correction.")
+@click.option("--v17", type=click.Choice([*_SWITCHES]), help="Pin the fast modems.")
+@click.option("--give-up/--no-give-up", default=None, help="Pin: do not try again after a failure.")
+@click.option("--clear", is_flag=True, help="Forget the experience; pins stay.")
+@click.option("--clear-pins", is_flag=True, help="Forget everything.")
+@options.as_json
+@click.pass_obj
+def command(
+    common: Common,
+    *,
+    number: str,
+    t38: str | None,
+    ecm: str | None,
+    v17: str | None,
+    give_up: bool | None,
+    clear: bool,
+    clear_pins: bool,
+    as_json: bool | None,
+) -> int:
+    """Explain how NUMBER would be called next and why; pin a way, or forget what is known.
+
+    A pin holds until it is set to "any".
+    """
+    settings = common.load().settings
+    pins: dict[str, object] = {}
+    if t38:
+        pins["t38"] = None if t38 == "any" else t38
+    for name, word in (("ecm", ecm), ("v17", v17)):
+        if word:
+            pins[name] = _SWITCHES[word]
+    if give_up is not None:
+        pins["give_up"] = give_up
+
+    def changed(memory: destination.Memory) -> destination.Memory:
+        if clear or clear_pins:
+            memory = destination.clear(memory, pins=clear_pins)
+        return destination.pin(memory, **pins) if pins else memory  # type: ignore[arg-type]
+
+    show = Show(as_json)
+    wish = Mode(t38=settings.fax.t38, ecm=settings.fax.ecm, v17=settings.fax.v17)
+    half_life = settings.jobs.memory_half_life * destination.DAY
+    with open_store(settings) as store:
+        asked = bool(pins or clear or clear_pins)
+        memory = store.teach(number, changed) if asked else store.destination(number)
+    choice = destination.advise(memory, wish, time.time(), half_life)
+    if show.as_json:
+        show.line(
+            {
+                "event": "destination",
+                "number": memory.number,
+                "memory": memory.as_dict(),
+                "mode": choice.mode.as_dict(),
+                "why": list(choice.why),
+            }
+        )
+        return exits.OK
+    for line in destination.explain(memory, wish, time.time(), half_life):
+        show.words(line)
+    return exits.OK

@@ -1,0 +1,67 @@
+"""Following a job to its end, for ``fsfax submit --wait``."""
+
+from __future__ import annotations
+
+import time
+
+from fsfax.cli import exits
+from fsfax.cli.show import Show
+from fsfax.engine.outcome import Outcome
+from fsfax.jobs.records import Job, Seen
+from fsfax.jobs.states import JobState
+from fsfax.jobs.store import JobStore
+
+_PAUSE = 0.3
+"""Seconds between two looks: a page takes seconds."""
+
+
+def follow(store: JobStore, job_id: str, show: Show) -> int:
+    """Show what happens to a job until it is over or held; return the exit code of its fax."""
+    last = 0
+    while True:
+        job = store.get(job_id)
+        for seen in store.seen(job_id, last):
+            last = seen.id
+            if show.as_json:
+                show.line({"event": seen.kind, **seen.as_dict()})
+            elif words := _words(seen):
+                show.words(f"  {words}")
+        if job.state.is_final or job.hold:
+            return _end(job, show)
+        time.sleep(_PAUSE)
+
+
+def _end(job: Job, show: Show) -> int:
+    result = job.result or {}
+    if show.as_json:
+        show.line({"event": "result", **job.as_dict()})
+    elif job.state is JobState.COMPLETED:
+        show.words(f"delivered: {job.pages_confirmed} page(s), {job.attempts} attempt(s)")
+    elif job.hold:
+        show.words(f"held: {job.status_text or job.hold}")
+    else:
+        show.words(f"{job.state}: {result.get('error_message') or 'by request'}")
+    if job.state is JobState.COMPLETED:
+        return exits.OK
+    if job.state is JobState.CANCELLED:
+        return exits.OUTCOMES[Outcome.CANCELLED]
+    return exits.OUTCOMES[Outcome(result.get("outcome", Outcome.UNKNOWN))]
+
+
+def _words(seen: Seen) -> str:
+    data = seen.data
+    match seen.kind:
+        case "state":
+            why = f": {data['why']}" if data.get("why") else ""
+            return f"{data['state'].replace('_', ' ')}{why}"
+        case "dialling":
+            return f"dialling over {data['gateway'] or 'the gateway'} ({data['node']})"
+        case "negotiated":
+            return f"negotiated: {data['rate']} bit/s, T.38 {data['t38_status']}"
+        case "pagedone":
+            return f"page {data['page']} confirmed"
+        case "postponed":
+            return f"postponed: {data['problem']}"
+        case "ringing" | "answered":
+            return seen.kind
+    return ""

@@ -1,0 +1,173 @@
+"""``fsfax jobs`` and ``fsfax job``: what was taken on, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fsfax.cli import exits, options
+from fsfax.cli.main import Common
+from fsfax.cli.show import Show
+from fsfax.cli.store import open_store
+from fsfax.jobs.records import Attempt, Job
+from fsfax.jobs.states import Direction, JobState
+from fsfax.jobs.store import JobStore
+
+_SUFFIXES = {
+    "application/pdf": ".pdf",
+    "image/tiff": ".tif",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "text/plain": ".txt",
+}
+
+
+@click.command()
+@click.option("--state", "states", multiple=True, type=click.Choice([*JobState]))
+@click.option("--direction", type=click.Choice([*Direction]))
+@click.option("--account", "account_id", metavar="ID", help="Only this account's.")
+@click.option("--since", type=click.DateTime(), metavar="TIME", help="Not older than that (UTC).")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@options.as_json
+@click.pass_obj
+def command(
+    common: Common,
+    *,
+    states: tuple[str, ...],
+    direction: str | None,
+    account_id: str | None,
+    since: datetime | None,
+    limit: int,
+    as_json: bool | None,
+) -> int:
+    """List jobs, the newest first."""
+    show = Show(as_json)
+    with open_store(common.load().settings) as store:
+        found = store.list(
+            account_id,
+            direction=Direction(direction) if direction else None,
+            states=[JobState(state) for state in states],
+            created_from=since.astimezone() if since else None,
+            limit=limit,
+        ).jobs
+    if show.as_json:
+        for job in found:
+            show.line({"event": "job", **job.as_dict()})
+        return exits.OK
+    table = Table(box=None)
+    for title in ("id", "created", "", "number", "state", "pages", "tries"):
+        table.add_column(title, no_wrap=title != "number", overflow="fold")
+    for job in found:
+        number = job.to_number if job.direction is Direction.OUT else job.from_number
+        table.add_row(
+            job.id,
+            f"{job.created_at:%Y-%m-%d %H:%M}",
+            "→" if job.direction is Direction.OUT else "←",
+            escape(_printable(number)),
+            _state(job),
+            f"{job.pages_confirmed}/{job.pages_total}" if job.pages_total else "",
+            str(job.attempts or ""),
+        )
+    # An id that is cut off is of no use to anybody.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    return exits.OK
+
+
+@click.command()
+@click.argument("job_id")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write its documents there.",
+)
+@options.as_json
+@click.pass_obj
+def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None) -> int:
+    """Show everything that is known of a job; --save gets its documents."""
+    show = Show(as_json)
+    with open_store(common.load().settings) as store:
+        job = store.get(job_id)
+        if show.as_json:
+            show.line(
+                {
+                    "event": "job",
+                    **job.as_dict(),
+                    "tries": [attempt.as_dict() for attempt in store.attempts(job.id)],
+                    "documents": [document.as_dict() for document in store.documents(job.id)],
+                    "seen": [seen.as_dict() for seen in store.seen(job.id)],
+                }
+            )
+        else:
+            for line in _described(store, job):
+                show.words(line)
+        if save:
+            for path in _save(store, job, save):
+                show.words(f"saved {path}")
+    return exits.OK
+
+
+def _described(store: JobStore, job: Job) -> Iterator[str]:
+    way = "to" if job.direction is Direction.OUT else "from"
+    number = job.to_number if job.direction is Direction.OUT else job.from_number
+    yield f"{job.id}: {_state(job)}, {way} {_printable(number)}"
+    yield f"  created {job.created_at:%Y-%m-%d %H:%M:%S} UTC, account {job.account_id}"
+    if job.status_text:
+        yield f"  {_printable(job.status_text)}"
+    if job.pages_total:
+        yield f"  {job.pages_confirmed} of {job.pages_total} page(s) confirmed"
+    if job.state is JobState.PENDING and not job.hold:
+        yield f"  due {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    result = job.result or {}
+    if result.get("error_message"):
+        yield f"  {_printable(str(result['error_message']))}"
+    if result.get("remote_station_id"):
+        yield f"  the far end calls itself {_printable(str(result['remote_station_id']))!r}"
+    for attempt in store.attempts(job.id):
+        yield from _tried(attempt)
+    for document in store.documents(job.id):
+        removed = ", removed" if document.removed_at else ""
+        yield f"  {document.kind}: {document.media_type}, {document.size} bytes{removed}"
+
+
+def _tried(attempt: Attempt) -> Iterator[str]:
+    plan = attempt.plan
+    yield (
+        f"  attempt {attempt.number}, {attempt.started_at:%H:%M:%S} UTC, {attempt.node}:"
+        f" {attempt.state}{f' ({attempt.outcome})' if attempt.outcome else ''},"
+        f" pages {plan['first_page']} to {plan['last_page']},"
+        f" T.38 {plan['t38']}, ECM {_on(plan['ecm'])}, V.17 {_on(plan['v17'])}"
+    )
+    for sentence in attempt.why:
+        yield f"    {_printable(sentence)}"
+
+
+def _save(store: JobStore, job: Job, folder: Path) -> Iterator[Path]:
+    for document in store.documents(job.id):
+        if document.removed_at is None:
+            # Named by us: a name that came with a document leads nowhere.
+            suffix = _SUFFIXES.get(document.media_type, ".bin")
+            target = folder / f"{job.id}-{document.kind}-{document.position}{suffix}"
+            store.save(document, target)
+            yield target
+
+
+def _state(job: Job) -> str:
+    held = f", held ({job.hold})" if job.hold else ""
+    return f"{job.state.replace('_', ' ')}{held}"
+
+
+def _on(value: object) -> str:
+    return "on" if value else "off"
+
+
+def _printable(text: str) -> str:
+    """What came from elsewhere, without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,96 @@
+"""``fsfax submit``: a durable job, sent by a worker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsfax.cli import exits, options
+from fsfax.cli.follow import follow
+from fsfax.cli.main import Common
+from fsfax.cli.show import Show
+from fsfax.cli.store import open_store
+from fsfax.errors import InvalidRequest
+from fsfax.jobs.records import FetchSource, NewFax, Wish
+
+
+@click.command(epilog=exits.TABLE)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--to", "to_number", required=True, metavar="NUMBER", help="Number to be called.")
+@click.option("--url", metavar="URL", help="Fetch the document from there instead of FILES.")
+@click.option("--method", type=click.Choice(["get", "post"]), default="get", show_default=True)
+@click.option("--from", "from_number", default="", metavar="NUMBER", help="Caller id.")
+@click.option("--name", "from_name", default="", metavar="TEXT", help="Caller name.")
+@click.option("--to-name", default="", metavar="TEXT", help="Who it is for.")
+@click.option(
+    "--retries",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Tries after the first one, 0 to 4.",
+)
+@click.option("--priority", type=int, default=0, show_default=True, help="-100 to 100.")
+@click.option("--not-before", metavar="TIME", help="ISO 8601, such as 2026-12-24T18:00+00:00.")
+@click.option("--gateway", "gateways", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option("--account", "account_id", metavar="ID", help="Whose fax it is.")
+@click.option("--key", "idempotency_key", metavar="TEXT", help="The same key makes one job.")
+@click.option("--ident", metavar="TEXT", help="Our station id, at most 20 characters.")
+@click.option("--header", metavar="TEXT", help="Text in the header line of each page.")
+@click.option("--t38", type=click.Choice(["off", "on", "required"]))
+@click.option("--ecm/--no-ecm", default=None, help="Error correction.")
+@click.option("--v17/--no-v17", default=None, help="Modems above 9,600 bit/s.")
+@click.option("--wait", is_flag=True, help="Follow the fax to its end.")
+@options.resolution
+@options.as_json
+@click.pass_obj
+def command(  # one argument an option
+    common: Common,
+    /,
+    *,
+    files: tuple[Path, ...],
+    url: str | None,
+    method: Any,
+    not_before: str | None,
+    gateways: tuple[str, ...],
+    wait: bool,
+    as_json: bool | None,
+    **given: Any,
+) -> int:
+    """Take FILES (together one fax) on as a durable job and print its id.
+
+    Exit code 0 means that it is on the disk and will not be lost; a worker (`fsfax worker`) sends
+    it. With --wait the exit code is that of the fax.
+    """
+    wish = Wish(
+        **{name: given.pop(name) for name in ("ident", "header", "t38", "ecm", "v17", "resolution")}
+    )
+    fax = NewFax(
+        documents=files,
+        source=FetchSource(url=url, method=method) if url else None,
+        not_before=_time(not_before),
+        gateways=gateways,
+        wish=wish,
+        **given,
+    )
+    show = Show(as_json)
+    with open_store(common.load().settings) as store:
+        job = store.accept(fax)
+        if show.as_json:
+            show.line({"event": "accepted", **job.as_dict()})
+        else:
+            click.echo(job.id)
+        return follow(store, job.id, show) if wait else exits.OK
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{text!r} is no time: use ISO 8601 with a zone, such as 2026-12-24T18:00+00:00"
+        ) from error
