@@ -12,13 +12,24 @@ milliseconds where a call takes a minute.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    bindparam,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from fsfax.engine.plan import new_call_id
 from fsfax.engine.results import TxResult
@@ -27,28 +38,49 @@ from fsfax.jobs.database import Database
 from fsfax.jobs.destination import DAY, Memory, advise
 from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
 from fsfax.jobs.records import Attempt, Document, Job, split_route
-from fsfax.jobs.schema import accounts, attempts, jobs
+from fsfax.jobs.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, attempts, jobs
 from fsfax.jobs.states import AttemptState, Direction, JobState
 from fsfax.jobs.store import Clock, utc_now
 from fsfax.jobs.window import is_open, next_opening
 from fsfax.settings import Settings
 
 _CLAIM_LOCK = 0x66736662
-_ACCOUNTS = 64  # looked at in one claim; those behind come next time, they wait longest then
+_ACCOUNTS = 64  # looked at together
 
-_CLAIMABLE = (
-    jobs.c.state == JobState.PENDING,
-    jobs.c.hold == "",
-    jobs.c.prepared,
-    ~jobs.c.blocked,
-    jobs.c.worker_id.is_(None),
-)
-_UNPREPARED = (
-    ~jobs.c.prepared,
-    jobs.c.direction == Direction.OUT,
-    jobs.c.worker_id.is_(None),
-    jobs.c.hold == "",
-    jobs.c.state.in_([JobState.ATTACHING_FILES, JobState.PENDING]),
+_NEXT = text(
+    # From one route to the next and in each from one priority to the next: one look at the index
+    # for each, however many jobs there are that are not due yet or whose route is full.
+    """
+    WITH RECURSIVE routes (route) AS (
+        SELECT min(route) FROM jobs WHERE CLAIMABLE AND account_id = :account
+        UNION ALL
+        SELECT (SELECT min(jobs.route) FROM jobs
+                WHERE CLAIMABLE AND account_id = :account AND jobs.route > routes.route)
+        FROM routes WHERE routes.route IS NOT NULL
+    ), lanes (route, priority) AS (
+        SELECT route, (SELECT max(jobs.priority) FROM jobs
+                       WHERE CLAIMABLE AND account_id = :account AND jobs.route = routes.route)
+        FROM routes WHERE route IS NOT NULL AND route NOT IN :full
+        UNION ALL
+        SELECT route, (SELECT max(jobs.priority) FROM jobs
+                       WHERE CLAIMABLE AND account_id = :account AND jobs.route = lanes.route
+                       AND jobs.priority < lanes.priority)
+        FROM lanes WHERE priority IS NOT NULL
+    ), heads (priority, id) AS (
+        SELECT priority, (SELECT jobs.id FROM jobs
+                WHERE CLAIMABLE AND account_id = :account AND jobs.route = lanes.route
+                AND jobs.priority = lanes.priority AND due_at <= :now AND jobs.id NOT IN :locked
+                ORDER BY due_at, jobs.id LIMIT 1)
+        FROM lanes WHERE priority IS NOT NULL
+    )
+    SELECT id FROM heads WHERE id IS NOT NULL
+    ORDER BY priority DESC, (SELECT due_at FROM jobs WHERE jobs.id = heads.id), id LIMIT 1
+    """.replace("CLAIMABLE", CLAIMABLE.text)
+).bindparams(
+    bindparam("account", type_=String),
+    bindparam("full", type_=String, expanding=True),
+    bindparam("locked", type_=String, expanding=True),
+    bindparam("now", type_=Utc),
 )
 
 
@@ -120,15 +152,18 @@ class Claims:
             now = self._now()
             lines = _Lines(connection, rooms)
             claimed: list[Claim] = []
-            waiting = self._accounts(connection, now)
-            while waiting and len(claimed) < limit:
-                account = waiting.pop(0)
-                if not self._may_call(account, lines, now):
-                    continue
-                claim = self._claim_of(connection, account, lines, now)
-                if claim:
-                    claimed.append(claim)
-                    waiting.append(account)
+            passed: Row[Any] | None = None
+            while len(claimed) < limit and (some := self._accounts(connection, now, passed)):
+                passed = some[-1]
+                waiting = deque(some)
+                while waiting and len(claimed) < limit:
+                    account = waiting.popleft()
+                    if not self._may_call(account, lines, now):
+                        continue
+                    claim = self._claim_of(connection, account, lines, now)
+                    if claim:
+                        claimed.append(claim)
+                        waiting.append(account)
             return claimed
 
     def take_over(self, limit: int = 20) -> list[Claim]:
@@ -143,7 +178,7 @@ class Claims:
             orphans = connection.execute(
                 select(jobs)
                 .where(
-                    jobs.c.state == JobState.PROCESSING,
+                    PROCESSING,
                     jobs.c.direction == Direction.OUT,
                     jobs.c.worker_id.is_(None),
                 )
@@ -209,11 +244,11 @@ class Claims:
             times = [
                 connection.execute(
                     select(jobs.c.due_at)
-                    .where(*where, jobs.c.due_at > now)
+                    .where(where, jobs.c.due_at > now)
                     .order_by(jobs.c.due_at)
                     .limit(1)
                 ).scalar()
-                for where in (_CLAIMABLE, _UNPREPARED)
+                for where in (CLAIMABLE, UNPREPARED)
             ]
             times += [
                 next_opening(account.windows, now)
@@ -235,7 +270,7 @@ class Claims:
             ledger.require_alive(connection, self._worker_id)
             rows = connection.execute(
                 select(jobs.c.id)
-                .where(*_UNPREPARED, jobs.c.due_at <= self._now())
+                .where(UNPREPARED, jobs.c.due_at <= self._now())
                 .order_by(jobs.c.due_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -261,15 +296,24 @@ class Claims:
 
     # --- within -----------------------------------------------------------------------------
 
-    def _accounts(self, connection: Connection, now: datetime) -> list[Row[Any]]:
-        """Accounts that have something to call, the longest unserved first."""
-        due = exists().where(*_CLAIMABLE, jobs.c.account_id == accounts.c.id, jobs.c.due_at <= now)
-        query = (
-            select(accounts)
-            .where(due)
-            .order_by(accounts.c.served_at, accounts.c.id)
-            .limit(_ACCOUNTS)
+    def _accounts(
+        self, connection: Connection, now: datetime, passed: Row[Any] | None = None
+    ) -> list[Row[Any]]:
+        """Accounts that have something to call, the longest unserved first, behind ``passed``."""
+        # A scalar: PostgreSQL would make a join of EXISTS, and read all that is queued for it.
+        due = (
+            select(jobs.c.due_at)
+            .where(CLAIMABLE, jobs.c.account_id == accounts.c.id, jobs.c.due_at <= now)
+            .order_by(jobs.c.due_at)
+            .limit(1)
+            .scalar_subquery()
         )
+        place = tuple_(accounts.c.served_at, accounts.c.id)
+        query = select(accounts).where(due.is_not(None))
+        if passed is not None:
+            at = literal(passed.served_at, accounts.c.served_at.type)
+            query = query.where(place > tuple_(at, literal(passed.id)))
+        query = query.order_by(accounts.c.served_at, accounts.c.id).limit(_ACCOUNTS)
         return list(connection.execute(query))
 
     def _may_call(self, account: Row[Any], lines: _Lines, now: datetime) -> bool:
@@ -281,21 +325,23 @@ class Claims:
     ) -> Claim | None:
         """Claim the account's best job that can be called; None if there is none."""
         full: set[str] = set()
+        locked: set[str] = set()
         while True:
-            query = select(jobs).where(
-                *_CLAIMABLE, jobs.c.account_id == account.id, jobs.c.due_at <= now
-            )
-            if full:
-                query = query.where(jobs.c.route.not_in(full))
+            job_id = connection.execute(
+                _NEXT,
+                {"account": account.id, "full": list(full), "locked": list(locked), "now": now},
+            ).scalar()
+            if job_id is None:
+                return None
             row = connection.execute(
-                query.order_by(jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
+                select(jobs).where(jobs.c.id == job_id, CLAIMABLE).with_for_update(skip_locked=True)
             ).first()
             if row is None:
-                return None
+                # Somebody holds or cancels it right now.
+                locked.add(job_id)
+                continue
             if ledger.number_is_busy(connection, row.dial_number):
-                connection.execute(update(jobs).where(jobs.c.id == row.id).values(blocked=True))
+                ledger.block_number(connection, row.dial_number, now)
                 continue
             line = lines.take(split_route(row.route), account.id)
             if line is None:

@@ -27,8 +27,8 @@ from fsfax.engine.results import RxResult
 from fsfax.jobs import documents, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import Job
+from fsfax.jobs.schema import PROCESSING, inbound_numbers, jobs
 from fsfax.jobs.schema import documents as documents_table
-from fsfax.jobs.schema import inbound_numbers, jobs
 from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import Clock, utc_now
 
@@ -111,9 +111,7 @@ class Incoming:
         """Return the faxes that are coming in, or of which nobody saw the end."""
         with self._database.read() as connection:
             rows = connection.execute(
-                select(jobs).where(
-                    jobs.c.direction == Direction.IN, jobs.c.state == JobState.PROCESSING
-                )
+                select(jobs).where(PROCESSING, jobs.c.direction == Direction.IN)
             )
             return tuple(Job.from_row(row) for row in rows)
 

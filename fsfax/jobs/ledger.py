@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, exists, insert, select, text, update
+from sqlalchemy import Connection, Row, Table, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from fsfax.errors import JobNotFound, LeaseLost
 from fsfax.jobs.schema import (
+    BLOCKED,
+    CLAIMABLE,
     accounts,
     attempts,
     destinations,
@@ -197,7 +199,7 @@ def free_number(connection: Connection, dial_number: str) -> None:
         return
     following = (
         select(jobs.c.id)
-        .where(jobs.c.dial_number == dial_number, jobs.c.blocked)
+        .where(BLOCKED, jobs.c.dial_number == dial_number)
         .order_by(jobs.c.priority.desc(), jobs.c.due_at, jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -208,13 +210,36 @@ def free_number(connection: Connection, dial_number: str) -> None:
         ring(connection)
 
 
+_FREE_NUMBERS = text(
+    # From one number to the next, so that it costs no more when many jobs wait for each.
+    "WITH RECURSIVE waited_for (called) AS ("
+    " SELECT min(dial_number) FROM jobs WHERE blocked"
+    " UNION ALL SELECT (SELECT min(dial_number) FROM jobs WHERE blocked AND dial_number > called)"
+    " FROM waited_for WHERE called IS NOT NULL)"
+    " SELECT called FROM waited_for WHERE called IS NOT NULL AND NOT EXISTS"
+    " (SELECT 1 FROM attempts WHERE dial_number = called AND ended_at IS NULL)"
+)
+
+
 def free_all_numbers(connection: Connection) -> int:
     """Unblock every job whose number is free; return how many. For what `free_number` missed."""
-    busy = exists().where(
-        attempts.c.dial_number == jobs.c.dial_number, attempts.c.ended_at.is_(None)
+    free = list(connection.execute(_FREE_NUMBERS).scalars())
+    if not free:
+        return 0
+    freed = connection.execute(
+        update(jobs).where(BLOCKED, jobs.c.dial_number.in_(free)).values(blocked=False)
     )
-    freed = connection.execute(update(jobs).where(jobs.c.blocked, ~busy).values(blocked=False))
     return freed.rowcount
+
+
+def block_number(connection: Connection, dial_number: str, now: datetime) -> None:
+    """Put every job aside that is due to a number with an open call, until that call is over."""
+    due = (
+        select(jobs.c.id)
+        .where(CLAIMABLE, jobs.c.dial_number == dial_number, jobs.c.due_at <= now)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(update(jobs).where(jobs.c.id.in_(due)).values(blocked=True))
 
 
 def memory_of(connection: Connection, dial_number: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ attempt the UUID of its (first) call.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -27,10 +28,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
     UniqueConstraint,
     false,
     func,
+    literal_column,
     text,
     true,
 )
@@ -159,63 +162,76 @@ jobs = Table(
 )
 
 # An id is also answered to without its ``YYYYMM-``.
-Index("uq_jobs_hex", func.substr(jobs.c.id, 8), unique=True)
+HEX = func.substr(jobs.c.id, literal_column("8"))
+"""That id. The number is no parameter: SQLite would not know the index's expression again."""
+Index("uq_jobs_hex", HEX, unique=True)
 
-_CLAIMABLE = "state = 'pending' AND hold = '' AND prepared AND NOT blocked AND worker_id IS NULL"
-_UNPREPARED = "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
+# Queries have to use these very words: SQLite takes a partial index only where the same
+# expression stands in the query (https://sqlite.org/partialindex.html).
+CLAIMABLE = text(
+    "state = 'pending' AND hold = '' AND prepared AND NOT blocked AND worker_id IS NULL"
+)
+"""Jobs that can be called when their time comes."""
+UNPREPARED = text(
+    "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
+    " AND state IN ('attaching_files', 'pending')"
+)
+"""Jobs whose documents have to be made ready when their time comes."""
+BLOCKED = text("blocked")
+"""Jobs that wait for the end of another call to their number."""
+PROCESSING = text("state = 'processing'")
+"""Jobs that are on the line, or were when their worker was lost."""
+LISTED = text("removed_at IS NULL")
+"""Jobs that are shown."""
 
+
+def _of(where: TextClause) -> dict[str, Any]:
+    return {"sqlite_where": where, "postgresql_where": where}
+
+
+# Each of the next three answers one question of a claim with one look: the first job of an
+# account on a route in a priority; whether an account has a job that is due; who calls a number.
 Index(
     "ix_jobs_claim",
     jobs.c.account_id,
-    jobs.c.priority.desc(),
+    jobs.c.route,
+    jobs.c.priority,
     jobs.c.due_at,
     jobs.c.id,
-    sqlite_where=text(_CLAIMABLE),
-    postgresql_where=text(_CLAIMABLE),
+    **_of(CLAIMABLE),
 )
-Index(
-    "ix_jobs_due",
-    jobs.c.due_at,
-    sqlite_where=text(_CLAIMABLE),
-    postgresql_where=text(_CLAIMABLE),
-)
-Index(
-    "ix_jobs_unprepared",
-    jobs.c.due_at,
-    sqlite_where=text(f"{_UNPREPARED} AND state IN ('attaching_files', 'pending')"),
-    postgresql_where=text(f"{_UNPREPARED} AND state IN ('attaching_files', 'pending')"),
-)
+Index("ix_jobs_account_due", jobs.c.account_id, jobs.c.due_at, **_of(CLAIMABLE))
+Index("ix_jobs_number", jobs.c.dial_number, jobs.c.due_at, **_of(CLAIMABLE))
+Index("ix_jobs_due", jobs.c.due_at, **_of(CLAIMABLE))
+Index("ix_jobs_unprepared", jobs.c.due_at, **_of(UNPREPARED))
 Index(
     "ix_jobs_blocked",
     jobs.c.dial_number,
     jobs.c.priority.desc(),
     jobs.c.due_at,
-    sqlite_where=text("blocked"),
-    postgresql_where=text("blocked"),
+    jobs.c.id,
+    **_of(BLOCKED),
 )
-Index(
-    "ix_jobs_owned",
-    jobs.c.worker_id,
-    sqlite_where=text("worker_id IS NOT NULL"),
-    postgresql_where=text("worker_id IS NOT NULL"),
-)
+Index("ix_jobs_processing", jobs.c.direction, jobs.c.worker_id, **_of(PROCESSING))
+Index("ix_jobs_owned", jobs.c.worker_id, **_of(text("worker_id IS NOT NULL")))
+# A list is merged from one part for each direction and state, each of which is a range of one
+# of these; so two indexes do for every filter.
 Index(
     "ix_jobs_list",
     jobs.c.account_id,
     jobs.c.direction,
-    jobs.c.created_at.desc(),
-    jobs.c.id.desc(),
-    sqlite_where=text("removed_at IS NULL"),
-    postgresql_where=text("removed_at IS NULL"),
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.id,
+    **_of(LISTED),
 )
 Index(
-    "ix_jobs_list_state",
-    jobs.c.account_id,
+    "ix_jobs_list_all",
+    jobs.c.direction,
     jobs.c.state,
-    jobs.c.created_at.desc(),
-    jobs.c.id.desc(),
-    sqlite_where=text("removed_at IS NULL"),
-    postgresql_where=text("removed_at IS NULL"),
+    jobs.c.created_at,
+    jobs.c.id,
+    **_of(LISTED),
 )
 Index(
     "uq_jobs_idempotency",

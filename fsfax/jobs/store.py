@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, exc, func, insert, literal, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, exc, insert, select, text
 
 from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
 from fsfax.document.kinds import HEAD, sniff
@@ -38,15 +38,17 @@ from fsfax.jobs import documents, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.destination import Memory
 from fsfax.jobs.records import Account, Attempt, Document, FetchSource, Job, NewFax, Seen
-from fsfax.jobs.schema import accounts, attempts, jobs, observations
+from fsfax.jobs.schema import HEX, LISTED, Utc, accounts, attempts, jobs, observations
 from fsfax.jobs.states import Direction, Hold, JobState
 from fsfax.jobs.window import require_windows
 
 MAX_RETRIES = 4
 MAX_PRIORITY = 100
-_HEX, _PREFIX = 32, 7  # YYYYMM- and 32 hex digits
+_HEX = 32  # digits of an id, behind its YYYYMM-
 _LONGEST_PAGE = 1000
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}\Z")
+
+_TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "latest")}
 
 Clock = Callable[[], datetime]
 
@@ -261,26 +263,32 @@ class JobStore:
         """
         if not 1 <= limit <= _LONGEST_PAGE:
             raise InvalidRequest(f"limit must be 1 to {_LONGEST_PAGE}")
-        order = (jobs.c.created_at, jobs.c.id)
-        query = select(jobs).where(jobs.c.removed_at.is_(None))
+        values: dict[str, Any] = {"limit": limit + 1}
+        where = [str(LISTED)]
         if account_id is not None:
-            query = query.where(jobs.c.account_id == account_id)
-        if direction is not None:
-            query = query.where(jobs.c.direction == direction)
-        if states:
-            query = query.where(jobs.c.state.in_([str(state) for state in states]))
+            where.append("account_id = :account")
+            values["account"] = account_id
         if created_from is not None:
-            query = query.where(jobs.c.created_at >= created_from)
+            where.append("created_at >= :earliest")
+            values["earliest"] = created_from
         if created_to is not None:
-            query = query.where(jobs.c.created_at <= created_to)
+            where.append("created_at <= :latest")
+            values["latest"] = created_to
         if start is not None:
-            at, id = _cursor(start)
-            place = tuple_(*order)
-            here = tuple_(literal(at, jobs.c.created_at.type), literal(id))
-            query = query.where(place > here if ascending else place < here)
-        query = query.order_by(*(c if ascending else c.desc() for c in order)).limit(limit + 1)
+            where.append(f"(created_at, id) {'>' if ascending else '<'} (:at, :id)")
+            values["at"], values["id"] = _cursor(start)
+        parts = _parts(
+            [direction] if direction else Direction,
+            [state for state in JobState if not states or state in states],
+            where,
+            "" if ascending else "DESC",
+        )
+        ids = text(parts).columns(jobs.c.id)
+        ids = ids.bindparams(*(_TIMES[name] for name in _TIMES.keys() & values.keys()))
+        order = [c if ascending else c.desc() for c in (jobs.c.created_at, jobs.c.id)]
+        query = select(jobs).where(jobs.c.id.in_(ids)).order_by(*order).limit(limit + 1)
         with self.database.read() as connection:
-            found = tuple(Job.from_row(row) for row in connection.execute(query))
+            found = tuple(Job.from_row(row) for row in connection.execute(query, values))
         more = len(found) > limit
         found = found[:limit]
         last = found[-1] if more else None
@@ -479,7 +487,7 @@ class JobStore:
     def _find(self, connection: Connection, job_id: str, account_id: str | None) -> Row[Any]:
         whole = len(job_id) > _HEX
         query = select(jobs).where(
-            (jobs.c.id if whole else func.substr(jobs.c.id, _PREFIX + 1)) == job_id,
+            (jobs.c.id if whole else HEX) == job_id,
             jobs.c.removed_at.is_(None),
         )
         if account_id is not None:
@@ -529,6 +537,26 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         return replace(request, **changes)
     except TypeError as error:
         raise InvalidRequest(f"a fax has no such field: {error}") from error
+
+
+def _parts(
+    directions: Iterable[Direction], states: Sequence[JobState], where: Sequence[str], order: str
+) -> str:
+    """The SQL of a list's ids: a part for each direction and state, each as long as the list.
+
+    Each part is the end of a range in an index. So a list costs what it shows, however rare what
+    it shows is among everything that there is.
+    """
+    # Words of ours alone; what callers give is in parameters.
+    words = f" FROM jobs WHERE {' AND '.join(where)} AND direction = '{{}}' AND state = '{{}}'"
+    words += f" ORDER BY created_at {order}, id {order} LIMIT :limit"
+    parts = [
+        f"SELECT id{words.format(direction, state)}" for direction in directions for state in states
+    ]
+    return " UNION ALL ".join(
+        f"SELECT id FROM ({part}) AS part_{number}"  # noqa: S608
+        for number, part in enumerate(parts)
+    )
 
 
 def _kind(file: Path) -> str:

@@ -1,0 +1,98 @@
+"""Rows of jobs by the thousand, straight into the tables."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+
+from fsfax.jobs import ledger
+from fsfax.jobs.database import Database
+from fsfax.jobs.schema import accounts, jobs
+
+_LOT = 20_000
+_COUNT = itertools.count(1)
+
+RESULT = {"success": True, "outcome": "delivered", "pages_sent": 3, "result_text": "OK"}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def account_ids(count: int) -> list[str]:
+    """Accounts besides the default one."""
+    return [f"{number:032x}" for number in range(1, count + 1)]
+
+
+def make_accounts(database: Database, ids: list[str]) -> None:
+    at = now() - timedelta(days=1)
+    with database.write() as connection:
+        ledger.ensure_default_account(connection, at)
+        if ids:
+            rows = [
+                {"id": id, "name": id, "created_at": at, "served_at": at, "windows": []}
+                for id in ids
+            ]
+            connection.execute(insert(accounts), rows)
+
+
+def job(account: str = ledger.DEFAULT_ACCOUNT, **changes: Any) -> dict[str, Any]:
+    """A job that could be called now, to a number of its own."""
+    number = next(_COUNT)
+    at = now()
+    return {
+        "id": f"{at:%Y%m}-{random.getrandbits(128):032x}",
+        "account_id": account,
+        "direction": "out",
+        "state": "pending",
+        "created_at": at,
+        "modified_at": at,
+        "finished_at": None,
+        "to_number": f"+1555{number:09}",
+        "dial_number": f"1555{number:09}",
+        "wish": {},
+        "source": None,
+        "fields": {},
+        "result": None,
+        "due_at": at,
+        "priority": 0,
+        "route": "",
+        "prepared": True,
+        "blocked": False,
+        "pages_total": 3,
+        "pages_confirmed": 0,
+    } | changes
+
+
+def finished(count: int, ids: list[str]) -> Iterator[dict[str, Any]]:
+    """Jobs of the last year that are over: 97 of 100 completed, 1 of 10 came in, none cancelled."""
+    end = now()
+    for number in range(count):
+        at = end - timedelta(seconds=365 * 86400 * (count - number) / count)
+        yield job(
+            ids[number % len(ids)],
+            id=f"{at:%Y%m}-{random.getrandbits(128):032x}",
+            direction="in" if number % 10 == 7 else "out",
+            state="failed" if number % 100 > 96 else "completed",
+            created_at=at,
+            modified_at=at,
+            finished_at=at,
+            due_at=at,
+            result=RESULT,
+            pages_confirmed=3,
+        )
+
+
+def load(database: Database, rows: Iterator[dict[str, Any]]) -> None:
+    """Insert jobs, a transaction for each twenty thousand; then let the database count them."""
+    while lot := list(itertools.islice(rows, _LOT)):
+        with database.write() as connection:
+            connection.execute(insert(jobs), lot)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("VACUUM ANALYZE")
