@@ -30,8 +30,13 @@ _SUFFIXES = {
 
 
 @click.command()
-@click.option("--state", "states", multiple=True, type=click.Choice([*JobState]))
-@click.option("--direction", type=click.Choice([*Direction]))
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in JobState]),
+)
+@click.option("--direction", type=click.Choice([way.value for way in Direction]))
 @click.option("--account", "account_id", metavar="ID", help="Only this account's.")
 @click.option("--since", type=click.DateTime(), metavar="TIME", help="Not older than that (UTC).")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
