@@ -16,7 +16,7 @@ from typing import Any
 from fsfax.document.fetch import FetchRequest, fetch
 from fsfax.document.tiff_f import join
 from fsfax.engine.engine import Engine
-from fsfax.errors import ConversionFailed, DocumentError, FetchError
+from fsfax.errors import ConfigurationError, DocumentError, FetchError, StoreFull
 from fsfax.jobs import documents
 from fsfax.jobs.claims import Preparation
 from fsfax.jobs.database import Database
@@ -25,7 +25,8 @@ from fsfax.settings import Settings
 
 _FIRST_DELAY, _LONGEST_DELAY = 10.0, 900.0
 _MOST_FETCHES = 10
-"""Tries of a document that is temporarily not to be had: about an hour altogether."""
+"""Tries of a document that is temporarily not to be had: about an hour altogether. Trouble of
+our own, as a full disk, is nothing that a fax is given up for."""
 
 InThread = Callable[..., Any]
 """Runs a function that blocks in a thread and waits for it: ``in_thread(function, *args)``."""
@@ -55,27 +56,32 @@ class Preparer:
             folder.mkdir(parents=True, exist_ok=True)
             fax, pages = self._make(preparation, folder)
         except FetchError as error:
-            self._fail(preparation, str(error), temporary=error.temporary)
-        except ConversionFailed as error:
-            # A document that breaks its worker will do so again; a full disk may be emptied.
-            self._fail(preparation, str(error), temporary=error.code == "not_written")
+            if error.temporary and preparation.job.fetches + 1 < _MOST_FETCHES:
+                self._postpone(preparation, str(error))
+            else:
+                self._give_up(preparation, str(error))
         except DocumentError as error:
-            self._fail(preparation, str(error), temporary=False)
+            if error.code == "not_written":
+                self._postpone(preparation, str(error))
+            else:
+                self._give_up(preparation, str(error))  # what broke its process, too
+        except (StoreFull, ConfigurationError) as error:
+            # A full spool, as a rule; of a full database this cannot be written down, either.
+            self._postpone(preparation, str(error))
         except OSError as error:
             problem = f"the work folder {folder} cannot be used: {error.strerror}"
-            self._fail(preparation, problem, temporary=True)
+            self._postpone(preparation, problem)
         else:
             self.in_thread(self.settlement.prepared, preparation, fax, pages)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fail(self, preparation: Preparation, problem: str, *, temporary: bool) -> None:
-        tries = preparation.job.fetches
-        if temporary and tries + 1 < _MOST_FETCHES:
-            delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**tries)
-            self.in_thread(self.settlement.postpone, preparation, problem, delay)
-        else:
-            self.in_thread(self.settlement.unfit, preparation, problem)
+    def _postpone(self, preparation: Preparation, problem: str) -> None:
+        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(preparation.job.fetches, 10))
+        self.in_thread(self.settlement.postpone, preparation, problem, delay)
+
+    def _give_up(self, preparation: Preparation, problem: str) -> None:
+        self.in_thread(self.settlement.unfit, preparation, problem)
 
     def _make(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
         job = preparation.job
