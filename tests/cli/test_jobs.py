@@ -122,7 +122,7 @@ def test_a_job_from_shell_to_shell(
     both = {each: job(environment, each) for each in (id, second)}
     assert {found["state"] for found in both.values()} == {"completed"}
     assert both[second]["tries"][0]["state"] == "succeeded"
-    listed = run(environment, "jobs", "--json", "--state", "completed")
+    listed = run(environment, "jobs", "--json", "--state", "completed", "--direction", "out")
     assert {json.loads(line)["id"] for line in listed.stdout.splitlines()} == {id, second}
     table = run(environment, "jobs", "--no-json")
     assert id in table.stdout
