@@ -6,6 +6,11 @@
         result = engine.send("letter.pdf", to="+353 1 555 0100")
         print(result.success, result.pages_sent, result.error_message)
 
+Durable jobs, which a worker sends and which survive anything:
+
+    with fsfax.JobStore("sqlite:///fsfax.db") as store:
+        job = store.accept(fsfax.NewFax(to_number="+353 1 555 0100", documents=["letter.pdf"]))
+
 Everything that an embedding program needs is here; the rest may change without notice. The
 names are loaded when they are first used: the worker processes that convert documents import
 this package too, and have no use for gevent.
@@ -79,6 +84,20 @@ if TYPE_CHECKING:
         StoreOutdated,
         StoreUnavailable,
     )
+    from fsfax.jobs.destination import Memory
+    from fsfax.jobs.records import (
+        Account,
+        Attempt,
+        Document,
+        FetchSource,
+        Job,
+        NewFax,
+        Seen,
+        Wish,
+    )
+    from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
+    from fsfax.jobs.store import JobStore, Listing
+    from fsfax.jobs.worker import Worker
     from fsfax.settings import (
         CallTimeouts,
         DocumentSettings,
@@ -178,6 +197,28 @@ _HOMES = {
         "StoreOutdated",
         "StoreUnavailable",
     ),
+    "fsfax.jobs.destination": ("Memory",),
+    "fsfax.jobs.records": (
+        "Account",
+        "Attempt",
+        "Document",
+        "FetchSource",
+        "Job",
+        "NewFax",
+        "Seen",
+        "Wish",
+    ),
+    "fsfax.jobs.states": (
+        "AttemptState",
+        "Direction",
+        "Hold",
+        "JobState",
+    ),
+    "fsfax.jobs.store": (
+        "JobStore",
+        "Listing",
+    ),
+    "fsfax.jobs.worker": ("Worker",),
     "fsfax.settings": (
         "CallTimeouts",
         "DocumentSettings",
@@ -196,8 +237,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Account",
     "AlreadyDialled",
     "Answered",
+    "Attempt",
+    "AttemptState",
     "AuthenticationError",
     "CallTimeouts",
     "Check",
@@ -208,7 +252,9 @@ __all__ = [
     "ConversionFailed",
     "Created",
     "Dialling",
+    "Direction",
     "Disconnected",
+    "Document",
     "DocumentDamaged",
     "DocumentEmpty",
     "DocumentEncrypted",
@@ -230,20 +276,28 @@ __all__ = [
     "FetchError",
     "FetchForbidden",
     "FetchSettings",
+    "FetchSource",
     "FsfaxError",
     "GatewaySettings",
+    "Hold",
     "HungUp",
     "IllegalMove",
     "InvalidCommand",
     "InvalidFetch",
     "InvalidNumber",
     "InvalidRequest",
+    "Job",
     "JobError",
     "JobNotFound",
+    "JobState",
+    "JobStore",
     "JobsSettings",
     "LeaseLost",
+    "Listing",
     "Loaded",
+    "Memory",
     "Negotiated",
+    "NewFax",
     "NoCapacity",
     "NoNode",
     "NodeSettings",
@@ -259,6 +313,7 @@ __all__ = [
     "Receiving",
     "Ringing",
     "RxResult",
+    "Seen",
     "SendCall",
     "SendOptions",
     "Settings",
@@ -272,6 +327,8 @@ __all__ = [
     "StoreUnavailable",
     "Try",
     "TxResult",
+    "Wish",
+    "Worker",
     "examine",
     "load",
     "new_call_id",

@@ -43,6 +43,7 @@ def environment(switch: LiveSoftswitch, tmp_path: Path) -> dict[str, str]:
         "FSFAX_NODES": json.dumps([described]),
         "FSFAX_SPOOL": str(switch.root),
         "FSFAX_INBOX": str(tmp_path / "inbox"),
+        "FSFAX_DATABASE": f"sqlite:///{tmp_path}/fsfax.db",
     }
 
 
@@ -251,7 +252,7 @@ def test_magic_numbers_are_listed() -> None:
     assert number_of("busy") in done.stdout
 
 
-@pytest.mark.parametrize("example", ["threaded_worker", "gevent_worker"])
+@pytest.mark.parametrize("example", ["threaded_worker", "gevent_worker", "durable_jobs"])
 def test_examples(environment: dict[str, str], letter: Path, example: str) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{example}.py", letter, "5550100", number_of("busy")],

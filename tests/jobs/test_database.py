@@ -31,7 +31,7 @@ from fsfax.errors import (
 )
 from fsfax.jobs.database import Database, newest_version, sqlite_file
 from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import workers
+from fsfax.jobs.schema import metadata, workers
 from fsfax.jobs.store import JobStore, utc_now
 from tests.jobs.conftest import NUMBERS
 from tests.postgresql import Server
@@ -180,6 +180,23 @@ class TestVersion:
         database.require_current()
         database.close()
 
+    def test_migrations_make_what_the_schema_says(
+        self, tmp_path: Path, postgresql_server: Server
+    ) -> None:
+        """Column by column, with every default, constraint and index, on both databases."""
+        for kind, urls in {
+            "sqlite": [f"sqlite:///{tmp_path}/{name}.db" for name in "ab"],
+            "postgresql": [postgresql_server.database("template0") for _ in "ab"],
+        }.items():
+            migrated, made = (Database(url) for url in urls)
+            migrated.upgrade()
+            with made.write() as connection:
+                metadata.create_all(connection)
+            assert tables_of(migrated) - tables_of(made) == ALEMBIC[kind]
+            assert tables_of(made) <= tables_of(migrated)
+            migrated.close()
+            made.close()
+
     @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
     def test_by_several_processes_at_once(
         self, kind: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -248,6 +265,47 @@ class TestVersion:
         (tmp_path / "file").write_text("x")
         with pytest.raises(StoreUnavailable, match=r"folder of the database .* cannot be made"):
             Database(f"sqlite:///{tmp_path}/file/fsfax.db").upgrade()
+
+
+ALEMBIC = {
+    "sqlite": {
+        ("alembic_version", "version_num VARCHAR(32) NOT NULL"),
+        ("alembic_version", "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"),
+    },
+    "postgresql": {
+        ("alembic_version", "version_num character varying(32) null NO default None"),
+        ("alembic_version", "PRIMARY KEY (version_num)"),
+        (
+            "alembic_version",
+            "CREATE UNIQUE INDEX alembic_version_pkc ON public.alembic_version"
+            " USING btree (version_num)",
+        ),
+    },
+}
+
+POSTGRESQL_TABLES = """
+    SELECT table_name, column_name || ' ' || data_type
+        || coalesce('(' || character_maximum_length || ')', '')
+        || ' null ' || is_nullable || ' default ' || coalesce(column_default, 'None')
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+
+
+def tables_of(database: Database) -> set[tuple[str, str]]:
+    """Everything that a database says of its tables: (table, what it has)."""
+    with database.read() as connection:
+        if not database.is_sqlite:
+            return {tuple(row) for row in connection.execute(text(POSTGRESQL_TABLES))}
+        rows = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql != ''"))
+        return {
+            (table, line.strip().rstrip(","))
+            for table, sql in rows
+            for line in (sql.splitlines()[1:-1] if sql.startswith("CREATE TABLE") else [sql])
+        }
 
 
 def add_tables(database: Database) -> None:
