@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -148,3 +149,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small file system can be mounted by root alone")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(file: Path) -> None:
+    """Take all the room that is left."""
+    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(bytes(4096))

@@ -33,7 +33,7 @@ from fsfax.jobs.database import Database, newest_version, sqlite_file
 from fsfax.jobs.records import NewFax
 from fsfax.jobs.schema import metadata, workers
 from fsfax.jobs.store import JobStore, utc_now
-from tests.jobs.conftest import NUMBERS
+from tests.jobs.conftest import NUMBERS, fill
 from tests.postgresql import Server
 
 SECRET = "s3cr3t"
@@ -529,13 +529,6 @@ class TestSqliteTrouble:
         with pytest.raises(StoreUnavailable, match=r"may this user write to the file"):
             add_worker(database)
         database.close()
-
-
-def fill(file: Path) -> None:
-    """Take all the room that is left."""
-    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
-        while True:
-            stream.write(bytes(4096))
 
 
 @pytest.fixture
