@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
@@ -9,7 +10,8 @@ import click
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
-from fsfax.engine.doctor import Verdict, examine
+from fsfax.engine.doctor import Check, Verdict, examine
+from fsfax.jobs.doctor import examine_database
 
 _SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.BROKEN: "✗"}
 
@@ -22,18 +24,32 @@ _SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.BROKEN: "✗"}
 def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bool | None) -> int:
     """Look at each FreeSWITCH: connection, modules, gateway, timer, T.38, spool, marks.
 
-    Exit code 4 if something is broken.
+    And at the jobs' database: tables, rights, workers, faxes that wait for a person.
+
+    Exit code 4 if something is broken at a FreeSWITCH, else 7 if something is at the database.
     """
     settings = common.load(esl, gateway).settings
     show = Show(as_json)
-    broken = False
-    for node in settings.nodes:
-        show.words(f"{node.name} ({node.host}:{node.port})")
-        for check in examine(node, settings):
-            broken |= check.verdict is Verdict.BROKEN
-            if show.as_json:
-                show.line({"event": "check", "node": node.name, **asdict(check)})
-            show.words(f"  {_SIGNS[check.verdict]} {check.name}: {check.detail}")
-            if check.remedy:
-                show.words(f"      → {check.remedy}")
-    return exits.UNREACHABLE if broken else exits.OK
+    switches = [
+        _tell(show, f"{node.name} ({node.host}:{node.port})", node.name, examine(node, settings))
+        for node in settings.nodes
+    ]
+    url = settings.database.get_secret_value()
+    jobs = _tell(show, "jobs", "", examine_database(url))
+    if not all(switches):
+        return exits.UNREACHABLE
+    return exits.OK if jobs else exits.STORE
+
+
+def _tell(show: Show, title: str, node: str, checks: Iterator[Check]) -> bool:
+    """Print the findings; tell whether nothing is broken."""
+    show.words(title)
+    whole = True
+    for check in checks:
+        whole &= check.verdict is not Verdict.BROKEN
+        if show.as_json:
+            show.line({"event": "check", "node": node, **asdict(check)})
+        show.words(f"  {_SIGNS[check.verdict]} {check.name}: {check.detail}")
+        if check.remedy:
+            show.words(f"      → {check.remedy}")
+    return whole

@@ -42,4 +42,5 @@ The rooms inside, from the pure to the busy:
     receive       incoming faxes, carried from the engine into the database
     wake          being told that there is work, without asking for ever
     worker        the loop that holds all of it together
+    doctor        is the database well, does somebody work on what waits
 """

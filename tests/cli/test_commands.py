@@ -214,7 +214,7 @@ def test_convert_and_inspect(letter: Path, tmp_path: Path) -> None:
     assert "pdf, 2 pages" in run("inspect", letter, "--no-json").stdout
 
 
-def test_doctor(environment: dict[str, str]) -> None:
+def test_doctor(environment: dict[str, str], letter: Path) -> None:
     done = run("doctor", "--json", environment=environment)
     checks = {check["name"]: check for check in lines(done)}
     assert done.returncode == 0, checks
@@ -223,6 +223,10 @@ def test_doctor(environment: dict[str, str]) -> None:
     broken = run("doctor", "--gateway", "nowhere", "--no-json", environment=environment)
     assert broken.returncode == exits.UNREACHABLE
     assert "→" in broken.stdout
+    environment["FSFAX_DATABASE"] = f"sqlite:///{letter}"
+    broken = run("doctor", "--no-json", environment=environment)
+    assert broken.returncode == exits.STORE
+    assert "not a database" in broken.stdout
 
 
 def test_config_shows_origins_and_no_secret(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The doctor, for the jobs' database: can it be used, and does somebody work on what waits?
+
+Nothing is made and nothing stays changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, false, func, select, update
+
+from fsfax.engine.doctor import Check, Verdict
+from fsfax.errors import ConfigurationError, StoreError, StoreOutdated
+from fsfax.jobs.database import Database, sqlite_file
+from fsfax.jobs.schema import CLAIMABLE, UNPREPARED, jobs, workers
+from fsfax.jobs.states import Hold
+
+_REACH = "see that the server runs and that the setting `database` has the right host and password"
+
+
+def examine_database(url: str) -> Iterator[Check]:
+    """Look at the jobs' database; yield findings as they come."""
+    try:
+        database = Database(url)
+        file = sqlite_file(url)
+    except ConfigurationError as error:
+        yield Check("database", Verdict.BROKEN, str(error), "mend the setting `database`")
+        return
+    if file is not None and not file.exists():
+        yield _unborn(file)
+        return
+    try:
+        yield from _examine(database)
+    except StoreOutdated as error:
+        yield Check("tables", Verdict.BROKEN, str(error), "fsfax db upgrade")
+    except StoreError as error:
+        remedy = f"make {file} and its folder writable, or mend it" if file else _REACH
+        yield Check("database", Verdict.BROKEN, str(error), remedy)
+    finally:
+        database.close()
+
+
+def _unborn(file: Path) -> Check:
+    """A SQLite file that is not there yet is no fault: the first job makes it."""
+    folder = next(parent for parent in file.parents if parent.exists())
+    if os.access(folder, os.W_OK | os.X_OK):
+        return Check("database", Verdict.OK, f"none yet; the first job makes {file}")
+    return Check(
+        "database",
+        Verdict.BROKEN,
+        f"{file} cannot be made: {folder} is not writable",
+        "make it writable for this user, or name another place in the setting `database`",
+    )
+
+
+def _examine(database: Database) -> Iterator[Check]:
+    database.require_current()
+    yield Check("tables", Verdict.OK, f"version {database.version()}")
+    with database.write() as connection:
+        # No row: asks for the right and for the lock, and changes nothing.
+        connection.execute(update(jobs).where(false()).values(revision=0))
+    yield Check("database", Verdict.OK, f"{database.shown} can be read and written")
+    with database.read() as connection:
+        yield _workers(connection)
+        if uncertain := _count(connection, jobs.c.hold == Hold.UNCERTAIN):
+            yield Check(
+                "held",
+                Verdict.WARNING,
+                f"{uncertain} wait for a person: nobody knows what became of their last call",
+                "ask the other side, then `fsfax release ID` (dials again) or `fsfax cancel ID`",
+            )
+
+
+def _workers(connection: Connection) -> Check:
+    alive = select(func.count()).where(workers.c.alive_until > datetime.now(UTC))
+    count = connection.execute(alive).scalar_one()
+    if count:
+        return Check("workers", Verdict.OK, f"{count} alive")
+    waiting = _count(connection, CLAIMABLE) + _count(connection, UNPREPARED)
+    if waiting:
+        return Check(
+            "workers", Verdict.WARNING, f"none, and {waiting} faxes wait", "run `fsfax worker`"
+        )
+    return Check("workers", Verdict.OK, "none, and nothing waits")
+
+
+def _count(connection: Connection, where: object) -> int:
+    query = select(func.count()).select_from(jobs).where(where)  # type: ignore[arg-type]
+    return int(connection.execute(query).scalar_one())
