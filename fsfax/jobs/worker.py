@@ -24,14 +24,12 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Self
 
 import gevent
 import gevent.event
 import gevent.pool
-import gevent.threadpool
 
 from fsfax.engine.engine import Engine
 from fsfax.engine.home import Home, HubChoice
@@ -45,13 +43,12 @@ from fsfax.jobs.prepare import Preparer
 from fsfax.jobs.receive import Reception
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.settle import Settlement
+from fsfax.jobs.threads import Threads
 from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)
-
-T = TypeVar("T")
 
 _THREADS = 4
 """Transactions at once: they take milliseconds."""
@@ -128,7 +125,8 @@ class Worker:
     def _begin(self) -> None:
         self._over = gevent.event.Event()
         self._hurry = gevent.event.Event()
-        self._threads = gevent.threadpool.ThreadPool(_THREADS)
+        self._threads = Threads(_THREADS)
+        self._in_thread = self._threads.run
         self.engine = self._given or Engine(self.settings, hub="current")
         self._bell = Bell(self.database, self.settings.jobs.poll)
         self._calls: dict[str, gevent.Greenlet[..., None]] = {}
@@ -184,7 +182,7 @@ class Worker:
         self._bell.close()
         if not self._given:
             self.engine.close()
-        self._threads.kill()
+        self._threads.close()
         self._over.set()
 
     def _let_go(self) -> None:
@@ -370,24 +368,6 @@ class Worker:
             self._in_thread(_remove_waste, self.settings.spool.absolute() / "work", keep)
         except (SpoolError, OSError) as error:
             _log.warning("spool_not_tidied", error=str(error))
-
-    def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a function that blocks in a thread; other greenlets go on meanwhile."""
-
-        def carried() -> Callable[[], T]:
-            # An error is carried over as a value: gevent's pool prints those that are raised.
-            try:
-                value = function(*args)
-            except Exception as error:  # noqa: BLE001  # raised again, on the other side
-                return partial(_raise, error)
-            return lambda: value
-
-        result: Callable[[], T] = self._threads.apply(carried)
-        return result()
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
 
 
 def _remove_waste(folder: Path, keep: frozenset[str]) -> None:
