@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
     from fsfax.engine.verdict import Fate
     from fsfax.errors import (
+        AccountNotFound,
+        AddressTaken,
         AlreadyDialled,
         AuthenticationError,
         Closed,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         DocumentUnsupported,
         EslError,
         EslTimeout,
+        FaxboxNotFound,
         FaxFailed,
         FetchError,
         FetchForbidden,
@@ -83,10 +86,14 @@ if TYPE_CHECKING:
         StoreFull,
         StoreOutdated,
         StoreUnavailable,
+        TokenError,
+        TokenExpired,
+        TokenUnknown,
     )
+    from fsfax.jobs.accounts import Account, Accounts
     from fsfax.jobs.destination import Memory
+    from fsfax.jobs.faxboxes import Faxbox, Faxboxes
     from fsfax.jobs.records import (
-        Account,
         Attempt,
         Document,
         FetchSource,
@@ -97,8 +104,10 @@ if TYPE_CHECKING:
     )
     from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
     from fsfax.jobs.store import JobStore, Listing
+    from fsfax.jobs.tokens import Scope, Token, Tokens
     from fsfax.jobs.worker import Worker
     from fsfax.settings import (
+        ApiSettings,
         CallTimeouts,
         DocumentSettings,
         EslTimeouts,
@@ -184,6 +193,12 @@ _HOMES = {
         "InvalidRequest",
         "JobError",
         "JobNotFound",
+        "AccountNotFound",
+        "FaxboxNotFound",
+        "AddressTaken",
+        "TokenError",
+        "TokenUnknown",
+        "TokenExpired",
         "LeaseLost",
         "NoCapacity",
         "NoNode",
@@ -197,9 +212,10 @@ _HOMES = {
         "StoreOutdated",
         "StoreUnavailable",
     ),
+    "fsfax.jobs.accounts": ("Account", "Accounts"),
     "fsfax.jobs.destination": ("Memory",),
+    "fsfax.jobs.faxboxes": ("Faxbox", "Faxboxes"),
     "fsfax.jobs.records": (
-        "Account",
         "Attempt",
         "Document",
         "FetchSource",
@@ -218,8 +234,10 @@ _HOMES = {
         "JobStore",
         "Listing",
     ),
+    "fsfax.jobs.tokens": ("Scope", "Token", "Tokens"),
     "fsfax.jobs.worker": ("Worker",),
     "fsfax.settings": (
+        "ApiSettings",
         "CallTimeouts",
         "DocumentSettings",
         "EslTimeouts",
@@ -238,8 +256,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Account",
+    "AccountNotFound",
+    "Accounts",
+    "AddressTaken",
     "AlreadyDialled",
     "Answered",
+    "ApiSettings",
     "Attempt",
     "AttemptState",
     "AuthenticationError",
@@ -273,6 +295,9 @@ __all__ = [
     "FaxFailed",
     "FaxResult",
     "FaxStarted",
+    "Faxbox",
+    "FaxboxNotFound",
+    "Faxboxes",
     "FetchError",
     "FetchForbidden",
     "FetchSettings",
@@ -313,6 +338,7 @@ __all__ = [
     "Receiving",
     "Ringing",
     "RxResult",
+    "Scope",
     "Seen",
     "SendCall",
     "SendOptions",
@@ -325,6 +351,11 @@ __all__ = [
     "StoreFull",
     "StoreOutdated",
     "StoreUnavailable",
+    "Token",
+    "TokenError",
+    "TokenExpired",
+    "TokenUnknown",
+    "Tokens",
     "Try",
     "TxResult",
     "Wish",

@@ -37,8 +37,14 @@ The class says what to do, the message says what happened and how to mend it.
     │   └── StoreOutdated         … has tables of another version: run ``fsfax db upgrade``
     ├── JobError                  what was asked of a job cannot be done
     │   ├── JobNotFound           … there is no such job (document, account)
+    │   ├── AccountNotFound       … there is no such account
+    │   ├── FaxboxNotFound        … there is no such faxbox
+    │   ├── AddressTaken          … the number or address of a faxbox belongs to another one
     │   ├── IllegalMove           … not in its present state
     │   └── LeaseLost             … by this worker any more: another one has the job
+    ├── TokenError                a token of the API opens nothing
+    │   ├── TokenUnknown          … there is no such token
+    │   └── TokenExpired          … its time is over, or it was revoked
     ├── FaxFailed                 raised by ``result.raise_for_failure()`` alone: a call that did
     │                             not deliver is a result, not an exception; ``result`` holds it
     ├── Closed                    the engine, link or pool was closed while the call was waiting
@@ -238,12 +244,36 @@ class JobNotFound(JobError):
     """There is no such job, document or account, or it belongs to somebody else."""
 
 
+class AccountNotFound(JobError):
+    """There is no such account."""
+
+
+class FaxboxNotFound(JobError):
+    """There is no such faxbox, or it belongs to somebody else."""
+
+
+class AddressTaken(JobError):
+    """A called number or a mail address belongs to another account or faxbox already."""
+
+
 class IllegalMove(JobError):
     """The job, or the attempt, is in a state that does not allow it."""
 
 
 class LeaseLost(JobError):
     """This worker does not own the job any more: another one took it over."""
+
+
+class TokenError(FsfaxError):
+    """A token of the API opens nothing."""
+
+
+class TokenUnknown(TokenError):
+    """There is no such token."""
+
+
+class TokenExpired(TokenError):
+    """The token's time is over, or it was revoked."""
 
 
 class FaxFailed(FsfaxError):

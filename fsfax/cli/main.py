@@ -19,6 +19,7 @@ _COMMANDS = {
     "send": "send",
     "receive": "receive",
     "submit": "submit",
+    "serve": "serve",
     "worker": "worker",
     "jobs": "jobs",
     "job": "jobs:one",

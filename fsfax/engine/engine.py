@@ -88,7 +88,8 @@ class NodeStatus:
     """A FreeSWITCH as the engine sees it; ``problem`` is "" while it is up.
 
     ``core`` is the Core-UUID of the FreeSWITCH that runs there now, "" while it is down. With
-    another one it was restarted, and no call of before is up any more.
+    another one it was restarted, and no call of before is up any more. ``dropped`` counts
+    the events that slow readers lost since this process began.
     """
 
     name: str
@@ -96,6 +97,7 @@ class NodeStatus:
     busy: int
     problem: str
     core: str = ""
+    dropped: int = 0
 
 
 class Engine:
@@ -317,6 +319,7 @@ class Engine:
                 node.busy,
                 str(node.link.problem or ""),
                 node.link.core,
+                node.link.stats.dropped,
             )
             for node in self._pool.nodes
         )

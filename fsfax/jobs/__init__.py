@@ -40,6 +40,7 @@ The rooms inside, from the pure to the busy:
     dial          one attempt of one job, through the engine
     reconcile     attempts that lost their worker
     receive       incoming faxes, carried from the engine into the database
+    overview      how the jobs stand, all together
     threads       real threads for what blocks, beside the hub
     wake          being told that there is work, without asking for ever
     worker        the loop that holds all of it together

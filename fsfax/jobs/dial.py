@@ -16,7 +16,7 @@ import gevent
 
 from fsfax.engine.engine import Engine
 from fsfax.engine.handles import SendCall
-from fsfax.engine.results import Status, TxResult
+from fsfax.engine.results import FaxResult, Status, TxResult
 from fsfax.errors import (
     AlreadyDialled,
     DocumentError,
@@ -53,6 +53,7 @@ class Dialler:
         database, settlement, settings: of the worker.
         in_thread: runs a function that blocks, see `fsfax.jobs.prepare`.
         may_dial: asked right before each originate: is the lease still ours?
+        ended: told each result that was written down.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Dialler:
         *,
         in_thread: InThread,
         may_dial: Callable[[], bool],
+        ended: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
         self.engine = engine
         self.settlement = settlement
@@ -72,6 +74,7 @@ class Dialler:
         self._database = database
         self.in_thread = in_thread
         self._may_dial = may_dial
+        self._ended = ended
 
     def dial(self, claim: Claim) -> bool:
         """Place the call of a claim, follow it and settle it.
@@ -142,6 +145,7 @@ class Dialler:
             outcome=result.outcome.value,
             state=job.state.value,
         )
+        self._ended(result)
         if result.status is Status.UNCERTAIN:
             return  # what is there may still be asked for
         try:

@@ -148,13 +148,15 @@ class Incoming:
         return connection.execute(query).first() is not None
 
     @staticmethod
-    def _numbers(connection: Connection, seen: Created | RxResult) -> dict[str, str]:
+    def _numbers(connection: Connection, seen: Created | RxResult) -> dict[str, Any]:
         """Who called whom, and whose fax it therefore is."""
-        account = connection.execute(
-            select(inbound_numbers.c.account_id).where(inbound_numbers.c.number == seen.to_number)
-        ).scalar()
+        columns = inbound_numbers.c
+        owner = connection.execute(
+            select(columns.account_id, columns.faxbox_id).where(columns.number == seen.to_number)
+        ).first()
         return {
-            "account_id": account or ledger.DEFAULT_ACCOUNT,
+            "account_id": owner.account_id if owner else ledger.DEFAULT_ACCOUNT,
+            "faxbox_id": owner.faxbox_id if owner else None,
             "from_number": seen.from_number,
             "from_name": seen.from_name,
             "to_number": seen.to_number,

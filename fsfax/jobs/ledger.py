@@ -7,7 +7,7 @@ commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,6 @@ from fsfax.jobs.schema import (
     accounts,
     attempts,
     destinations,
-    inbound_numbers,
     jobs,
     observations,
     outbox,
@@ -36,31 +35,6 @@ CHANNEL = "fsfax_jobs"
 
 DEFAULT_ACCOUNT = "0" * 32
 """The account of whoever does not name one; it is made when it is first needed."""
-
-
-def add_account(
-    connection: Connection,
-    id: str,
-    name: str,
-    now: datetime,
-    *,
-    max_calls: int = 0,
-    windows: Sequence[Mapping[str, Any]] = (),
-    numbers: Sequence[str] = (),
-) -> None:
-    """Make an account and give it its numbers."""
-    connection.execute(
-        insert(accounts).values(
-            id=id,
-            name=name,
-            created_at=now,
-            served_at=now,
-            max_calls=max_calls,
-            windows=[dict(window) for window in windows],
-        )
-    )
-    for number in numbers:
-        connection.execute(insert(inbound_numbers).values(number=number, account_id=id))
 
 
 def ensure_default_account(connection: Connection, now: datetime) -> None:

@@ -16,6 +16,7 @@ import gevent
 from fsfax.engine.engine import Engine
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import Observation
+from fsfax.engine.results import FaxResult
 from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, DocumentNotFound, EslError, FsfaxError, StoreError
 from fsfax.jobs.incoming import Incoming
@@ -39,6 +40,7 @@ class Reception:
         incoming: what is written down.
         settings: the spool, and how long an end that nobody saw is waited for.
         in_thread: runs a function that blocks, see `fsfax.jobs.prepare`.
+        ended: told each result that was written down.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Reception:
         settings: Settings,
         *,
         in_thread: Callable[..., Any],
+        ended: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
+        self._ended = ended
         self._engine = engine
         self._incoming = incoming
         self._settings = settings
@@ -107,7 +111,8 @@ class Reception:
         """Store one fax, however long the database needs, then remove the files."""
         while True:
             try:
-                job = self._in_thread(self._incoming.store, self._inbox.load(call_id))
+                result = self._inbox.load(call_id)
+                job = self._in_thread(self._incoming.store, result)
             except StoreError as error:
                 _log.warning("fax_not_stored_yet", call_id=call_id, error=str(error))
                 gevent.sleep(_PAUSE)
@@ -117,6 +122,7 @@ class Reception:
                 return
             else:
                 self._inbox.remove(call_id)
+                self._ended(result)
                 _log.info("fax_stored", job=job.id, call_id=call_id, state=job.state.value)
                 return
 

@@ -89,6 +89,7 @@ class NewFax:
     account_id: None = the default account.
     fields: everything else that the caller wants to see again, kept as it is (JSON).
     idempotency_key: the same key of the same account makes the same job, not a second one.
+    faxbox_id: the faxbox that it is sent from.
     """
 
     to_number: str
@@ -105,6 +106,7 @@ class NewFax:
     account_id: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+    faxbox_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ class Job:
     status_text: str
     result: Mapping[str, Any] | None
     call_id: str | None
+    faxbox_id: str | None
 
     @property
     def created(self) -> int:
@@ -172,7 +175,7 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return _plain_fields(self) | {"created": self.created}
+        return plain_fields(self) | {"created": self.created}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +218,7 @@ class Attempt:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return _plain_fields(self)
+        return plain_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,28 +244,7 @@ class Document:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return _plain_fields(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Whose faxes they are.
-
-    max_calls: calls at once; 0 = the setting ``jobs.account_calls``.
-    windows: when it may call, see `fsfax.jobs.window`; none = always.
-    """
-
-    id: str
-    name: str
-    created_at: datetime
-    max_calls: int
-    windows: tuple[Mapping[str, Any], ...]
-
-    @classmethod
-    def from_row(cls, row: Row[Any]) -> Self:
-        """Make an account of a row of the table."""
-        values = {item.name: getattr(row, item.name) for item in fields(cls)}
-        return cls(**values | {"windows": tuple(row.windows)})
+        return plain_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +265,7 @@ class Seen:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return _plain_fields(self)
+        return plain_fields(self)
 
 
 def split_route(route: str) -> tuple[str, ...]:
@@ -291,7 +273,8 @@ def split_route(route: str) -> tuple[str, ...]:
     return tuple(route.split(",")) if route else ()
 
 
-def _plain_fields(value: Any) -> dict[str, Any]:
+def plain_fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as plain JSON values."""
     return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
 
 
@@ -303,6 +286,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat().replace("+00:00", "Z")
         case tuple():
             return [_plain(item) for item in value]
+        case frozenset():
+            return sorted(_plain(item) for item in value)
         case Wish():
             return value.as_dict()
         case _:

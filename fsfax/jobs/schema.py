@@ -95,6 +95,53 @@ inbound_numbers = Table(
     metadata,
     Column("number", String(64), primary_key=True),
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    # Of a faxbox of that account, if it is one's.
+    Column("faxbox_id", String(32)),
+)
+
+tokens = Table(
+    # What opens the HTTP API. The secret itself is nowhere.
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("scopes", _Json, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("revoked_at", Utc),
+)
+
+faxboxes = Table(
+    # What the faxes to and from a number have in common.
+    "faxboxes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("data", _Json, nullable=False),
+    Column("smtp_address", String(255), nullable=False, unique=True),
+    Column("custom_address", String(255), unique=True),
+    Column("created_at", Utc, nullable=False),
+    Column("modified_at", Utc, nullable=False),
+    Column("revision", Integer, nullable=False, server_default="1"),
+)
+
+mails = Table(
+    # Every mail that came to be faxed, accepted or refused.
+    "mails",
+    metadata,
+    Column("id", String(39), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("faxbox_id", String(32)),
+    Column("created_at", Utc, nullable=False),
+    Column("from_address", Text, nullable=False),
+    Column("to_address", Text, nullable=False),
+    Column("errors", _Json, nullable=False),
+    Column("job_ids", _Json, nullable=False),
+    Column("data", _Json, nullable=False),
+    Index("ix_mails_list", "account_id", "created_at", "id"),
 )
 
 workers = Table(
@@ -158,6 +205,7 @@ jobs = Table(
     Column("result", _Json),
     # Of an incoming fax: the Unique-ID of its call.
     Column("call_id", String(64)),
+    Column("faxbox_id", String(32)),
     UniqueConstraint("call_id"),
 )
 
@@ -232,6 +280,16 @@ Index(
     jobs.c.created_at,
     jobs.c.id,
     **_of(LISTED),
+)
+_IN_FAXBOX = text("faxbox_id IS NOT NULL AND removed_at IS NULL")
+Index(
+    "ix_jobs_faxbox",
+    jobs.c.faxbox_id,
+    jobs.c.direction,
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.id,
+    **_of(_IN_FAXBOX),
 )
 Index(
     "uq_jobs_idempotency",

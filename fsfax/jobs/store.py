@@ -14,7 +14,6 @@ one is answered like what does not exist.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,16 +36,14 @@ from fsfax.esl.dialstring import dialable
 from fsfax.jobs import documents, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.destination import Memory
-from fsfax.jobs.records import Account, Attempt, Document, FetchSource, Job, NewFax, Seen
-from fsfax.jobs.schema import HEX, LISTED, Utc, accounts, attempts, jobs, observations
+from fsfax.jobs.records import Attempt, Document, FetchSource, Job, NewFax, Seen
+from fsfax.jobs.schema import HEX, LISTED, Utc, attempts, jobs, observations
 from fsfax.jobs.states import Direction, Hold, JobState
-from fsfax.jobs.window import require_windows
 
 MAX_RETRIES = 4
 MAX_PRIORITY = 100
 _HEX = 32  # digits of an id, behind its YYYYMM-
 _LONGEST_PAGE = 1000
-_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 _TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "latest")}
 
@@ -87,47 +84,6 @@ class JobStore:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
-
-    # --- accounts ---------------------------------------------------------------------------
-
-    def create_account(
-        self,
-        name: str,
-        *,
-        account_id: str | None = None,
-        max_calls: int = 0,
-        windows: Sequence[Mapping[str, Any]] = (),
-        numbers: Sequence[str] = (),
-    ) -> Account:
-        """Make an account; faxes to its ``numbers`` come into its inbox.
-
-        Raises:
-            InvalidRequest: an id that is not 32 hex digits, or windows that make no sense.
-        """
-        id = account_id or uuid.uuid4().hex
-        if not _ACCOUNT_ID.match(id):
-            raise InvalidRequest(f"{id!r} is not an account id: 32 hex digits, lower case")
-        require_windows(windows)
-        now = self._now()
-        with self.database.write() as connection:
-            ledger.add_account(
-                connection,
-                id,
-                name,
-                now,
-                max_calls=max_calls,
-                windows=windows,
-                numbers=numbers,
-            )
-        return Account(
-            id=id, name=name, created_at=now, max_calls=max_calls, windows=tuple(windows)
-        )
-
-    def accounts(self) -> tuple[Account, ...]:
-        """Return all accounts, the oldest first."""
-        with self.database.read() as connection:
-            rows = connection.execute(select(accounts).order_by(accounts.c.created_at))
-            return tuple(Account.from_row(row) for row in rows)
 
     # --- accept -----------------------------------------------------------------------------
 
@@ -199,6 +155,7 @@ class JobStore:
             "source": fax.source.as_dict() if fax.source else None,
             "fields": dict(fax.fields),
             "idempotency_key": fax.idempotency_key,
+            "faxbox_id": fax.faxbox_id,
             "not_before": fax.not_before,
         }
 
@@ -248,6 +205,8 @@ class JobStore:
         *,
         direction: Direction | None = None,
         states: Collection[JobState] = (),
+        with_pages: bool = False,
+        faxbox_id: str | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         start: str | None = None,
@@ -256,6 +215,7 @@ class JobStore:
     ) -> Listing:
         """Return jobs by the time of their creation, the newest first; removed ones are not seen.
 
+        ``with_pages`` leaves out those of which no page arrived.
         ``start`` is the ``next_start`` of the part before. ``limit`` is at most 1000.
 
         Raises:
@@ -268,6 +228,11 @@ class JobStore:
         if account_id is not None:
             where.append("account_id = :account")
             values["account"] = account_id
+        if faxbox_id is not None:
+            where.append("faxbox_id = :faxbox AND faxbox_id IS NOT NULL")
+            values["faxbox"] = faxbox_id
+        if with_pages:
+            where.append("pages_confirmed > 0")
         if created_from is not None:
             where.append("created_at >= :earliest")
             values["earliest"] = created_from
@@ -311,6 +276,18 @@ class JobStore:
                 .order_by(observations.c.id)
             )
             return tuple(Seen.from_row(row) for row in rows)
+
+    def last_seen(self, job_id: str) -> Seen | None:
+        """Return what was seen of a job's call last, None if nothing was."""
+        query = (
+            select(observations)
+            .where(observations.c.job_id == job_id, observations.c.attempt_id != "")
+            .order_by(observations.c.id.desc())
+            .limit(1)
+        )
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        return Seen.from_row(row) if row else None
 
     def documents(self, job_id: str) -> tuple[Document, ...]:
         """Return the documents of a job, also those whose bytes were removed."""
@@ -531,6 +508,7 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         gateways=old.gateways,
         wish=old.wish,
         account_id=old.account_id,
+        faxbox_id=old.faxbox_id,
         fields=old.fields,
     )
     try:

@@ -33,6 +33,7 @@ import gevent.pool
 
 from fsfax.engine.engine import Engine
 from fsfax.engine.home import Home, HubChoice
+from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
 from fsfax.jobs.database import Database
@@ -74,6 +75,7 @@ class Worker:
         settings: everything, see `fsfax.Settings`; ``database`` names the jobs' place.
         hub: where it lives, see `fsfax.Engine`.
         engine: one that is to be shared, in the same hub; else it makes its own.
+        ended: told the result of each call, sent or received, when it is written down.
 
     Raises:
         StoreOutdated: the tables are of another version.
@@ -81,8 +83,14 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Settings, *, hub: HubChoice = "auto", engine: Engine | None = None
+        self,
+        settings: Settings,
+        *,
+        hub: HubChoice = "auto",
+        engine: Engine | None = None,
+        ended: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
+        self._ended = ended
         self.settings = settings
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
@@ -157,6 +165,7 @@ class Worker:
             self.settings,
             in_thread=self._in_thread,
             may_dial=self._may_dial,
+            ended=self._ended,
         )
 
     def _end(self, drain: float) -> None:
@@ -353,7 +362,11 @@ class Worker:
             return
         if self._reception is None:
             self._reception = Reception(
-                self.engine, self._incoming, self.settings, in_thread=self._in_thread
+                self.engine,
+                self._incoming,
+                self.settings,
+                in_thread=self._in_thread,
+                ended=self._ended,
             )
         self._reception.look_after()
 

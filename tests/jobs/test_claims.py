@@ -13,6 +13,7 @@ from sqlalchemy import exc, insert, select
 
 from fsfax.engine.observations import Answered
 from fsfax.errors import LeaseLost
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.claims import Claim, Room
 from fsfax.jobs.records import NewFax
 from fsfax.jobs.schema import attempts, jobs
@@ -72,7 +73,7 @@ class TestClaim:
         assert ids(worker.claims.claim([ROOM])) == [id]
 
     def test_accounts_take_turns(self, store: JobStore, ready: Ready, hand: Hands) -> None:
-        accounts = [store.create_account(name).id for name in "abc"]
+        accounts = [Accounts(store.database).create(name).id for name in "abc"]
         for account in accounts:
             for _ in range(10 if account == accounts[0] else 2):
                 ready(account_id=account)
@@ -141,7 +142,7 @@ class TestClaim:
     def test_account_limits(
         self, store: JobStore, ready: Ready, database_url: str, hand: Hands
     ) -> None:
-        narrow = store.create_account("narrow", max_calls=1).id
+        narrow = Accounts(store.database).create("narrow", max_calls=1).id
         for _ in range(3):
             ready(account_id=narrow)
         for _ in range(12):
@@ -151,7 +152,7 @@ class TestClaim:
 
     def test_time_windows(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
         night = [{"from": "22:00", "to": "06:00", "timezone": "Europe/Dublin"}]
-        account = store.create_account("night", windows=night).id
+        account = Accounts(store.database).create("night", windows=night).id
         id = ready(account_id=account)
         worker = hand()
         assert worker.claims.claim([ROOM]) == []  # it is noon

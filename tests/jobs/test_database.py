@@ -29,6 +29,8 @@ from fsfax.errors import (
     StoreOutdated,
     StoreUnavailable,
 )
+from fsfax.jobs import ledger
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database, newest_version, sqlite_file
 from fsfax.jobs.records import NewFax
 from fsfax.jobs.schema import metadata, workers
@@ -160,6 +162,13 @@ with Database(sys.argv[1]).write() as connection:
 """
 
 
+JOB_OF_0001 = """
+    INSERT INTO jobs
+    (id, account_id, direction, state, created_at, modified_at, due_at, wish, fields)
+    VALUES (:id, :account, 'out', 'pending', :now, :now, :now, '{}', '{}')
+"""
+
+
 class TestVersion:
     def test_from_an_empty_file_in_a_missing_folder(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/a%20b/ü/fsfax.db")
@@ -169,6 +178,29 @@ class TestVersion:
         database.require_current()
         with JobStore(database) as store:
             assert store.list().jobs == ()
+
+    def test_what_is_there_stays(self, tmp_path: Path, postgresql_server: Server) -> None:
+        """A database with a job, a number and a document, through every migration there is."""
+        pdf = tmp_path / "a.pdf"
+        pdf.write_bytes(b"%PDF-1.4 x")
+        for url in (f"sqlite:///{tmp_path}/old.db", postgresql_server.database("template0")):
+            database = Database(url)
+            database.upgrade("0001")
+            now = utc_now()
+            with database.write() as connection:
+                ledger.ensure_default_account(connection, now)
+                account = {"id": "202611-" + "a" * 32, "account": ledger.DEFAULT_ACCOUNT}
+                connection.execute(
+                    text("INSERT INTO inbound_numbers VALUES ('1', :account)"), account
+                )
+                connection.execute(text(JOB_OF_0001), {**account, "now": str(now)[:19]})
+            database.upgrade()
+            database.require_current()
+            store = JobStore(database)
+            assert store.get("202611-" + "a" * 32).faxbox_id is None
+            assert Accounts(database).get(ledger.DEFAULT_ACCOUNT).numbers == ("1",)
+            assert store.accept(NewFax(to_number="1", documents=[pdf])).id
+            store.close()
 
     def test_on_an_empty_postgresql(self, postgresql_server: Server) -> None:
         database = Database(postgresql_server.database("template0"))
@@ -302,10 +334,23 @@ def tables_of(database: Database) -> set[tuple[str, str]]:
             return {tuple(row) for row in connection.execute(text(POSTGRESQL_TABLES))}
         rows = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql != ''"))
         return {
-            (table, line.strip().rstrip(","))
+            (table, part)
             for table, sql in rows
-            for line in (sql.splitlines()[1:-1] if sql.startswith("CREATE TABLE") else [sql])
+            for part in (columns_of(sql) if sql.startswith("CREATE TABLE") else [sql])
         }
+
+
+def columns_of(sql: str) -> list[str]:
+    """What is between the commas; a column that was added later stands on no line of its own."""
+    inner = sql[sql.index("(") + 1 : sql.rindex(")")]
+    parts, depth = [""], 0
+    for character in inner:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [" ".join(part.split()) for part in parts]
 
 
 def add_tables(database: Database) -> None:

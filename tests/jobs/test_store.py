@@ -19,6 +19,7 @@ from fsfax.errors import (
     JobNotFound,
     StoreError,
 )
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.documents import CHUNK
 from fsfax.jobs.records import FetchSource, NewFax, Wish
 from fsfax.jobs.schema import chunks, outbox
@@ -149,7 +150,7 @@ class TestAccept:
         new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
         first = store.accept(new)
         assert store.accept(new).id == first.id
-        other = store.create_account("other")
+        other = Accounts(store.database).create("other")
         assert (
             store.accept(
                 NewFax(to_number=TO, documents=[pdf], idempotency_key="k", account_id=other.id)
@@ -182,7 +183,10 @@ class TestRead:
             store.get(id)
 
     def test_accounts_do_not_see_each_other(self, store: JobStore, pdf: Path) -> None:
-        mine, yours = store.create_account("mine"), store.create_account("yours")
+        mine, yours = (
+            Accounts(store.database).create("mine"),
+            Accounts(store.database).create("yours"),
+        )
         job = store.accept(NewFax(to_number=TO, documents=[pdf], account_id=mine.id))
         assert store.get(job.id, mine.id).id == job.id
         for call in (

@@ -61,7 +61,7 @@ def test_rings_when_another_connection_commits(bell: Bell, accept: Callable[[], 
 def test_rings_when_another_process_commits(bell: Bell, database_url: str, pdf: Path) -> None:
     program = (
         "import sys; from fsfax.jobs.store import JobStore, NewFax; s = JobStore(sys.argv[1]);"
-        "s.accounts(); sys.stdin.read(1);"
+        "s.list(); sys.stdin.read(1);"
         "s.accept(NewFax(to_number='+35315550100', documents=[sys.argv[2]]));"
         "sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()"
     )

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fsfax.errors import InvalidRequest
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.window import DAYS, is_open, next_opening, require_windows
 
@@ -171,10 +172,10 @@ class TestRefused:
 
     def test_by_the_store(self, store: JobStore) -> None:
         with pytest.raises(InvalidRequest, match="time window"):
-            store.create_account("ward", windows=[{"from": "8"}])
-        assert store.accounts() == ()
-        kept = store.create_account("ward", windows=[OFFICE])
-        assert store.accounts()[0].windows == kept.windows == (OFFICE,)
+            Accounts(store.database).create("ward", windows=[{"from": "8"}])
+        assert Accounts(store.database).list() == ()
+        kept = Accounts(store.database).create("ward", windows=[OFFICE])
+        assert Accounts(store.database).list()[0].windows == kept.windows == (OFFICE,)
 
 
 TIMES = st.times(timezones=st.none()).map(lambda t: t.replace(microsecond=0))

@@ -18,6 +18,7 @@ from fsfax.engine.observations import Answered, Created
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.records import Job, NewFax
 from fsfax.jobs.schema import outbox, workers
@@ -412,7 +413,7 @@ class TestReceiving:
         fsfax_softswitch_factory: SoftswitchFactory,
         fsfax_sample_tiff: Path,
     ) -> None:
-        ward = live_store.create_account("ward", numbers=["5550100"])
+        ward = Accounts(live_store.database).create("ward", numbers=["5550100"])
         switch = fsfax_softswitch_factory(speed=30)
         there = {"nodes": (switch.node_settings(),), "spool": switch.root}
         options = options.model_copy(update=there)

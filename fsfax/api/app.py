@@ -1,0 +1,158 @@
+"""The application: the routes, and what is common to all of them.
+
+    PUT  /v2/accounts/{account_id}/faxes            → faxes.Outgoing
+    …/faxes/outgoing[/{fax_id}[/events]]            → faxes
+    …/faxes/incoming[/{fax_id}]                     → faxes
+    …/faxes/outbox|inbox[/{fax_id}[/attachment]]    → folders
+    …/faxes/smtplog[/{id}], /faxboxes, /tokens      → administration
+    …/faxboxes/{faxbox_id}/faxes…                   the same, within a faxbox
+    /healthz /readyz /metrics                       → health
+    /openapi.json /docs                             → openapi, page
+
+WSGI, on gevent's server (`fsfax.api.server`). A request lives in a greenlet; the database is used
+in real threads (`Threads`), so that no request waits for another one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import falcon
+from prometheus_client import CollectorRegistry
+
+from fsfax.api import administration, envelope, faxes, folders, health, metrics
+from fsfax.api.description import describe
+from fsfax.api.gate import Buckets, Gate
+from fsfax.api.openapi import document
+from fsfax.api.page import page
+from fsfax.api.rooms import Rooms
+from fsfax.errors import FsfaxError
+from fsfax.jobs import overview
+from fsfax.jobs.states import Direction
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+_ACCOUNT = "/v2/accounts/{account_id}"
+_FAXBOX = _ACCOUNT + "/faxboxes/{faxbox_id}"
+
+
+class Api:
+    """The Faxes API as a WSGI application.
+
+    Args:
+        rooms: the doors of the store.
+        nodes: the engine's nodes, for metrics and readiness; None without a worker here.
+        registry: of the metrics; a new one if none is given.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        nodes: metrics.Nodes | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self.rooms = rooms
+        self.registry = registry or CollectorRegistry()
+        self._nodes = nodes
+        settings = rooms.settings.api
+        gate = Gate(
+            rooms.tokens,
+            rooms.threads,
+            Buckets(settings.rate, settings.burst),
+            metrics.Requests(self.registry),
+        )
+        self.registry.register(
+            metrics.State(lambda: rooms.threads.run(overview.look, rooms.database), nodes)
+        )
+        self.app: falcon.App[Any, Any] = falcon.App(middleware=[gate], cors_enable=True)
+        self.app.req_options.auto_parse_qs_csv = False
+        self.app.req_options.strip_url_path_trailing_slash = True
+        self.app.add_error_handler(falcon.HTTPError, _refuse)
+        self.app.add_error_handler(FsfaxError, _explain)
+        self.app.add_error_handler(Exception, _fault)
+        routes = [*self._routes(), *self._service()]
+        described = document(routes)
+        routes += [("/openapi.json", _Fixed(described)), ("/docs", _Fixed(page(described)))]
+        for template, resource in routes:
+            self.app.add_route(template, resource)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request (PEP 3333)."""
+        return self.app(environ, start_response)
+
+    def problems(self) -> list[str]:
+        """Return what keeps this process from its work, the database apart."""
+        nodes = self._nodes() if self._nodes else ()
+        if nodes and not any(node.state == "up" for node in nodes):
+            return ["no FreeSWITCH is reachable"]
+        return []
+
+    def _routes(self) -> Iterator[tuple[str, object]]:
+        rooms = self.rooms
+        yield "/v2/accounts", administration.AccountList(rooms)
+        yield _ACCOUNT, administration.AccountOne(rooms)
+        yield f"{_ACCOUNT}/tokens", administration.TokenList(rooms)
+        yield f"{_ACCOUNT}/tokens/{{token_id}}", administration.TokenOne(rooms)
+        yield f"{_ACCOUNT}/faxboxes", administration.FaxboxList(rooms)
+        yield _FAXBOX, administration.FaxboxOne(rooms)
+        yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(rooms)
+        yield f"{_ACCOUNT}/faxes/smtplog/{{attempt_id}}", administration.MailOne(rooms)
+        for base in (_ACCOUNT, _FAXBOX):
+            yield f"{base}/faxes", faxes.OnlyPut(rooms)
+            yield f"{base}/faxes/outgoing", faxes.Outgoing(rooms)
+            yield f"{base}/faxes/outgoing/{{fax_id}}", faxes.OutgoingFax(rooms)
+            yield f"{base}/faxes/outgoing/{{fax_id}}/events", faxes.OutgoingEvents(rooms)
+            yield f"{base}/faxes/incoming", faxes.Incoming(rooms)
+            yield f"{base}/faxes/incoming/{{fax_id}}", faxes.IncomingFax(rooms)
+            for name, direction in (("outbox", Direction.OUT), ("inbox", Direction.IN)):
+                folder = f"{base}/faxes/{name}"
+                one = f"{folder}/{{fax_id}}"
+                yield folder, folders.Folder(rooms, direction)
+                yield one, folders.FolderFax(rooms, direction)
+                yield f"{one}/attachment", folders.Attachment(rooms, direction)
+                yield f"{one}/pages/{{number:int}}", folders.Page(rooms, direction)
+            yield (
+                f"{base}/faxes/outgoing/{{fax_id}}/pages/{{number:int}}",
+                folders.Page(rooms, Direction.OUT),
+            )
+
+    def _service(self) -> Iterator[tuple[str, object]]:
+        yield "/healthz", health.Alive()
+        yield "/readyz", health.Ready(self.rooms, self.problems)
+        yield "/metrics", health.Metrics(self.rooms, self.registry)
+
+
+class _Fixed:
+    """Something that is always the same: JSON or a page."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    @describe("Show this description", scope=None, answers={200: None}, enveloped=False)
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer."""
+        if isinstance(self._content, str):
+            resp.content_type = falcon.MEDIA_HTML
+            resp.set_header(
+                "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"
+            )
+            resp.text = self._content
+        else:
+            envelope.send(req, resp, self._content)
+
+
+def _refuse(
+    req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: Any
+) -> None:
+    envelope.fail(req, resp, error)
+
+
+def _explain(req: falcon.Request, resp: falcon.Response, error: FsfaxError, _params: Any) -> None:
+    envelope.fail(req, resp, envelope.refusal_of(error))
+
+
+def _fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
+    _log.error("request_failed", exc_info=error, request=req.context.request_id)
+    envelope.fail(req, resp, falcon.HTTPInternalServerError())

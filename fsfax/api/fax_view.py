@@ -1,0 +1,246 @@
+"""A job as the Faxes API shows it: pure functions from values to values.
+
+The stored result is our own (`fsfax.engine.results`); the API has two sets of names for it, the
+document's and the later ones of the original, and both are given. ``status`` is the state's
+name; while a call is up it is what happens, in the original's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from fsfax.jobs.faxboxes import Faxbox
+from fsfax.jobs.records import Job, Seen, gregorian
+from fsfax.jobs.smtplog import MailRecord
+from fsfax.jobs.states import Direction, JobState
+
+UNDEFINED = "undefined"
+"""What the API's document shows where nothing is known."""
+
+_OWN = frozenset(
+    [
+        "id",
+        "created",
+        "status",
+        "delivered",
+        "attempts",
+        "retries",
+        "from_number",
+        "from_name",
+        "to_number",
+        "to_name",
+        "tx_result",
+        "rx_result",
+        "revision",
+        "modified",
+        "hold",
+        "resubmit_of",
+        "pages",
+        "faxbox_id",
+    ]
+)
+"""Names that the service says; what a client sent under them is not given back."""
+
+_INSIDE = frozenset({"file", "node", "gateway", "tries", "still_up"})
+"""What concerns the house alone: names of machines and lines."""
+
+_NOTHING_SENT: Mapping[str, Any] = {
+    "error_message": "",
+    "fax_bad_rows": 0,
+    "fax_error_correction": False,
+    "fax_receiver_id": "",
+    "fax_speed": 0,
+    "pages_sent": 0,
+    "success": False,
+    "time_elapsed": 0,
+}
+
+
+def sent(job: Job, live: str | None = None) -> dict[str, Any]:
+    """Return an outbound fax as the API shows it; ``live`` is what happens on its call."""
+    shown = _kept(job) | _common(job, live)
+    wish = job.wish
+    shown |= {
+        "attempts": job.attempts,
+        "retries": job.retries,
+        "delivered": _delivered(job),
+        "priority": job.priority,
+        "fax_timezone": wish.timezone or UNDEFINED,
+        "tx_result": tx_result(job.result),
+    }
+    if job.source:
+        shown["document"] = {"method": "get", **job.source}
+    optional = {
+        "fax_identity_number": wish.ident,
+        "fax_identity_name": wish.header,
+        "resolution": wish.resolution,
+        "resubmit_of": job.resubmit_of,
+    }
+    return shown | {name: value for name, value in optional.items() if value}
+
+
+def received(job: Job, live: str | None = None) -> dict[str, Any]:
+    """Return an inbound fax as the API shows it."""
+    shown = _kept(job) | _common(job, live)
+    if job.result is not None:
+        shown["rx_result"] = rx_result(job.result)
+    return shown
+
+
+def shown(job: Job, live: str | None = None) -> dict[str, Any]:
+    """Return a fax of either direction."""
+    return sent(job, live) if job.direction is Direction.OUT else received(job, live)
+
+
+def summary(job: Job) -> dict[str, Any]:
+    """Return a row of a list of faxes that are under way."""
+    row = {
+        "id": job.id,
+        "status": job.state.value,
+        "to": job.to_number,
+        "from": job.from_number,
+        "attempts": job.attempts,
+        "created": job.created,
+    }
+    return row | ({"faxbox_id": job.faxbox_id} if job.faxbox_id else {})
+
+
+def full_row(job: Job) -> dict[str, Any]:
+    """Return a row of a folder: the whole fax, and what every row has."""
+    return shown(job) | summary(job)
+
+
+def tx_result(result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return ``tx_result`` under all of its names; zeros before the first attempt ended."""
+    if result is None:
+        return dict(_NOTHING_SENT)
+    pages = result.get("pages_sent", 0)
+    return {
+        **_NOTHING_SENT,
+        **_both_names(result),
+        "transferred_pages": pages,
+        "total_pages": result.get("pages_total", 0),
+    }
+
+
+def rx_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``rx_result`` under all of its names."""
+    pages = result.get("pages_received", 0)
+    return {
+        "error_message": "",
+        "success": False,
+        "time_elapsed": 0,
+        **_both_names(result),
+        "transferred_pages": pages,
+        "total_pages": result.get("pages_total") or pages,
+    }
+
+
+def _both_names(result: Mapping[str, Any]) -> dict[str, Any]:
+    names = {name: value for name, value in result.items() if name not in _INSIDE}
+    return names | {
+        "transfer_rate": result.get("fax_speed", 0),
+        "bad_rows": result.get("fax_bad_rows", 0),
+        "ecm_used": result.get("fax_error_correction", False),
+        "t38_used": result.get("t38_status") == "negotiated",
+    }
+
+
+def live_text(job: Job, last: Seen | None) -> str:
+    """Return what happens on the line right now, in the original's words (its section 5.4)."""
+    incoming = job.direction is Direction.IN
+    data = last.data if last else {}
+    match last.kind if last else "":
+        case "answered" | "faxstarted":
+            return "negotiating"
+        case "negotiated":
+            return f"{'fax' if incoming else 'Fax'} negotiated at {data.get('rate', 0)}"
+        case "pagedone" if incoming:
+            return f"Received  Page {data.get('page', 0)}"
+        case "pagedone":
+            return f"Sent Page {data.get('page', 0)} of {job.pages_total}"
+        case _ if incoming:
+            return f"New Fax from {job.from_number or 'unknown'}"
+        case _:
+            return "preparing"
+
+
+def event(seen: Seen, job: Job) -> dict[str, Any]:
+    """Return something that was seen of a fax, as `/events` tells it."""
+    known = {"kind": seen.kind, "at": gregorian(seen.at), "time": _iso(seen.at)}
+    words = live_text(job, seen) if job.state is JobState.PROCESSING else ""
+    data = {name: value for name, value in seen.data.items() if name not in _INSIDE}
+    return known | data | ({"text": words} if words else {})
+
+
+def mail(record: MailRecord) -> dict[str, Any]:
+    """Return an entry of the mail log."""
+    return {
+        **record.data,
+        **mail_row(record),
+        "errors": list(record.errors),
+        "job_ids": list(record.job_ids),
+        "account_id": record.account_id,
+        "faxbox_id": record.faxbox_id,
+    }
+
+
+def mail_row(record: MailRecord) -> dict[str, Any]:
+    """Return a row of the list of mails."""
+    row: dict[str, Any] = {
+        "id": record.id,
+        "created": gregorian(record.created_at),
+        "from": record.from_address,
+        "to": record.to_address,
+    }
+    return row | ({"error": record.errors[0]} if record.errors else {})
+
+
+def faxbox(box: Faxbox) -> dict[str, Any]:
+    """Return a faxbox."""
+    told = {
+        **box.data,
+        "id": box.id,
+        "name": box.name,
+        "numbers": list(box.numbers),
+        "smtp_email_address": box.smtp_email_address,
+        "created": gregorian(box.created_at),
+    }
+    custom = box.custom_smtp_email_address
+    return told | ({"custom_smtp_email_address": custom} if custom else {})
+
+
+def _kept(job: Job) -> dict[str, Any]:
+    """What the client sent and nobody here knows."""
+    return {name: value for name, value in job.fields.items() if name not in _OWN}
+
+
+def _common(job: Job, live: str | None) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "id": job.id,
+        "status": live or job.state.value,
+        "created": job.created,
+        "modified": gregorian(job.modified_at),
+        "to_number": job.to_number,
+        "from_number": job.from_number,
+        "pages": job.pages_total,
+        "_read_only": {"created": job.created, "status": job.state.value},
+    }
+    optional = {
+        "to_name": job.to_name,
+        "from_name": job.from_name,
+        "hold": job.hold.value,
+        "faxbox_id": job.faxbox_id,
+    }
+    return common | {name: value for name, value in optional.items() if value}
+
+
+def _delivered(job: Job) -> int | str:
+    done = job.state is JobState.COMPLETED and job.finished_at is not None
+    return gregorian(job.finished_at) if done and job.finished_at else UNDEFINED
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

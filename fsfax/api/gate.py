@@ -1,0 +1,206 @@
+"""The gate: every request passes it on the way in, every answer on the way out.
+
+In: an id for the request, the token, what the token allows, whose account it is, how many
+requests it may send. Out: one line in the log, one count in the metrics.
+
+An account that is not the token's own is answered with "forbidden" whether it exists or not, and
+within an account nothing of another one is found (`fsfax.jobs.store`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+
+from fsfax.api.description import Call, call_of
+from fsfax.api.envelope import Refusal
+from fsfax.api.metrics import Requests
+from fsfax.errors import TokenError, TokenExpired
+from fsfax.jobs.threads import Threads
+from fsfax.jobs.tokens import Scope, Token, Tokens
+from fsfax.log import get_logger
+
+_log = get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}\Z")
+_OWN_ACCOUNT = "/v2/account/"
+_NOBODY: Mapping[str, Any] = {"message": "invalid credentials"}
+
+
+class Buckets:
+    """Token buckets: so many requests a second, with so many at once after a pause.
+
+    Args:
+        rate: requests a second; 0 = no limit.
+        burst: requests at once.
+    """
+
+    _MOST = 10_000
+    """Clients that are remembered; the one that was silent for longest is forgotten."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = float(burst)
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str, now: float | None = None) -> float:
+        """Take one; return 0, or the seconds after which there will be one."""
+        if not self._rate:
+            return 0.0
+        now = time.monotonic() if now is None else now
+        level, at = self._levels.pop(client, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._rate)
+        wait = 0.0 if level >= 1 else (1 - level) / self._rate
+        self._levels[client] = (level if wait else level - 1, now)
+        if len(self._levels) > self._MOST:
+            self._levels.popitem(last=False)
+        return wait
+
+
+class Gate:
+    """Falcon middleware.
+
+    Args:
+        tokens: the tokens of the store.
+        threads: where the database is used.
+        buckets: limits of requests.
+        requests: the metrics.
+    """
+
+    def __init__(
+        self, tokens: Tokens, threads: Threads, buckets: Buckets, requests: Requests
+    ) -> None:
+        self._tokens = tokens
+        self._threads = threads
+        self._buckets = buckets
+        self._requests = requests
+
+    # --- in ---------------------------------------------------------------------------------
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Give the request its id; ``/v2/account/…`` is the token's own account."""
+        req.context.begun = time.monotonic()
+        asked = req.get_header("X-Request-ID") or ""
+        req.context.request_id = asked if _REQUEST_ID.match(asked) else uuid.uuid4().hex
+        resp.set_header("X-Request-ID", req.context.request_id)
+        if accept := req.get_param("accept"):
+            req.env["HTTP_ACCEPT"] = accept
+        if req.path.startswith(_OWN_ACCOUNT):
+            token = self._authenticate(req)
+            req.path = f"/v2/accounts/{token.account_id}/{req.path[len(_OWN_ACCOUNT) :]}"
+
+    def process_resource(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,  # noqa: ARG002
+        resource: object,
+        params: dict[str, Any],
+    ) -> None:
+        """Let nobody in who may not."""
+        call = call_of(resource, req.method)
+        if call is None or call.scope is None:
+            return
+        account_id = params.get("account_id")
+        if account_id is not None and not _ACCOUNT_ID.match(account_id):
+            raise Refusal(
+                404, "bad identifier", {"message": f"invalid account_id '{account_id[:64]}'"}
+            )
+        token = self._authenticate(req)
+        self._limit(token.id)
+        self._require(token, call, account_id)
+
+    def _authenticate(self, req: falcon.Request) -> Token:
+        known: Token | None = getattr(req.context, "token", None)
+        if known is not None:
+            return known
+        secret = _secret_of(req)
+        if not secret:
+            self._limit(f"address {req.remote_addr}")
+            raise _unauthorised("invalid_credentials")
+        try:
+            token = self._threads.run(self._tokens.check, secret)
+        except TokenError as error:
+            self._limit(f"address {req.remote_addr}")
+            late = isinstance(error, TokenExpired)
+            raise _unauthorised("token expired" if late else "invalid credentials") from error
+        req.context.token = token
+        req.context.secret = secret
+        return token
+
+    def _limit(self, client: str) -> None:
+        if wait := self._buckets.take(client):
+            message = {"message": f"too many requests: wait for {wait:.1f} seconds"}
+            seconds = str(max(1, round(wait + 0.5)))
+            raise Refusal(429, "too_many_requests", message, {"Retry-After": seconds})
+
+    @staticmethod
+    def _require(token: Token, call: Call, account_id: str | None) -> None:
+        admin = Scope.ADMIN in token.scopes
+        own = account_id is None or account_id == token.account_id
+        if not admin and not (own and call.scope in token.scopes):
+            raise Refusal(403, "forbidden", {"message": "forbidden"})
+
+    # --- out --------------------------------------------------------------------------------
+
+    def process_response(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        resource: object,  # noqa: ARG002
+        req_succeeded: bool,  # noqa: ARG002
+    ) -> None:
+        """Log and count."""
+        seconds = time.monotonic() - req.context.begun
+        code = falcon.http_status_to_code(resp.status)
+        route = req.uri_template or "none"
+        token: Token | None = getattr(req.context, "token", None)
+        # Not the query: a token may be in it.
+        _log.info(
+            "request",
+            method=req.method,
+            path=req.path,
+            status=code,
+            milliseconds=round(1000 * seconds, 1),
+            request=req.context.request_id,
+            token=token.id if token else "",
+            account=token.account_id if token else "",
+            address=req.remote_addr,
+        )
+        self._requests.count(req.method, route, code, seconds)
+
+
+def _unauthorised(message: str) -> Refusal:
+    return Refusal(401, message, _NOBODY, {"WWW-Authenticate": "Bearer"})
+
+
+def _secret_of(req: falcon.Request) -> str:
+    """The token, from where the original looks for it, in its order."""
+    given = req.get_header("X-Auth-Token") or req.get_param("auth_token")
+    if given:
+        return given.strip()
+    header = req.auth or req.get_param("authorization") or ""
+    kind, _, rest = header.strip().partition(" ")
+    if not rest:
+        return kind
+    if kind.lower() == "basic":
+        return _from_basic(rest.strip())
+    return rest.strip() if kind.lower() == "bearer" else ""
+
+
+def _from_basic(word: str) -> str:
+    """``Basic`` with a plain token, as the original has it, or with base64 of ``user:token``."""
+    if word.startswith("fsfax_"):
+        return word
+    try:
+        return base64.b64decode(word, validate=True).decode().rpartition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return word

@@ -1,0 +1,73 @@
+"""For whoever looks after the service: is it alive, is it ready, how is it doing?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import falcon
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from fsfax.api.description import describe
+from fsfax.api.envelope import send
+from fsfax.api.rooms import Rooms
+from fsfax.errors import StoreError
+
+Problems = Callable[[], list[str]]
+
+
+class Alive:
+    """``/healthz``: the process answers."""
+
+    @describe("Is the process alive?", scope=None, answers={200: None}, enveloped=False)
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer."""
+        send(req, resp, {"status": "ok"})
+
+
+class Ready:
+    """``/readyz``: it can do its work.
+
+    Args:
+        rooms: the database is looked at.
+        problems: what else is wrong: of the worker in the same process, if there is one.
+    """
+
+    def __init__(self, rooms: Rooms, problems: Problems) -> None:
+        self._rooms = rooms
+        self._problems = problems
+
+    @describe(
+        "Can it do its work?", scope=None, answers={200: None}, errors=(503,), enveloped=False
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer; 503 with the problems if not."""
+        problems = self._problems()
+        try:
+            self._rooms.threads.run(self._rooms.database.require_current)
+        except StoreError:
+            # Its words may name hosts and files; `fsfax doctor` tells them.
+            problems.append("the database cannot be used, or has tables of another version")
+        resp.status = falcon.HTTP_503 if problems else falcon.HTTP_200
+        send(req, resp, {"status": "not ready" if problems else "ok", "problems": problems})
+
+
+class Metrics:
+    """``/metrics``, for Prometheus."""
+
+    def __init__(self, rooms: Rooms, registry: CollectorRegistry) -> None:
+        self._rooms = rooms
+        self._registry = registry
+
+    @describe(
+        "How is it doing?",
+        scope=None,
+        media=("text/plain",),
+        answers={200: None},
+        enveloped=False,
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer in Prometheus' text format."""
+        encode, content_type = choose_encoder(req.get_header("Accept") or "")
+        resp.data = encode(self._registry)
+        resp.content_type = content_type

@@ -1,0 +1,185 @@
+"""Lists: pages, ranges of time, filters, CSV.
+
+Ranges of time are looked up in an index. Filters look at the fax as the API shows it, after it
+was read (as in the original): pages are read until one is full, or until so many faxes were looked
+at that another request had better go on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import falcon
+
+from fsfax.api.envelope import Refusal, invalid, succeed
+from fsfax.api.filters import Filter, Row, filters, word
+from fsfax.api.models import ListQuery
+from fsfax.api.validation import checked
+from fsfax.jobs.records import GREGORIAN_OFFSET
+from fsfax.jobs.threads import Threads
+
+T = TypeVar("T")
+
+MOST = 1000
+"""Rows of a page."""
+
+_EVERYTHING = 10_000
+"""Rows of a list without paging."""
+
+_LOOKED_AT = 5000
+"""Faxes that a filter looks at in one request."""
+
+_LAST_SECOND = 253_402_300_799
+"""Seconds from 1970 to the end of the year 9999."""
+
+CSV_TYPE = "text/csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Which part of a list is asked for, as the store takes it."""
+
+    created_from: datetime | None
+    created_to: datetime | None
+    start: str | None
+    limit: int
+    ascending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """A part of a list as the store gives it."""
+
+    items: Sequence[T]
+    next_start: str | None
+
+
+def answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    threads: Threads,
+    read: Callable[[Range], Part[T]],
+    show: Callable[[T], Row],
+    full: Callable[[T], Row] | None = None,
+) -> None:
+    """Answer a list: ``read`` gets parts of it, ``show`` makes a row, ``full`` what filters see.
+
+    Raises:
+        Refusal: a parameter makes no sense.
+    """
+    query = _query(req)
+    tests = filters(req.params)
+    size = query.page_size if query.paginate else _EVERYTHING
+    rows: list[Row] = []
+    start = _decoded(query.start_key) if query.start_key else None
+    looked_at = 0
+    while True:
+        part = threads.run(
+            read,
+            Range(
+                created_from=_time("created_from", query.created_from),
+                created_to=_time("created_to", query.created_to),
+                start=start,
+                limit=min(size - len(rows), MOST),
+                ascending=query.ascending,
+            ),
+        )
+        looked_at += len(part.items)
+        rows += [show(item) for item in part.items if _wanted((full or show)(item), tests)]
+        start = part.next_start
+        if start is None or len(rows) >= size or (query.paginate and looked_at >= _LOOKED_AT):
+            break
+        if looked_at >= _EVERYTHING and not query.paginate:
+            break
+    if start is not None and not query.paginate:
+        raise Refusal(
+            416, "range not satisfiable", {"message": f"more than {_EVERYTHING} rows: use paging"}
+        )
+    if _wants_csv(req):
+        _send_csv(req, resp, rows)
+        return
+    paging: dict[str, Any] = {}
+    if query.paginate:
+        paging = {"page_size": len(rows), "start_key": [query.start_key or ""]}
+        if start is not None:
+            paging["next_start_key"] = base64.urlsafe_b64encode(start.encode()).decode()
+    succeed(req, resp, rows, **paging)
+
+
+def _wanted(row: Row, tests: Sequence[Filter]) -> bool:
+    return all(test(row) for test in tests)
+
+
+def _query(req: falcon.Request) -> ListQuery:
+    given: dict[str, Any] = {
+        name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()
+    }
+    size = str(given.get("page_size", "50"))
+    if not size.isdecimal() or not 0 < len(size) < 10 or int(size) < 1:  # noqa: PLR2004
+        # The original's answer, code and all.
+        raise Refusal(404, "faulty_request", {"message": "invalid page size"})
+    given["page_size"] = min(int(size), MOST)
+    if given.get("descending") == "false":
+        given["ascending"] = True
+    query = checked(ListQuery, given)
+    earliest, latest = query.created_from, query.created_to
+    if earliest is not None and latest is not None and earliest > latest:
+        message = f"created_to {latest} is prior to created_from {earliest}"
+        raise invalid("created_from", "date_range", message, cause=earliest)
+    return query
+
+
+def _time(name: str, gregorian: int | None) -> datetime | None:
+    if gregorian is None:
+        return None
+    seconds = gregorian - GREGORIAN_OFFSET
+    if not 0 <= seconds <= _LAST_SECOND:
+        raise invalid(name, "wrong_format", "Gregorian seconds: seconds since the year 0, UTC")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _decoded(key: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(key.encode()).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise invalid("start_key", "invalid", "not the next_start_key of a list") from error
+
+
+# --- CSV --------------------------------------------------------------------------------------
+
+
+def _wants_csv(req: falcon.Request) -> bool:
+    return req.client_prefers([falcon.MEDIA_JSON, CSV_TYPE]) == CSV_TYPE
+
+
+def _send_csv(req: falcon.Request, resp: falcon.Response, rows: Sequence[Row]) -> None:
+    flat = [dict(_flat(row)) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    target = io.StringIO()
+    writer = csv.DictWriter(target, names, lineterminator="\r\n")  # RFC 4180
+    writer.writeheader()
+    writer.writerows(flat)
+    name = req.get_header("X-File-Name") or "faxes.csv"
+    resp.content_type = f"{CSV_TYPE}; charset=utf-8"
+    resp.downloadable_as = "".join(c for c in name if c.isalnum() or c in "._-")[:64] or "faxes.csv"
+    resp.text = target.getvalue()
+
+
+def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    cells: list[tuple[str, str]] = []
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            cells += _flat(inner, f"{above}{name}.")
+        else:
+            cell = word(inner)
+            # A spreadsheet would take it for a formula; names come from the far end.
+            risky = cell[:1] in "=+-@\t\r" and not cell.lstrip("+-").replace(".", "").isdigit()
+            cells.append((f"{above}{name}", f"'{cell}" if risky else cell))
+    return cells

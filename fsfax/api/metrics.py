@@ -1,0 +1,132 @@
+"""Prometheus metrics: what the service does, at ``/metrics``.
+
+Counters grow in the process that does the work (requests, calls that ended); what is true of the
+database is asked of it when somebody looks, by queries that cost the same however long the
+history is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from fsfax.engine.results import FaxResult, RxResult
+from fsfax.errors import StoreError
+from fsfax.jobs.overview import Overview
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30)
+_LINK_STATES = ("up", "draining", "down")
+
+Nodes = Callable[[], Sequence[Any]]
+
+
+class Requests:
+    """Requests to the API, by route and answer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter(
+            "fsfax_http_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "fsfax_http_seconds",
+            "Seconds until the answer began",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one; ``route`` is the template: each id would make a series of its own."""
+        known = method if method in _METHODS else "other"
+        self._count.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Calls:
+    """Calls that ended in this process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ["direction", "outcome"]
+        self._count = Counter("fsfax_calls", "Fax calls ended", labels, registry=registry)
+        self._pages = Counter(
+            "fsfax_pages", "Pages confirmed or received", ["direction"], registry=registry
+        )
+        self._seconds = Counter(
+            "fsfax_line_seconds", "Seconds that calls took", ["direction"], registry=registry
+        )
+
+    def ended(self, result: FaxResult) -> None:
+        """Count one."""
+        direction = "in" if isinstance(result, RxResult) else "out"
+        self._count.labels(direction, result.outcome.value).inc()
+        self._pages.labels(direction).inc(len(result.pages))
+        self._seconds.labels(direction).inc(result.time_elapsed)
+
+
+class State(Collector):
+    """What is true right now: jobs that are not over, their age, workers, event sockets.
+
+    Args:
+        overview: asks the database.
+        nodes: the engine's `NodeStatus`es; none where no worker is in this process.
+    """
+
+    def __init__(self, overview: Callable[[], Overview], nodes: Nodes | None = None) -> None:
+        self._overview = overview
+        self._nodes = nodes
+
+    def collect(self) -> Iterable[Metric]:
+        """Ask."""
+        reachable = GaugeMetricFamily("fsfax_database_up", "1 if the database answers")
+        try:
+            begun = time.monotonic()
+            seen = self._overview()
+        except StoreError:
+            reachable.add_metric([], 0)
+            yield reachable
+        else:
+            reachable.add_metric([], 1)
+            yield reachable
+            yield from _of_database(seen, time.monotonic() - begun)
+        if self._nodes:
+            yield from _of_nodes(self._nodes())
+
+
+def _of_database(seen: Overview, seconds: float) -> Iterable[Metric]:
+    jobs = GaugeMetricFamily("fsfax_jobs", "Jobs that are not over", labels=["direction", "state"])
+    for (direction, state), count in seen.jobs.items():
+        jobs.add_metric([direction, state], count)
+    yield jobs
+    for name, words, value in (
+        ("fsfax_jobs_held_uncertain", "Jobs that wait for a person", seen.uncertain),
+        ("fsfax_queue_age_seconds", "Age of the oldest job that is due", seen.queue_age),
+        ("fsfax_workers", "Workers alive", seen.workers),
+        ("fsfax_outbox", "News that nobody has carried out yet", seen.news),
+        ("fsfax_database_seconds", "Seconds that this look took", seconds),
+    ):
+        yield GaugeMetricFamily(name, words, value=value)
+
+
+def _of_nodes(nodes: Sequence[Any]) -> Iterable[Metric]:
+    link = GaugeMetricFamily(
+        "fsfax_esl_link", "1 for the state that the event socket is in", labels=["node", "state"]
+    )
+    busy = GaugeMetricFamily("fsfax_esl_calls", "Calls of ours on a node", labels=["node"])
+    drops = GaugeMetricFamily("fsfax_esl_drops", "Events dropped by a full queue", labels=["node"])
+    for node in nodes:
+        for state in _LINK_STATES:
+            link.add_metric([node.name, state], float(node.state == state))
+        busy.add_metric([node.name], node.busy)
+        drops.add_metric([node.name], node.dropped)
+    yield from (link, busy, drops)

@@ -1,0 +1,237 @@
+"""The OpenAPI 3.1 document, written from the routes and their descriptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+import fsfax
+from fsfax.api.description import Call, call_of
+from fsfax.api.models import ACCOUNT_ID, FAX_ID
+
+METHODS = ("get", "put", "post", "patch", "delete")
+
+_PLACE = re.compile(r"\{(\w+)(?::(\w+)[^}]*)?\}")
+_REFERENCE = "#/components/schemas/{model}"
+_PATTERNS = {"account_id": ACCOUNT_ID, "faxbox_id": ACCOUNT_ID, "fax_id": FAX_ID}
+_ALWAYS = {
+    400: "The request makes no sense; ``data`` says which value broke which rule.",
+    401: "There is no (good) token.",
+    403: "The token does not allow it.",
+    429: "Too many requests; wait for Retry-After seconds.",
+    500: "A fault of fsfax itself; the log has it under the request id.",
+    503: "The database cannot be used now; try again.",
+}
+_SOMETIMES = {
+    404: "There is no such thing, or it is somebody else's.",
+    406: "Nothing that Accept takes is on offer.",
+    408: "The body did not come in time.",
+    409: "Not in its present state.",
+    413: "The body is too large.",
+    415: "This content type is not taken.",
+    416: "There is nothing in that range.",
+    503: "Not now.",
+    507: "The disk of the database is full.",
+}
+_DESCRIPTIONS = {200: "Good.", 201: "Made.", 206: "A part of it.", 304: "You have it already."}
+
+Routes = Iterable[tuple[str, object]]
+
+
+def document(routes: Routes) -> dict[str, Any]:
+    """Return the document of these routes: (template, resource)."""
+    known = [
+        (template, method, call)
+        for template, resource in routes
+        for method in METHODS
+        if (call := call_of(resource, method))
+    ]
+    schemas, names = _schemas(call for _, _, call in known)
+    paths: dict[str, dict[str, Any]] = {}
+    for template, method, call in known:
+        path = _PLACE.sub(r"{\1}", template)
+        paths.setdefault(path, {})[method] = _operation(template, method, call, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "fsfax: the Faxes API",
+            "version": fsfax.__version__,
+            "description": "Send, receive, follow and manage faxes. Times are Gregorian seconds:"
+            " seconds since the year 0, UTC (Unix time + 62167219200).",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas | {"Error": _error()},
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _schemas(calls: Iterable[Call]) -> tuple[dict[str, Any], Mapping[Any, str]]:
+    wanted: dict[tuple[type[BaseModel], Any], None] = {}
+    for call in calls:
+        for model in call.bodies.values():
+            if model:
+                wanted[model, "validation"] = None
+        for answer in call.answers.values():
+            for model in _models(answer):
+                wanted[model, "serialization"] = None
+        if call.query:
+            wanted[call.query, "validation"] = None
+    found, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
+    return definitions.get("$defs", {}), {key: value["$ref"] for key, value in found.items()}
+
+
+def _models(answer: Any) -> list[type[BaseModel]]:
+    if get_origin(answer) is list:
+        return list(get_args(answer))
+    return [answer] if answer is not None else []
+
+
+def _operation(template: str, method: str, call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
+    words = _PLACE.sub("", template).replace("/v2", "").strip("/").replace("//", "/")
+    parts = [part for part in words.split("/") if part]
+    behind_box = ["faxbox"] if "{faxbox_id}" in template and "faxes" in parts else []
+    ends = ["one"] if template.endswith("}") else []
+    operation: dict[str, Any] = {
+        "summary": call.summary,
+        "operationId": "_".join([method, *parts, *ends, *behind_box]),
+        "tags": [next((part for part in reversed(parts) if part in _TAGS), "service")],
+        "parameters": _parameters(template, call),
+        "responses": _responses(call, names),
+    }
+    if call.scope is None:
+        operation["security"] = []
+    else:
+        operation["security"] = [{"token": []}, {"bearer": []}]
+        operation["description"] = f"The token needs the scope `{call.scope}`."
+    if call.bodies:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                media_type: {
+                    "schema": {"$ref": names[model, "validation"]}
+                    if model
+                    else {"type": "string", "format": "binary"}
+                }
+                for media_type, model in call.bodies.items()
+            },
+        }
+    return operation
+
+
+_TAGS = (
+    "smtplog",
+    "inbox",
+    "outbox",
+    "incoming",
+    "outgoing",
+    "faxes",
+    "faxboxes",
+    "tokens",
+    "accounts",
+)
+
+
+def _parameters(template: str, call: Call) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = []
+    for name, kind in _PLACE.findall(template):
+        schema: dict[str, Any] = (
+            {"type": "integer", "minimum": 1} if kind == "int" else {"type": "string"}
+        )
+        if name in _PATTERNS:
+            schema["pattern"] = _PATTERNS[name]
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
+    for name, words in call.headers.items():
+        schema = {"type": "string", "maxLength": 255}
+        parameters.append({"name": name, "in": "header", "description": words, "schema": schema})
+    if call.query:
+        for name, schema in call.query.model_json_schema()["properties"].items():
+            told = {"name": name, "in": "query", "schema": schema}
+            if words := schema.pop("description", ""):
+                told["description"] = words
+            parameters.append(told)
+    return parameters
+
+
+def _responses(call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for code, answer in call.answers.items():
+        content = _content(call, answer, names) if code not in (304,) else {}
+        told: dict[str, Any] = {"description": _DESCRIPTIONS[code]}
+        responses[str(code)] = told | ({"content": content} if content else {})
+    errors = {code: _SOMETIMES[code] for code in call.errors}
+    errors |= _ALWAYS if call.scope is not None else {500: _ALWAYS[500]}
+    if call.query and call.enveloped:
+        errors |= {404: _SOMETIMES[404], 416: _SOMETIMES[416]}
+    schema = {"$ref": _REFERENCE.format(model="Error")}
+    for code, words in sorted(errors.items()):
+        error = {"description": words, "content": {"application/json": {"schema": schema}}}
+        if code == 503 and call.scope is None:  # noqa: PLR2004
+            error = {"description": words}
+        responses.setdefault(str(code), error)
+    return responses
+
+
+def _content(call: Call, answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
+    if not call.enveloped:
+        binary = {"type": "string", "format": "binary"}
+        return (
+            {kind: {"schema": binary} for kind in call.media or ("application/json",)}
+            if (call.media)
+            else {"application/json": {"schema": {"type": "object"}}}
+        )
+    inner: dict[str, Any] = {"$ref": names[_models(answer)[0], "serialization"]}
+    listed = get_origin(answer) is list
+    data = {"type": "array", "items": inner} if listed else inner
+    content: dict[str, Any] = {"application/json": {"schema": _good(data, paged=bool(call.query))}}
+    if listed and call.query:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    return content
+
+
+def _good(data: dict[str, Any], *, paged: bool) -> dict[str, Any]:
+    text = {"type": "string"}
+    properties: dict[str, Any] = {
+        "data": data,
+        "status": {"const": "success"},
+        "revision": text,
+        "request_id": text,
+        "auth_token": text,
+        "version": text,
+        "timestamp": {"type": "integer"},
+    }
+    if paged:
+        properties |= {
+            "page_size": {"type": "integer"},
+            "start_key": {"type": "array", "items": text},
+            "next_start_key": text,
+        }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["data", "status", "request_id", "revision"],
+    }
+
+
+def _error() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "What went wrong: `message` is a short stable word, `data` the particulars.",
+        "properties": {
+            "data": {"type": "object"},
+            "error": {"type": "string", "description": "The status code."},
+            "message": text,
+            "status": {"const": "error"},
+            "request_id": text,
+        },
+        "required": ["data", "error", "message", "status", "request_id"],
+    }

@@ -1,0 +1,155 @@
+"""The server: gevent's, with patience that ends, and an end that loses nothing.
+
+It listens with SO_REUSEPORT: a new process can begin to answer before the old one ends, so that a
+restart refuses no connection. `Server.stop` takes no new connection, closes those that only wait,
+and lets running requests end.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.pool
+import gevent.socket
+from gevent import pywsgi
+
+from fsfax.errors import ConfigurationError
+from fsfax.settings import ApiSettings
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+_BACKLOG = 256
+
+
+class _Connection(pywsgi.WSGIHandler):
+    """One connection. Whoever does not send the head of a request in time has to come again."""
+
+    server: _Wsgi
+
+    def handle_one_request(self) -> Any:
+        """Read a request's head, within the time; then answer it."""
+        self._patience = gevent.Timeout.start_new(self.server.patience)
+        try:
+            return super().handle_one_request()
+        except gevent.Timeout as timeout:
+            if timeout is not self._patience:
+                raise
+            return None
+        finally:
+            self._patience.close()
+
+    def read_requestline(self) -> Any:
+        """Wait for the next request; meanwhile the connection may be closed at any time."""
+        current = gevent.getcurrent()
+        self.server.waiting.add(current)
+        try:
+            return super().read_requestline()
+        finally:
+            self.server.waiting.discard(current)
+
+    def read_request(self, raw_requestline: Any) -> Any:
+        """Read the headers; for the body the application has patience of its own."""
+        known = super().read_request(raw_requestline)
+        self._patience.close()
+        if self.server.stopping:
+            self.close_connection = True
+        return known
+
+    def log_request(self) -> None:
+        """Requests are logged by the gate, with their ids."""
+
+    def log_error(self, msg: str, *args: Any) -> None:
+        """Say what went wrong with a connection; nothing of it is our fault."""
+        logging.getLogger("fsfax.api.connection").debug(msg, *args)
+
+
+class _Wsgi(pywsgi.WSGIServer):
+    stopping = False
+
+    def __init__(self, *args: Any, patience: float, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.patience = patience
+        self.waiting: set[Any] = set()
+
+    def handle(self, sock: Any, address: Any) -> None:
+        """Serve one connection: no single read or write waits for longer than the patience."""
+        sock.settimeout(self.patience)
+        super().handle(sock, address)
+
+
+class Server:
+    """Serves an application until it is stopped.
+
+    Args:
+        application: what answers.
+        settings: address, certificate, patience.
+
+    Raises:
+        ConfigurationError: the address cannot be used, or the certificate cannot be read.
+    """
+
+    def __init__(self, application: Application, settings: ApiSettings) -> None:
+        tls = {"ssl_context": _tls(settings)} if settings.certificate else {}
+        listener = _listen(settings.host, settings.port)
+        self.port: int = listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://{_shown(settings.host)}:{self.port}"
+        self._wsgi = _Wsgi(
+            listener,
+            application,
+            handler_class=_Connection,
+            spawn=gevent.pool.Pool(settings.connections),
+            log=None,
+            error_log=logging.getLogger("fsfax.api.connection"),
+            patience=settings.idle_timeout,
+            **tls,
+        )
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._wsgi.start()
+
+    def stop(self, patience: float) -> None:
+        """Take no new connection; running requests get ``patience`` seconds to end."""
+        self._wsgi.stopping = True
+        for connection in list(self._wsgi.waiting):
+            connection.kill(block=False)
+        self._wsgi.stop(patience)
+
+
+def _listen(host: str, port: int) -> Any:
+    """A listening socket; several processes may share its address, each gets some connections."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = gevent.socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; see api.host and api.port"
+        ) from error
+    return listener
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _tls(settings: ApiSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(str(settings.certificate), settings.key and str(settings.key))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"the certificate {settings.certificate} or its key cannot be used: {error}"
+        ) from error
+    return context

@@ -1,0 +1,149 @@
+"""The log of mails: every one that came to be faxed, accepted or refused, and what came of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy import Row, insert, literal, select, tuple_
+
+from fsfax.errors import InvalidRequest, JobNotFound
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import plain_fields
+from fsfax.jobs.schema import mails
+from fsfax.jobs.store import Clock, utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRecord:
+    """A mail. ``errors``: why it was refused, or what of it was; ``job_ids``: its faxes."""
+
+    id: str
+    account_id: str | None
+    faxbox_id: str | None
+    created_at: datetime
+    from_address: str
+    to_address: str
+    errors: tuple[str, ...]
+    job_ids: tuple[str, ...]
+    data: Mapping[str, Any]
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make a record of a row of the table."""
+        return cls(
+            id=row.id,
+            account_id=row.account_id,
+            faxbox_id=row.faxbox_id,
+            created_at=row.created_at,
+            from_address=row.from_address,
+            to_address=row.to_address,
+            errors=tuple(row.errors),
+            job_ids=tuple(row.job_ids),
+            data=row.data,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return plain_fields(self)
+
+
+class SmtpLog:
+    """The mails of a database.
+
+    Args:
+        database: where they are.
+        clock: for tests.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._now = clock
+
+    def add(
+        self,
+        *,
+        from_address: str,
+        to_address: str,
+        account_id: str | None = None,
+        faxbox_id: str | None = None,
+        errors: Sequence[str] = (),
+        job_ids: Sequence[str] = (),
+        data: Mapping[str, Any] | None = None,
+    ) -> MailRecord:
+        """Write a mail down; ``data`` is whatever else is known of it (JSON)."""
+        now = self._now()
+        id = f"{now:%Y%m}-{uuid.uuid4().hex}"
+        values: dict[str, Any] = {
+            "id": id,
+            "account_id": account_id,
+            "faxbox_id": faxbox_id,
+            "created_at": now,
+            "from_address": from_address,
+            "to_address": to_address,
+            "errors": list(errors),
+            "job_ids": list(job_ids),
+            "data": dict(data or {}),
+        }
+        with self._database.write() as connection:
+            connection.execute(insert(mails).values(values))
+        return self.get(id)
+
+    def get(self, record_id: str, account_id: str | None = None) -> MailRecord:
+        """Return a mail's record.
+
+        Raises:
+            JobNotFound: there is none (of that account).
+        """
+        query = select(mails).where(mails.c.id == record_id)
+        if account_id is not None:
+            query = query.where(mails.c.account_id == account_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise JobNotFound(f"there is no mail {record_id}")
+        return MailRecord.from_row(row)
+
+    def list(
+        self,
+        account_id: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        start: str | None = None,
+        limit: int = 50,
+        ascending: bool = False,
+    ) -> tuple[tuple[MailRecord, ...], str | None]:
+        """Return an account's mails, the newest first, and where the list goes on (None = ends).
+
+        Raises:
+            InvalidRequest: ``start`` is not what a list gave.
+        """
+        query = select(mails).where(mails.c.account_id == account_id)
+        if created_from is not None:
+            query = query.where(mails.c.created_at >= created_from)
+        if created_to is not None:
+            query = query.where(mails.c.created_at <= created_to)
+        place = tuple_(mails.c.created_at, mails.c.id)
+        if start is not None:
+            at, id = _cursor(start)
+            there = tuple_(literal(at, mails.c.created_at.type), literal(id))
+            query = query.where(place > there if ascending else place < there)
+        order = [c if ascending else c.desc() for c in (mails.c.created_at, mails.c.id)]
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(*order).limit(limit + 1)).all()
+        found = tuple(MailRecord.from_row(row) for row in rows[:limit])
+        if len(rows) <= limit:
+            return found, None
+        return found, f"{found[-1].created_at.isoformat()}/{found[-1].id}"
+
+
+def _cursor(start: str) -> tuple[datetime, str]:
+    at, _, id = start.partition("/")
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), id
+    except ValueError as error:
+        raise InvalidRequest(f"{start!r} is not the next_start of a list") from error
