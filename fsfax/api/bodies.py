@@ -1,18 +1,13 @@
 """Bodies of requests: JSON however it is labelled, multipart of any kind, raw documents.
 
 Documents go to files in a temporary folder piece by piece: a body of 100 MB never is in memory.
-Parts of a multipart body are told apart by their content type, as the original does it: JSON is
-the fax, everything else is a document of it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,22 +15,15 @@ from typing import Any, Protocol
 
 import falcon
 import gevent
-from falcon.media.multipart import BodyPart, MultipartForm, MultipartParseOptions
-from falcon.util import BufferedReader
 
+from fsfax.api import multipart
 from fsfax.api.envelope import Refusal, invalid, too_large
 
-JSON_TYPES = ("application/json", "application/x-json")
-MULTIPART_TYPES = ("multipart/form-data", "multipart/mixed", "multipart/related")
 RAW_TYPES = ("application/pdf", "application/x-pdf", "image/tiff")
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 _PIECE = 64 * 1024
 _MAX_JSON = 1024 * 1024
-_MAX_PARTS = 64
-_BASE64_TYPES = ("application/base64", "application/x-base64")
-_DATA_URI = re.compile(rb"\s*data:[^,]{0,256};base64,")
-_UNSAFE = re.compile(r"[^\w.() -]+")
 
 
 class Source(Protocol):
@@ -99,19 +87,22 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
     """
     if (req.content_length or 0) > limit:
         raise too_large(limit)
-    kind, options = falcon.parse_header(req.content_type or JSON_TYPES[0])
+    kind, options = falcon.parse_header(req.content_type or multipart.JSON_TYPES[0])
     kind = kind.lower()
     with (
         tempfile.TemporaryDirectory(prefix="fsfax-upload-") as folder,
         Counted(_stream(req), limit, seconds) as body,
     ):
-        if kind in MULTIPART_TYPES:
-            yield _multipart(body, options.get("boundary", ""), Path(folder))
+        if kind in multipart.TYPES:
+            boundary = options.get("boundary", "")
+            text, files = multipart.take_apart(_pieces(body), boundary, Path(folder), _MAX_JSON)
+            yield Received(None if text is None else _json(text), files)
         elif kind in RAW_TYPES:
-            file = _place(Path(folder), 0, "document")
-            _save(body, file)
+            file = Path(folder) / "document"
+            with file.open("wb") as target:
+                target.writelines(_pieces(body))
             yield Received(None, (file,))
-        elif kind in JSON_TYPES or kind == FORM_TYPE:
+        elif kind in multipart.JSON_TYPES or kind == FORM_TYPE:
             # curl -d labels its JSON as a form, and so do the examples of the API's document.
             yield Received(_json(body.read(_MAX_JSON + 1)), ())
         else:
@@ -174,77 +165,6 @@ def _has_nul(value: Any) -> bool:
             return False
 
 
-def _multipart(body: Counted, boundary: str, folder: Path) -> Received:
-    # RFC 2046, section 5.1.1.
-    if not 1 <= len(boundary) <= 70 or not boundary.isascii():  # noqa: PLR2004
-        raise invalid("file", "encoding", "the content type has no (good) boundary")
-    options = MultipartParseOptions()
-    options.max_body_part_count = _MAX_PARTS
-    options.max_body_part_buffer_size = _MAX_JSON
-    reader: Any = BufferedReader(body.read, 1 << 62)
-    found: Any = None
-    files: list[Path] = []
-    try:
-        for part in MultipartForm(reader, boundary.encode(), None, options):
-            kind = falcon.parse_header(part.content_type)[0].lower()
-            if kind in JSON_TYPES:
-                if found is not None:
-                    raise invalid("json", "invalid", "There is more than one JSON part")
-                found = _json(part.get_data())
-            elif kind == "text/plain" and part.filename is None:
-                continue  # fields of a form, which nobody here knows
-            else:
-                file = _place(folder, len(files), part.filename or "")
-                _save(_decoded(part, kind), file)
-                files.append(file)
-    except (falcon.MediaMalformedError, falcon.MultipartParseError, UnicodeError) as error:
-        words = getattr(error, "description", None) or "the parts cannot be told apart"
-        raise invalid("file", "encoding", str(words)) from error
-    return Received(found, tuple(files))
-
-
-def _place(folder: Path, number: int, name: str) -> Path:
-    """A file under its own name, in a folder of its own: two may have the same one."""
-    own = folder / str(number)
-    own.mkdir()
-    clean = _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")
-    return own / (clean.encode()[:120].decode(errors="ignore") or f"document-{number + 1}")
-
-
-def _save(source: Source, file: Path) -> None:
-    with file.open("wb") as target:
-        while piece := source.read(_PIECE):
-            target.write(piece)
-
-
-def _decoded(part: BodyPart, kind: str) -> Source:
-    headers: dict[bytes, bytes] = part._headers  # there is no other way to them
-    encoding = headers.get(b"content-transfer-encoding", b"").strip().lower()
-    if encoding == b"base64" or kind in _BASE64_TYPES:
-        return _Base64(part.stream.read)
-    return part.stream
-
-
-class _Base64:
-    """A stream that is decoded on the way; a data URI's head is passed over."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-        self._rest = b""
-        self._first = True
-
-    def read(self, size: int = -1, /) -> bytes:
-        while True:
-            piece = self._read(max(size, 1024))
-            if self._first:
-                piece = _DATA_URI.sub(b"", piece, count=1)
-                self._first = False
-            text = self._rest + b"".join(piece.split())
-            whole = len(text) - len(text) % 4 if piece else len(text)
-            self._rest = text[whole:]
-            try:
-                decoded = base64.b64decode(text[:whole], validate=True)
-            except binascii.Error as error:
-                raise invalid("file", "encoding", "failed to decode base64 data") from error
-            if decoded or not piece:
-                return decoded
+def _pieces(source: Source) -> Iterator[bytes]:
+    while piece := source.read(_PIECE):
+        yield piece
