@@ -66,8 +66,8 @@ class Attachments:
         if not kept:
             raise _no_attachment(job)
         form = _chosen(req, query, kept)
-        resp.etag = _etag(kept, form)
-        if req.if_none_match and any(tag in ("*", resp.etag) for tag in req.if_none_match):
+        resp.etag = etag = _etag(kept, form)
+        if any(known in ("*", etag) for known in req.if_none_match or ()):
             resp.status = falcon.HTTP_304
             return
         found = self._bytes(kept, form)

@@ -86,7 +86,8 @@ def checked(model: type[M], values: Any) -> M:
 def _told(error: ErrorDetails) -> tuple[str, str, dict[str, Any]]:
     # A union says in its place which branch it tried: "function-plain", "str", "list[str]".
     place = [str(part) for part in error["loc"] if not _is_branch(part)]
-    path = ".".join(place) or "data"
+    # What is validated is the request; the original names the fields of its data.
+    path = ".".join(place[1:] if place[:1] == ["data"] else place) or "data"
     context = error.get("ctx", {})
     kind = error["type"]
     if kind in _RULES:
@@ -101,4 +102,4 @@ def _told(error: ErrorDetails) -> tuple[str, str, dict[str, Any]]:
 
 
 def _is_branch(part: str | int) -> bool:
-    return isinstance(part, str) and (part in {"str", "int"} or "[" in part)
+    return isinstance(part, str) and (part in {"str", "int", "constrained-str"} or "[" in part)
