@@ -118,15 +118,16 @@ def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
         y_dpi: lines per inch, for the shape of the dots of a screen.
         pictures: where images of more than one bit are.
     """
-    bits = smooth_edges(np.packbits(_cut(grey, y_dpi), axis=1))
+    plain = grey
     if pictures:
         plain = grey.copy()
         for left, top, right, bottom in pictures:
-            _overlay(bits, grey, (left, top, right, bottom), y_dpi, tints=False)
             plain[top:bottom, left:right] = 255
-        grey = plain
-    for rect in tinted_bands(grey):
-        _overlay(bits, grey, rect, y_dpi, tints=True)
+    bits = smooth_edges(np.packbits(_cut(plain, y_dpi), axis=1))
+    for rect in pictures:
+        _overlay(bits, grey, rect, y_dpi, tints=False)
+    for rect in tinted_bands(plain):
+        _overlay(bits, plain, rect, y_dpi, tints=True)
     return bits
 
 
@@ -148,15 +149,18 @@ def smooth_edges(bits: Bits) -> Bits:
     the opposite one. A pel sticks out that has nothing beside it within two pels, five black
     ones along one side of it, and white on the opposite side. The bits are changed in place.
     """
-    rows = np.flatnonzero(bits.any(axis=1))
+    # White rows stay white, and a third of a full page is white: only rows with ink and those
+    # around them are looked at, as if they were one below the other.
+    inked = np.zeros(len(bits) + 2, np.bool_)
+    inked[1:-1] = bits.any(axis=1)
+    rows = np.flatnonzero(inked[:-2] | inked[1:-1] | inked[2:])
     if not rows.size:
         return bits
-    first, last = int(rows[0]), int(rows[-1]) + 1
     # A white row above and one below, so that the rows around a row are views of one array, and
     # white at the end of each row, up to a whole word and one more: see `_from_left`.
     width = bits.shape[1]
-    page = np.zeros((last - first + 2, (width // 8 + 2) * 8), np.uint8)
-    page[1:-1, :width] = bits[first:last]
+    page = np.zeros((len(rows) + 2, (width // 8 + 2) * 8), np.uint8)
+    page[1:-1, :width] = bits[rows]
     above, below = page[:-2], page[2:]
     left, right = _from_left(page), _from_right(page)
     second_left, second_right = _from_left(left), _from_right(right)
@@ -188,9 +192,10 @@ def smooth_edges(bits: Bits) -> Bits:
 
     gap |= pair
     gap |= _from_left(pair)
-    part = bits[first:last]
-    part |= gap[:, :width]
-    part &= ~stray[:, :width]
+    part = page[1:-1]
+    part |= gap
+    part &= ~stray
+    bits[rows] = part[:, :width]
     return bits
 
 
@@ -258,10 +263,15 @@ def _overlay(bits: Bits, grey: Grey, rect: Rect, y_dpi: int, *, tints: bool) -> 
         return
     part = grey[top:bottom, left:right]
     screen = _screen(y_dpi, top, left)
-    black, mask = _tints(part, screen) if tints else _picture(part, screen)
     target = bits[top:bottom, left // 8 : (right + 7) // 8]
-    packed = np.packbits(mask, axis=1)
-    target[:] = (target & ~packed) | (np.packbits(black, axis=1) & packed)
+    height, width = target.shape
+    mask = np.packbits(np.ones((1, right - left), np.bool_), axis=1)
+    if tints:
+        black, tinted = _tints(part, screen)
+        mask = mask & tinted[:height, :width]
+    else:
+        black = _picture(part, screen)
+    target ^= (target ^ black[:height, :width]) & mask
 
 
 def _screen(y_dpi: int, top: int, left: int) -> Grey:
@@ -269,29 +279,47 @@ def _screen(y_dpi: int, top: int, left: int) -> Grey:
     return np.roll(_SCREENS[y_dpi], (-top, -left), axis=(0, 1))
 
 
-def _screened(grey: Grey, screen: Grey) -> Mask:
+def _screened(grey: Grey, screen: Grey) -> Bits:
     width = grey.shape[1]
     rows, columns = screen.shape
     tiled = np.tile(screen, (1, width // columns + 1))[:, :width]
     black = np.empty(grey.shape, np.bool_)
     for row in range(rows):
         np.less(grey[row::rows], tiled[row], out=black[row::rows])
-    return black
+    return np.packbits(black, axis=1)
 
 
-def _squares(values: Tiles, fill: int) -> Tiles:
-    """Cut an array into squares: (rows, columns, pels of a square)."""
+def _whole_squares(values: Tiles, fill: int) -> Tiles:
+    """The array with its last squares filled up."""
     height, width = values.shape
-    padded = np.pad(
-        values, ((0, -height % _TILE), (0, -width % _TILE)), constant_values=fill, mode="constant"
-    )
-    down, across = padded.shape[0] // _TILE, padded.shape[1] // _TILE
-    return padded.reshape(down, _TILE, across, _TILE).swapaxes(1, 2).reshape(down, across, -1)
+    if not height % _TILE and not width % _TILE:
+        return np.ascontiguousarray(values)
+    filled = np.full((height + -height % _TILE, width + -width % _TILE), fill, values.dtype)
+    filled[:height, :width] = values
+    return filled
 
 
-def _spread(tiles: Tiles, shape: tuple[int, ...]) -> Tiles:
-    """Give every pel the value of its square."""
-    return tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[: shape[0], : shape[1]]
+def _across(tiles: Tiles) -> Tiles:
+    """Give every pel of a row of squares the value of its square, for all rows in it."""
+    return tiles.repeat(_TILE, axis=1)[:, None, :]
+
+
+def _by_square(values: Tiles) -> Tiles:
+    """Rows of squares: (rows of squares, rows of one, pels across)."""
+    return values.reshape(-1, _TILE, values.shape[1])
+
+
+def _count(mask: Mask, rows: int) -> NDArray[Any]:
+    """How many pels of each square are set, of a mask with this many rows a square."""
+    # A row of a square is two bytes.
+    counts = np.bitwise_count(np.packbits(mask, axis=1).view(np.uint16))
+    total: NDArray[Any] = counts.reshape(-1, rows, counts.shape[1]).sum(axis=1)
+    return total
+
+
+def _packed(tiles: Mask) -> NDArray[Any]:
+    """Give every pel the value of its square, as packed bits for all rows in it."""
+    return np.where(tiles, np.uint16(0xFFFF), np.uint16(0)).view(np.uint8)[:, None, :]
 
 
 def _around(tiles: Tiles, reach: int = 1) -> Tiles:
@@ -308,27 +336,40 @@ def _around(tiles: Tiles, reach: int = 1) -> Tiles:
     return tiles
 
 
-def _picture(grey: Grey, screen: Grey) -> tuple[Mask, Mask]:
+def _picture(grey: Grey, screen: Grey) -> Bits:
     """A picture as bits: letters on paper by a threshold, tones by the screen."""
-    squares = _squares(grey, 255)
-    # Not the very brightest pels: noise.
-    paper = np.partition(squares, -26, axis=2)[:, :, -26].astype(np.uint8)
-    paper = _around(paper, 2).astype(np.float32)
-    lowest, highest = _TONES
-    scaled = squares.astype(np.float32) * (255.0 / np.maximum(paper, _PAPER))[:, :, None]
-    middle = (scaled > lowest) & (scaled < highest)
-    step = np.abs(np.diff(squares.astype(np.int16), axis=2)) < _SMOOTH
-    share = (middle[:, :, 1:] & step).mean(axis=2)
+    pels = _whole_squares(grey, 255)
+    # Not the very brightest pels, which are noise: the brightest two, a row apart. Of all pairs
+    # in every second row that is what a tenth of the pels is brighter than.
+    pairs = np.minimum(pels[::4], pels[2::4])
+    paper = pairs.reshape(-1, _TILE // 4, pels.shape[1]).max(axis=1)
+    paper = _around(paper.reshape(len(paper), -1, _TILE).max(axis=2), 2)
+    white = np.maximum(paper, _PAPER)
+
+    # Every second row tells enough of tones.
+    rows = _TILE // 2
+    some = pels[::2]
+    lowest, highest = (_across((white * (tone / 255)).astype(np.uint8)) for tone in _TONES)
+    squares = some.reshape(-1, rows, pels.shape[1])
+    smooth = (squares > lowest) & (squares <= highest)
+    # The bytes wrap around: one comparison for both signs.
+    step = some[:, 1:] - some[:, :-1]
+    step += np.uint8(_SMOOTH - 1)
+    smooth = smooth.reshape(some.shape)
+    smooth[:, 1:] &= step < 2 * _SMOOTH - 1
+    share = _count(smooth, rows) / (rows * _TILE)
     tone = (share > _TONE_SHARE) | (paper < _PAPER)
     # One square alone is no picture; a light part of a picture belongs to it.
     tone &= _crowd(tone) > 2  # noqa: PLR2004
     if tone.mean() > _WHOLLY:
-        tone[:] = True
-    else:
-        tone = ~_around(~_around(tone, _CLOSE), _CLOSE)
-    ink = grey < _spread((np.maximum(paper, _PAPER) * _INK).astype(np.uint8), grey.shape)
-    black = np.where(_spread(tone, grey.shape), _screened(grey, screen), ink) if tone.any() else ink
-    return black, np.ones(grey.shape, np.bool_)
+        return _screened(grey, screen)
+    tone = ~_around(~_around(tone, _CLOSE), _CLOSE)
+    ink = _by_square(pels) < _across((white * _INK).astype(np.uint8))
+    black = np.packbits(ink, axis=2)
+    if tone.any():
+        toned = _by_square(_screened(pels, screen))
+        black ^= (black ^ toned) & _packed(tone)
+    return black.reshape(len(pels), -1)
 
 
 def _crowd(tiles: Mask) -> NDArray[np.uint8]:
@@ -342,25 +383,25 @@ def _crowd(tiles: Mask) -> NDArray[np.uint8]:
     return total
 
 
-def _tints(grey: Grey, screen: Grey) -> tuple[Mask, Mask]:
+def _tints(grey: Grey, screen: Grey) -> tuple[Bits, Bits]:
     """Tints with the letters on them, and where they are."""
     lowest, highest = _TINT_TONES
-    flat = np.zeros(grey.shape, np.bool_)
-    flat[:-2, :-2] = (
-        (grey[:-2, :-2] == grey[:-2, 2:])
-        & (grey[:-2, :-2] == grey[2:, :-2])
-        & (grey[:-2, :-2] > lowest)
-        & (grey[:-2, :-2] < highest)
-    )
-    squares = _squares(np.where(flat, grey, 0), 0)
-    tinted = np.count_nonzero(squares, axis=2) >= _TINT_PELS
-    level = _around(np.where(tinted, squares.max(axis=2), 0).astype(np.uint8))
-    levels = _spread(level, grey.shape)
-    near = _spread(_around(tinted.astype(np.uint8)) > 0, grey.shape)
-    ink = near & (grey < levels * np.float32(_TINT_INK))
-    tone = near & ~_grown(ink) & (grey < 250)  # noqa: PLR2004
-    black = ink | (tone & _screened(grey, screen))
-    return black, near
+    pels = _whole_squares(grey, 255)
+    flat = np.zeros(pels.shape, np.bool_)
+    middle, inner = pels[:-_FLAT, :-_FLAT], flat[:-_FLAT, :-_FLAT]
+    np.equal(middle, pels[:-_FLAT, _FLAT:], out=inner)
+    inner &= middle == pels[_FLAT:, :-_FLAT]
+    inner &= middle > lowest
+    inner &= middle < highest
+    tinted = _count(flat, _TILE) >= _TINT_PELS
+    level = _by_square(pels * flat).max(axis=1).reshape(len(tinted), -1, _TILE).max(axis=2)
+    level = _around(level * tinted)
+    ink = _by_square(pels) < _across(np.ceil(level * _TINT_INK).astype(np.uint8))
+    ink = ink.reshape(pels.shape)
+    ring = _grown(ink)
+    ring |= pels >= 250  # noqa: PLR2004
+    black = np.packbits(ink, axis=1) | (_screened(pels, screen) & ~np.packbits(ring, axis=1))
+    return black, _packed(level > 0).repeat(_TILE, axis=1).reshape(black.shape)
 
 
 def _grown(mask: Mask) -> Mask:
