@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -30,7 +30,9 @@ from fsfax.settings import DocumentSettings
 
 log = get_logger(__name__)
 
-_FIRST_PAGES = 1
+_AT_ONCE = 1
+"""A document of no more pages is drawn as it is planned; of a longer one all workers draw."""
+
 _MAX_CHUNK = 8
 _Value = TypeVar("_Value")
 
@@ -196,14 +198,11 @@ class _Job:
         self.cpu = 0.0
 
     def run(self) -> tuple[list[Placement], list[bytes]]:
-        header, payload = self._ask({"task": "plan", "first": _FIRST_PAGES})
+        header, payload = self._ask({"task": "plan", "at_once": _AT_ONCE})
         self.kind = header["kind"]
         plan = [Placement(*fields) for fields in header["plan"]]
         strips = dict(enumerate(_cut(payload, header["lengths"])))
-        rest = range(len(strips), len(plan))
-        # Small portions, so that the workers finish together, and other documents get a turn.
-        portion = max(1, min(_MAX_CHUNK, len(rest) // (self._pool.size * 4)))
-        portions = deque(rest[at : at + portion] for at in range(0, len(rest), portion))
+        portions = deque(portions_of(range(len(strips), len(plan)), self._pool.size))
 
         def draw() -> None:
             while portions:
@@ -232,6 +231,18 @@ class _Job:
         self._left -= header["cpu"]
         self.cpu += header["cpu"]
         return header, payload
+
+
+def portions_of(pages: range, workers: int) -> Iterator[range]:
+    """Cut the pages into what a worker draws at a time.
+
+    The portions become smaller towards the end, so that the workers finish together; none is so
+    large that other documents wait long for their turn.
+    """
+    while pages:
+        size = max(1, min(_MAX_CHUNK, len(pages) // (2 * workers)))
+        yield pages[:size]
+        pages = pages[size:]
 
 
 def _fields(placement: Placement) -> list[object]:

@@ -50,7 +50,7 @@ class Desk:
             ]
             check_pages(len(plan), Limits(**request["limits"]))
             header["plan"] = [dataclasses.astuple(placement) for placement in plan]
-            wanted = plan[: request["first"]]
+            wanted = plan if len(plan) <= request["at_once"] else []
         else:
             wanted = [Placement(*fields) for fields in request["plan"]]
         strips = [code_page(source, placement, resolution, coding) for placement in wanted]

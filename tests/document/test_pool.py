@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from fsfax.document import Converter, ccitt, tiff_f
+from fsfax.document.convert import portions_of
 from fsfax.errors import Closed, ConversionFailed, DocumentDamaged, DocumentError
 from fsfax.settings import DocumentSettings
 
@@ -323,3 +324,34 @@ def test_a_name_that_is_no_utf8(converter, small, tmp_path):
     odd = tmp_path / os.fsdecode(b"caf\xe9 \xff.pdf")
     odd.write_bytes(small.read_bytes())
     assert converter.convert(odd, tmp_path / "out.tif").pages
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+@pytest.mark.parametrize("pages", [0, 1, 2, 11, 12, 40, 999])
+def test_portions_are_all_of_the_pages_and_become_smaller(pages, workers):
+    portions = list(portions_of(range(pages), workers))
+
+    assert [page for portion in portions for page in portion] == list(range(pages))
+    sizes = [len(portion) for portion in portions]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(1 <= size <= 8 for size in sizes)
+    # The last ones are so small that no worker waits long for another.
+    assert not sizes or sizes[-1] == 1
+
+
+@pytest.mark.parametrize(("pages", "tasks"), [(1, ["plan"]), (3, ["plan", "draw", "draw", "draw"])])
+def test_a_document_of_one_page_is_one_request(monkeypatch, tmp_path, pages, tasks):
+    source, seen = tmp_path / "document.pdf", []
+    source.write_bytes(make_pdf([text_content()] * pages))
+    with Converter(DocumentSettings(workers=2)) as converter:
+        run = converter.pool.run
+
+        def watched(request, timeout, what):
+            seen.append(request["task"])
+            return run(request, timeout, what)
+
+        monkeypatch.setattr(converter.pool, "run", watched)
+        converted = converter.convert(source, tmp_path / "fax.tif")
+
+    assert len(converted.pages) == pages
+    assert seen == tasks
