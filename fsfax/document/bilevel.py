@@ -289,13 +289,11 @@ def _screened(grey: Grey, screen: Grey) -> Bits:
     return np.packbits(black, axis=1)
 
 
-def _whole_squares(values: Tiles, fill: int) -> Tiles:
-    """The array with its last squares filled up."""
-    height, width = values.shape
-    if not height % _TILE and not width % _TILE:
-        return np.ascontiguousarray(values)
-    filled = np.full((height + -height % _TILE, width + -width % _TILE), fill, values.dtype)
-    filled[:height, :width] = values
+def _whole_squares(grey: Grey) -> Grey:
+    """The pels with the last squares, at the right and below, filled up with white."""
+    height, width = grey.shape
+    filled = np.full((height + -height % _TILE, width + -width % _TILE), 255, np.uint8)
+    filled[:height, :width] = grey
     return filled
 
 
@@ -338,9 +336,9 @@ def _around(tiles: Tiles, reach: int = 1) -> Tiles:
 
 def _picture(grey: Grey, screen: Grey) -> Bits:
     """A picture as bits: letters on paper by a threshold, tones by the screen."""
-    pels = _whole_squares(grey, 255)
-    # Not the very brightest pels, which are noise: the brightest two, a row apart. Of all pairs
-    # in every second row that is what a tenth of the pels is brighter than.
+    pels = _whole_squares(grey)
+    # Not the very brightest pel, which is noise: the brightest pair of two, one two rows below
+    # the other. On noisy paper a tenth of the pels is brighter than the darker of the two.
     pairs = np.minimum(pels[::4], pels[2::4])
     paper = pairs.reshape(-1, _TILE // 4, pels.shape[1]).max(axis=1)
     paper = _around(paper.reshape(len(paper), -1, _TILE).max(axis=2), 2)
@@ -386,7 +384,7 @@ def _crowd(tiles: Mask) -> NDArray[np.uint8]:
 def _tints(grey: Grey, screen: Grey) -> tuple[Bits, Bits]:
     """Tints with the letters on them, and where they are."""
     lowest, highest = _TINT_TONES
-    pels = _whole_squares(grey, 255)
+    pels = _whole_squares(grey)
     flat = np.zeros(pels.shape, np.bool_)
     middle, inner = pels[:-_FLAT, :-_FLAT], flat[:-_FLAT, :-_FLAT]
     np.equal(middle, pels[:-_FLAT, _FLAT:], out=inner)

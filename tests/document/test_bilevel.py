@@ -155,3 +155,39 @@ def test_tints_are_found_where_they_are():
 @pytest.mark.parametrize("rect", [(0, 0, 0, 0), (5, 5, 5, 9), (0, 0, 1, 1), (60, 60, 64, 64)])
 def test_pictures_of_hardly_any_size(rect):
     assert bilevel(np.full((64, 64), 255, np.uint8), 196, [rect]).shape == (64, 8)
+
+
+def test_edges_do_not_see_past_white_rows():
+    chance = np.random.default_rng(3)
+    blocks = [np.packbits(chance.random((5, 96)) < 0.6, axis=1) for _ in range(4)]
+    alone = [smooth_edges(np.pad(block, ((2, 2), (0, 0))))[2:-2] for block in blocks]
+    assert any((after != before).any() for after, before in zip(alone, blocks, strict=True))
+
+    for gap in (1, 2, 3):
+        page = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in blocks])
+        expected = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in alone])
+        assert (smooth_edges(page) == expected).all()
+
+
+def test_shaded_noisy_paper_is_white_and_its_letters_are_black():
+    chance = np.random.default_rng(4)
+    paper = np.linspace(170, 240, 500)[None, :] + chance.normal(0, 5, (400, 500))
+    paper[100:300:20, 50:450] = 60
+    grey = np.clip(paper, 0, 255).astype(np.uint8)
+
+    pels = np.unpackbits(bilevel(grey, 196, [(0, 0, 500, 400)]), axis=1)[:, :500]
+
+    assert pels[100:300:20, 50:450].all()
+    assert pels.sum() == 10 * 400
+
+
+def test_a_photograph_beside_text_is_screened_and_the_text_is_not():
+    grey = np.full((480, 640), 240, np.uint8)
+    grey[:160, :160] = 128
+    grey[300:304, 100:600] = 20
+
+    pels = np.unpackbits(bilevel(grey, 196, [(0, 0, 640, 480)]), axis=1)[:, :640]
+
+    assert pels[16:144, 16:144].mean() == pytest.approx(0.5, abs=0.05)
+    assert pels[300:304, 100:600].all()
+    assert pels[240:].sum() == 4 * 500
