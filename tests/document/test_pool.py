@@ -117,8 +117,11 @@ def test_a_crash_is_an_error_of_that_document_alone(small, slow, tmp_path, how):
         converter.convert(small, tmp_path / "1.tif")
         (pid,) = converter.pool.pids
         job = gevent.spawn(converter.convert, slow, tmp_path / "slow.tif")
-        waiting = gevent.spawn(converter.convert, small, tmp_path / "2.tif")
         until(lambda: busy(pid))
+        # While the slow one was planned this one waited; then the slow one is drawn.
+        assert converter.convert(small, tmp_path / "1.tif").pages
+        waiting = gevent.spawn(converter.convert, small, tmp_path / "2.tif")
+        until(lambda: converter.pool._queue)
         os.kill(pid, how)
         with pytest.raises(ConversionFailed, match=how.name) as caught:
             job.get(timeout=20)
