@@ -65,10 +65,23 @@ class _Json(logging.Formatter):
         return json.dumps(fields, default=str, ensure_ascii=False)
 
 
+REQUESTS = "fsfax.requests"
+"""The logger of the HTTP API's requests: INFO, a line each."""
+
+
 def configure(
-    level: Literal["debug", "info", "warning", "error"], style: Literal["console", "json"]
+    level: Literal["debug", "info", "warning", "error"],
+    style: Literal["console", "json"],
+    *,
+    requests: bool = False,
 ) -> None:
-    """Send fsfax's log lines to standard error; for the command, not for embedding programs."""
+    """Send fsfax's log lines to standard error; for the command, not for embedding programs.
+
+    Args:
+        level: below it nothing is shown.
+        style: for people or for programs.
+        requests: show the requests of the HTTP API, whatever the level.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _Json() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
@@ -77,3 +90,4 @@ def configure(
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
+    logging.getLogger(REQUESTS).setLevel(logging.INFO if requests else logging.WARNING)

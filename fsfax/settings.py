@@ -320,6 +320,9 @@ class LogSettings(_Section):
 
     level: Literal["debug", "info", "warning", "error"] = "warning"
     format: Literal["console", "json"] = "console"
+    requests: bool = Field(
+        default=True, description="a line for each request of the HTTP API, whatever the level"
+    )
 
 
 class Settings(BaseSettings):

@@ -26,9 +26,9 @@ from fsfax.api.metrics import Requests
 from fsfax.errors import TokenError, TokenExpired
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Scope, Token, Tokens
-from fsfax.log import get_logger
+from fsfax.log import REQUESTS, get_logger
 
-_log = get_logger(__name__)
+_log = get_logger(REQUESTS)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}\Z")

@@ -94,7 +94,8 @@ class Common:
                 node["gateways"] = [{"name": gateway}, *node["gateways"]]
             overrides["nodes"] = [node]
         loaded = load(self._config, overrides)
-        log.configure(loaded.settings.log.level, loaded.settings.log.format)
+        wanted = loaded.settings.log
+        log.configure(wanted.level, wanted.format, requests=wanted.requests)
         return loaded
 
 

@@ -508,6 +508,10 @@ class TestEverything:
     def test_request_ids(self, service: Service) -> None:
         answer = service.client.get("/faxes/inbox", headers={"X-Request-ID": "abc-1"})
         assert (answer.headers["X-Request-ID"], answer.json()["request_id"]) == ("abc-1",) * 2
+        lines = [line for line in service.log.read_text().splitlines() if "request=abc-1" in line]
+        assert len(lines) == 1
+        assert "method=GET" in lines[0]
+        assert "status=200" in lines[0]
         hostile = service.client.get("/faxes/inbox", headers={"X-Request-ID": "a b\t<x>"})
         assert len(hostile.headers["X-Request-ID"]) == 32
 
