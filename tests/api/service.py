@@ -68,6 +68,7 @@ class Service:
         self.start()
         self.account = self.accounts.create("mine").id
         self.token = self.new_token()
+        self.anyone = httpx.Client(timeout=60.0)
         self.client = httpx.Client(
             base_url=f"{self.url}/v2/accounts/{self.account}",
             headers={"X-Auth-Token": self.token},
@@ -98,6 +99,7 @@ class Service:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.client.close()
+        self.anyone.close()
         self.process.send_signal(number)
         code = self.process.wait(60)
         self.store.close()
