@@ -101,6 +101,7 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
             file = Path(folder) / "document"
             with file.open("wb") as target:
                 target.writelines(_pieces(body))
+            multipart.check_label(file, kind)
             yield Received(None, (file,))
         elif kind in multipart.JSON_TYPES or kind == FORM_TYPE:
             # curl -d labels its JSON as a form, and so do the examples of the API's document.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from fsfax.engine.timezone import posix_timezone
 from fsfax.jobs.store import MAX_PRIORITY, MAX_RETRIES
 from fsfax.jobs.tokens import Scope
 
@@ -19,6 +20,15 @@ FAX_ID = r"^(?:[0-9]{6}-)?[0-9a-f]{32}$"
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Text = Annotated[str, StringConstraints(max_length=1024)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://", max_length=4096)]
+
+
+def _known_zone(zone: str) -> str:
+    if zone:
+        posix_timezone(zone)
+    return zone
+
+
+TimeZone = Annotated[Text, AfterValidator(_known_zone)]
 
 
 class Open(BaseModel):
@@ -80,8 +90,8 @@ class FaxBody(Open):
     notifications: Notifications | None = None
     fax_identity_number: Text | None = Field(None, description="Our station id.")
     fax_identity_name: Text | None = Field(None, description="Text of the header line.")
-    fax_timezone: Text | None = Field(None, description="Time zone of the header line.")
-    timezone: Text | None = Field(None, description="The same, as the original prefers it.")
+    fax_timezone: TimeZone | None = Field(None, description="Time zone of the header line.")
+    timezone: TimeZone | None = Field(None, description="The same, as the original prefers it.")
     resolution: Literal["standard", "fine", "superfine"] | None = Field(
         None, description="Lines an inch: 98, 196 or 391 (beyond the original)."
     )
@@ -197,7 +207,7 @@ class FaxboxBody(Open):
     caller_name: Text | None = None
     fax_identity: Text | None = Field(None, description="Station id.")
     fax_header: Text | None = Field(None, description="Text of the header line.")
-    fax_timezone: Text | None = None
+    fax_timezone: TimeZone | None = None
     retries: int = Field(1, ge=0, le=MAX_RETRIES)
     attempts: int = Field(0, ge=0, le=4)
     custom_smtp_email_address: Text | None = None

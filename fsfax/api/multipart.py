@@ -21,6 +21,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
 from fsfax.api.envelope import Refusal, invalid, too_large
+from fsfax.document.kinds import HEAD, is_text
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -34,6 +35,7 @@ _LONGEST_BOUNDARY = 70
 """RFC 2046, section 5.1.1."""
 
 _BASE64_TYPES = ("application/base64", "application/x-base64")
+_NO_TEXTS = ("application/pdf", "application/x-pdf")
 _DATA_URI = re.compile(rb"\s*data:[^,]{0,256};base64,")
 _UNSAFE = re.compile(r"[^\w.() -]+")
 
@@ -63,6 +65,27 @@ def take_apart(
     return parts.json, tuple(parts.files)
 
 
+def check_label(file: Path, kind: str) -> None:
+    """Refuse a text that is called a PDF or a picture: it is one in base64, or an error's words.
+
+    Otherwise a document is what its bytes say, whatever it is called.
+
+    Raises:
+        Refusal: 400.
+    """
+    if kind not in _NO_TEXTS and not kind.startswith("image/"):
+        return
+    with file.open("rb") as opened:
+        head = opened.read(HEAD)
+    if head and b"%PDF-" not in head and is_text(head):
+        raise invalid(
+            "file",
+            "encoding",
+            f"a part is labelled {kind[:64]}, but it is a text: if it is in base64, it needs the"
+            " header field Content-Transfer-Encoding: base64",
+        )
+
+
 class _Parts:
     """What the parser tells, put where it belongs."""
 
@@ -76,6 +99,7 @@ class _Parts:
         self._head = bytearray()
         self._text: bytearray | None = None
         self._file: BinaryIO | None = None
+        self._kind = ""
         self._base64: _Base64 | None = None
 
     def callbacks(self) -> MultipartCallbacks:
@@ -114,6 +138,8 @@ class _Parts:
         head = message_from_string(self._head.decode(errors="replace"))
         kind = head.get_content_type() if "content-type" in head else "application/octet-stream"
         name = head.get_filename()
+        if kind.startswith("multipart/"):
+            raise invalid("file", "encoding", "a part may not have parts of its own")
         if kind in JSON_TYPES:
             if self.json is not None:
                 raise invalid("json", "invalid", "There is more than one JSON part")
@@ -123,6 +149,7 @@ class _Parts:
             self._file = path.open("wb")
             self._base64 = _Base64() if _is_base64(head, kind) else None
             self.files.append(path)
+            self._kind = kind
         # Everything else is a field of a form, which nobody here knows.
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -141,6 +168,7 @@ class _Parts:
             if self._base64:
                 self._file.write(self._base64.rest())
             self._file.close()
+            check_label(self.files[-1], self._kind)
         self._text = self._file = self._base64 = None
 
     def _over(self) -> None:

@@ -7,10 +7,14 @@ and lets running requests end.
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
+from email.message import Message
+from http import HTTPStatus
 from typing import Any
 
 import gevent
@@ -18,12 +22,52 @@ import gevent.pool
 import gevent.socket
 from gevent import pywsgi
 
+from fsfax.api import heads
 from fsfax.errors import ConfigurationError
 from fsfax.settings import ApiSettings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
 _BACKLOG = 256
+_LINGER = 2.0
+"""Seconds in which the rest of a body may still come after its request was answered."""
+
+
+class _Head(Message):
+    """The header fields, as gevent's handler asks for them."""
+
+    status = ""  # of its own parser, which is not used
+
+    @property
+    def headers(self) -> list[str]:
+        """The lines."""
+        return [f"{name}: {value}\r\n" for name, value in self.items()]
+
+    @property
+    def typeheader(self) -> str | None:
+        """The media type of the body, if one is given."""
+        return self.get("content-type")
+
+    def getheader(self, name: str, default: str | None = None) -> str | None:
+        """The first field of a name."""
+        return self.get(name, default)
+
+
+class _Body(pywsgi.Input):
+    """A body; what the application leaves of it goes by, for a while (RFC 9112, section 9.6)."""
+
+    handler: pywsgi.WSGIHandler
+
+    def _discard(self) -> None:
+        if self.socket is not None:  # the client waits for "100 Continue", which was never said
+            self.handler.close_connection = True
+            return
+        with gevent.Timeout(_LINGER, False):  # type: ignore[arg-type]
+            super()._discard()  # type: ignore[misc]
+            return
+        self.handler.close_connection = True
+        with suppress(OSError):
+            self.handler.socket.shutdown(socket.SHUT_WR)
 
 
 class _Connection(pywsgi.WSGIHandler):
@@ -54,11 +98,44 @@ class _Connection(pywsgi.WSGIHandler):
 
     def read_request(self, raw_requestline: Any) -> Any:
         """Read the headers; for the body the application has patience of its own."""
+        if len(raw_requestline.split()) != 3:  # noqa: PLR2004 (method, target, version)
+            raise heads.FaultyHead(HTTPStatus.BAD_REQUEST, "no request line of HTTP/1.1")
         known = super().read_request(raw_requestline)
         self._patience.close()
         if self.server.stopping:
             self.close_connection = True
         return known
+
+    def MessageClass(self, fp: Any, *_: Any) -> Any:  # noqa: N802 (gevent's name)
+        """Read the header fields."""
+        fields = heads.read(fp)
+        heads.check(fields, self.request_version or "")
+        head = _Head()
+        for name, value in fields:
+            head.add_header(name, value)
+        return head
+
+    def _connection_upgrade_requested(self) -> bool:
+        # There is nothing to upgrade to; gevent would hand out the connection as the body.
+        return False
+
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
+        if not isinstance(ex, ValueError):
+            raise ex
+        status = ex.status if isinstance(ex, heads.FaultyHead) else HTTPStatus.BAD_REQUEST
+        self.log_error("%s from %s: %s", status, self.client_address, ex)
+        return str(status.value), _refusal(status, str(ex))
+
+    def get_environ(self) -> Any:
+        """What the application is told, with a body that does not hold up the connection."""
+        environ = super().get_environ()
+        given: Any = self.wsgi_input
+        body = _Body(
+            self.rfile, self.content_length, socket=given.socket, chunked_input=given.chunked_input
+        )
+        body.handler = self
+        environ["wsgi.input"] = self.wsgi_input = body
+        return environ
 
     def log_request(self) -> None:
         """Requests are logged by the gate, with their ids."""
@@ -122,6 +199,19 @@ class Server:
         for connection in list(self._wsgi.waiting):
             connection.kill(block=False)
         self._wsgi.stop(patience)
+
+
+def _refusal(status: HTTPStatus, reason: str) -> bytes:
+    """The whole answer to what is no request; nobody read so much of it that it had an id."""
+    said = {"data": {"message": reason}, "error": str(status.value), "message": "faulty_request"}
+    body = json.dumps({**said, "status": "error"}).encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _listen(host: str, port: int) -> Any:

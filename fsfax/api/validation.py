@@ -60,6 +60,7 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], Told]] = {
             "target": c["min_length"],
         },
     ),
+    "value_error": lambda c: ("wrong_format", {"message": str(c["error"])}),
     "extra_forbidden": lambda _: (
         "additionalProperties",
         {"message": "There is no such field here"},
