@@ -14,6 +14,7 @@ from fsfax.errors import (
     SoftswitchError,
     SpoolError,
     StoreError,
+    TokenError,
 )
 
 OK = 0
@@ -48,7 +49,7 @@ _ERRORS: tuple[tuple[tuple[type[FsfaxError], ...], int], ...] = (
     ((EslError, NoCapacity, SpoolError), UNREACHABLE),
     ((SoftswitchError,), SOFTSWITCH),
     ((StoreError,), STORE),
-    ((JobError,), JOB),
+    ((JobError, TokenError), JOB),
 )
 
 TABLE = "\n".join(
@@ -63,7 +64,7 @@ TABLE = "\n".join(
         "   5  the stand-in softswitch cannot do that",
         "   6  no fax came (receive --timeout)",
         "   7  the jobs' database cannot be used; nothing was accepted",
-        "   8  there is no such job, or its state does not allow that",
+        "   8  there is no such job, account, token or faxbox, or it does not allow that",
         *(
             f"  {code}  {outcome.value.replace('_', ' ')}"
             for outcome, code in OUTCOMES.items()

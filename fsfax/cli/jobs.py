@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show
+from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_store
 from fsfax.jobs.records import Attempt, Job
 from fsfax.jobs.states import Direction, JobState
@@ -66,22 +62,22 @@ def command(
         for job in found:
             show.line({"event": "job", **job.as_dict()})
         return exits.OK
-    table = Table(box=None)
-    for title in ("id", "created", "", "number", "state", "pages", "tries"):
-        table.add_column(title, no_wrap=title != "number", overflow="fold")
-    for job in found:
-        number = job.to_number if job.direction is Direction.OUT else job.from_number
-        table.add_row(
-            job.id,
-            f"{job.created_at:%Y-%m-%d %H:%M}",
-            "→" if job.direction is Direction.OUT else "←",
-            escape(_printable(number)),
-            _state(job),
-            f"{job.pages_confirmed}/{job.pages_total}" if job.pages_total else "",
-            str(job.attempts or ""),
-        )
-    # An id that is cut off is of no use to anybody.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    print_table(
+        ("id", "created", "", "number", "state", "pages", "tries"),
+        (
+            (
+                job.id,
+                f"{job.created_at:%Y-%m-%d %H:%M}",
+                "→" if job.direction is Direction.OUT else "←",
+                job.to_number if job.direction is Direction.OUT else job.from_number,
+                _state(job),
+                f"{job.pages_confirmed}/{job.pages_total}" if job.pages_total else "",
+                str(job.attempts or ""),
+            )
+            for job in found
+        ),
+        wide="number",
+    )
     return exits.OK
 
 
@@ -122,19 +118,19 @@ def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None)
 def _described(store: JobStore, job: Job) -> Iterator[str]:
     way = "to" if job.direction is Direction.OUT else "from"
     number = job.to_number if job.direction is Direction.OUT else job.from_number
-    yield f"{job.id}: {_state(job)}, {way} {_printable(number)}"
+    yield f"{job.id}: {_state(job)}, {way} {printable(number)}"
     yield f"  created {job.created_at:%Y-%m-%d %H:%M:%S} UTC, account {job.account_id}"
     if job.status_text:
-        yield f"  {_printable(job.status_text)}"
+        yield f"  {printable(job.status_text)}"
     if job.pages_total:
         yield f"  {job.pages_confirmed} of {job.pages_total} page(s) confirmed"
     if job.state is JobState.PENDING and not job.hold:
         yield f"  due {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
     result = job.result or {}
     if result.get("error_message"):
-        yield f"  {_printable(str(result['error_message']))}"
+        yield f"  {printable(str(result['error_message']))}"
     if result.get("remote_station_id"):
-        yield f"  the far end calls itself {_printable(str(result['remote_station_id']))!r}"
+        yield f"  the far end calls itself {printable(str(result['remote_station_id']))!r}"
     for attempt in store.attempts(job.id):
         yield from _tried(attempt)
     for document in store.documents(job.id):
@@ -151,7 +147,7 @@ def _tried(attempt: Attempt) -> Iterator[str]:
         f" T.38 {plan['t38']}, ECM {_on(plan['ecm'])}, V.17 {_on(plan['v17'])}"
     )
     for sentence in attempt.why:
-        yield f"    {_printable(sentence)}"
+        yield f"    {printable(sentence)}"
 
 
 def _save(store: JobStore, job: Job, folder: Path) -> Iterator[Path]:
@@ -171,8 +167,3 @@ def _state(job: Job) -> str:
 
 def _on(value: object) -> str:
     return "on" if value else "off"
-
-
-def _printable(text: str) -> str:
-    """What came from elsewhere, without control characters."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from fsfax.engine.observations import (
     Answered,
@@ -73,6 +75,22 @@ def in_words(observation: Observation, pages: int = 0) -> str:
 
 def _pages(count: int) -> str:
     return "1 page" if count == 1 else f"{count} pages"
+
+
+def printable(text: str) -> str:
+    """Return what came from elsewhere without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], wide: str = "") -> None:
+    """Print a table whose columns stay whole, but for the one called ``wide``."""
+    table = Table(box=None)
+    for title in titles:
+        table.add_column(title, no_wrap=title != wide, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    # An id that is cut off is of no use to anybody.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 class Show:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
@@ -108,6 +108,12 @@ class Database:
     def shown(self) -> str:
         """The URL as people may see it: without a password."""
         return self.url.difference_update_query(["sslpassword"]).render_as_string()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give all idle connections back."""

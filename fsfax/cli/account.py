@@ -1,0 +1,120 @@
+"""``fsfax account``: whose faxes they are."""
+
+from __future__ import annotations
+
+import click
+
+from fsfax.cli import exits, options
+from fsfax.cli.main import Common
+from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.store import open_database
+from fsfax.jobs.accounts import Account, Accounts
+
+_numbers = click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    metavar="NUMBER",
+    help="A called number whose faxes come into its inbox; as often as needed.",
+)
+_max_calls = click.option(
+    "--max-calls", type=click.IntRange(min=0), help="Calls at once (0: the settings')."
+)
+
+
+@click.group()
+def command() -> None:
+    """Make accounts, and show them."""
+
+
+@command.command()
+@click.argument("name")
+@click.option("--id", "account_id", metavar="ID", help="32 hex digits (default: any).")
+@_max_calls
+@_numbers
+@options.as_json
+@click.pass_obj
+def create(
+    common: Common,
+    *,
+    name: str,
+    account_id: str | None,
+    max_calls: int | None,
+    numbers: tuple[str, ...],
+    as_json: bool | None,
+) -> int:
+    """Make an account called NAME; its id is printed.
+
+    `fsfax token create ID` makes what opens it over HTTP.
+    """
+    show = Show(as_json)
+    with open_database(common.load().settings) as database:
+        made = Accounts(database).create(
+            name, account_id=account_id, max_calls=max_calls or 0, numbers=numbers
+        )
+    _tell(show, made)
+    return exits.OK
+
+
+@command.command()
+@click.argument("account_id")
+@click.option("--name", help="Its new name.")
+@_max_calls
+@_numbers
+@options.as_json
+@click.pass_obj
+def change(
+    common: Common,
+    *,
+    account_id: str,
+    name: str | None,
+    max_calls: int | None,
+    numbers: tuple[str, ...],
+    as_json: bool | None,
+) -> int:
+    """Change what is given; --number replaces all numbers that are no faxbox's."""
+    show = Show(as_json)
+    with open_database(common.load().settings) as database:
+        changed = Accounts(database).change(
+            account_id, name=name, max_calls=max_calls, numbers=numbers or None
+        )
+    _tell(show, changed)
+    return exits.OK
+
+
+@command.command("list")
+@options.as_json
+@click.pass_obj
+def show_all(common: Common, *, as_json: bool | None) -> int:
+    """List the accounts, the oldest first."""
+    show = Show(as_json)
+    with open_database(common.load().settings) as database:
+        found = Accounts(database).list()
+    if show.as_json:
+        for account in found:
+            show.line({"event": "account", **account.as_dict()})
+        return exits.OK
+    print_table(
+        ("id", "created", "calls", "name", "numbers"),
+        (
+            (
+                account.id,
+                f"{account.created_at:%Y-%m-%d}",
+                str(account.max_calls or ""),
+                account.name,
+                " ".join(account.numbers),
+            )
+            for account in found
+        ),
+        wide="numbers",
+    )
+    return exits.OK
+
+
+def _tell(show: Show, account: Account) -> None:
+    if show.as_json:
+        show.line({"event": "account", **account.as_dict()})
+        return
+    click.echo(account.id)
+    numbers = f", numbers {', '.join(account.numbers)}" if account.numbers else ""
+    click.echo(printable(f"account {account.name!r}{numbers}"), err=True)

@@ -1,0 +1,158 @@
+"""``fsfax account``, ``token`` and ``faxbox``, as a shell runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsfax.cli import exits
+from fsfax.errors import TokenExpired
+from fsfax.jobs.database import Database
+from fsfax.jobs.tokens import Scope, Tokens
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/fsfax.db"
+
+
+@pytest.fixture
+def run(url: str) -> Run:
+    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "fsfax", *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "FSFAX_DATABASE": url},
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_an_account_and_what_opens_it(run: Run, url: str) -> None:
+    account = run("account", "create", "My company", "--number", "100", "--no-json").stdout.strip()
+    assert len(account) == 32, "the id alone is printed, for scripts"
+    made = run("token", "create", account, "--name", "shell", "--no-json")
+    secret = made.stdout.strip()
+    assert secret not in made.stderr
+    tokens = Tokens(Database(url))
+    token = tokens.check(secret)
+    assert (token.account_id, token.name) == (account, "shell")
+    assert token.scopes == {Scope.READ, Scope.WRITE}
+
+    listed = run("token", "list")
+    assert secret not in listed.stdout
+    assert [(row["id"], row["revoked_at"]) for row in lines(listed)] == [(token.id, None)]
+    run("token", "revoke", secret, "--no-json")  # or its id
+    with pytest.raises(TokenExpired):
+        tokens.check(secret)
+    assert "revoked" in run("token", "list", "--account", account, "--no-json").stdout
+
+    (shown,) = lines(run("account", "list"))
+    assert (shown["name"], shown["numbers"]) == ("My company", ["100"])
+    (changed,) = lines(run("account", "change", account, "--name", "New", "--max-calls", "2"))
+    assert (changed["name"], changed["max_calls"], changed["numbers"]) == ("New", 2, ["100"])
+    assert account in run("account", "list", "--no-json").stdout
+
+
+def test_scopes_and_times(run: Run, url: str) -> None:
+    account = run("account", "create", "x", "--no-json").stdout.strip()
+    (made,) = lines(
+        run("token", "create", account, "--scope", "read", "--scope", "admin", "--expires", "90d")
+    )
+    assert sorted(made["scopes"]) == ["admin", "read"]
+    left = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=89, hours=23) < left <= timedelta(days=90)
+    Tokens(Database(url)).check(made["token"])
+    (made,) = lines(run("token", "create", account, "--expires", "2099-01-01T00:00:00+01:00"))
+    assert datetime.fromisoformat(made["expires_at"]) == datetime(2098, 12, 31, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("token", "create", "f" * 32), exits.JOB, "there is no account"),
+        (("token", "revoke", "0" * 16), exits.JOB, "there is no token"),
+        (("account", "change", "f" * 32, "--name", "x"), exits.JOB, "there is no account"),
+        (("account", "create", "x", "--id", "y"), exits.USAGE, "32 hex digits"),
+        (("faxbox", "show", "f" * 32), exits.JOB, "there is no faxbox"),
+        (("faxbox", "create", "f" * 32, "x"), exits.JOB, "there is no account"),
+        (("token", "create", "f" * 32, "--scope", "all"), exits.USAGE, "'all' is not one of"),
+        (("token", "create", "f" * 32, "--expires", "soon"), exits.USAGE, "neither days"),
+        (("token", "create", "f" * 32, "--expires", "2099-01-01"), exits.USAGE, "its zone"),
+    ],
+)
+def test_what_is_wrong(run: Run, words: tuple[str, ...], code: int, told: str) -> None:
+    assert told in run(*words, code=code).stderr
+
+
+class TestFaxboxes:
+    @pytest.fixture
+    def account(self, run: Run) -> str:
+        return run("account", "create", "x", "--no-json").stdout.strip()
+
+    def test_its_life(self, run: Run, account: str) -> None:
+        box = run(
+            "faxbox", "create", account, "Desk", "--number", "100", "--set", "retries=3",
+            "--set", "caller_id=0049301", "--set", "fax_header=Dr. Grün",
+            "--set", "notifications.inbound.email.send_to=desk@example.org", "--no-json",
+        ).stdout.strip()  # fmt: skip
+        (shown,) = lines(run("faxbox", "show", box))
+        assert shown["data"] == {
+            "retries": 3,
+            "caller_id": "0049301",
+            "fax_header": "Dr. Grün",
+            "notifications": {"inbound": {"email": {"send_to": "desk@example.org"}}},
+        }
+        words = run("faxbox", "show", box, "--no-json").stdout
+        assert f"NUMBER@{shown['smtp_email_address']}" in words
+        assert "faxes to 100 come into it" in words
+        (changed,) = lines(
+            run("faxbox", "change", box, "--name", "New", "--set", "retries=null", "--number", "5")
+        )
+        assert (changed["name"], changed["numbers"]) == ("New", ["5"])
+        assert "retries" not in changed["data"]
+        assert changed["data"]["fax_header"] == "Dr. Grün"
+        assert box in run("faxbox", "list", "--account", account, "--no-json").stdout
+        run("faxbox", "remove", box)
+        assert lines(run("faxbox", "list")) == []
+
+    @pytest.mark.parametrize(
+        ("field", "told"),
+        [
+            ("retries=99", "retries"),
+            ("retries", "not FIELD=VALUE"),
+            ("a..b=1", "not FIELD=VALUE"),
+            ("name.first=x", "name has no fields"),
+            ("fax_timezone=Nowhere/City", "time zone"),
+            ("notifications.inbound.email.send_to=nobody", "send_to"),
+        ],
+    )
+    def test_fields_that_cannot_be(self, run: Run, account: str, field: str, told: str) -> None:
+        done = run("faxbox", "create", account, "Desk", "--set", field, code=exits.USAGE)
+        assert told in done.stderr
+        assert lines(run("faxbox", "list")) == []
+
+    def test_a_number_of_somebody_else(self, run: Run, account: str) -> None:
+        run("account", "create", "other", "--number", "7")
+        done = run("faxbox", "create", account, "Desk", "--number", "7", code=exits.JOB)
+        assert "the number 7 belongs to another account" in done.stderr
