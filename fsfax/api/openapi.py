@@ -182,12 +182,11 @@ def _responses(call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
 
 def _content(call: Call, answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
     if not call.enveloped:
-        binary = {"type": "string", "format": "binary"}
-        return (
-            {kind: {"schema": binary} for kind in call.media or ("application/json",)}
-            if (call.media)
-            else {"application/json": {"schema": {"type": "object"}}}
-        )
+        if not call.media:
+            return {"application/json": {"schema": {"type": "object"}}}
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        # OpenAPI 3.1 has no way to describe one event of a stream.
+        return {kind: {} if kind == "text/event-stream" else binary for kind in call.media}
     inner: dict[str, Any] = {"$ref": names[_models(answer)[0], "serialization"]}
     listed = get_origin(answer) is list
     data = {"type": "array", "items": inner} if listed else inner

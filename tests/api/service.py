@@ -17,6 +17,8 @@ import httpx
 
 from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database
+from fsfax.jobs.faxboxes import Faxboxes
+from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Scope, Tokens
 from fsfax.testing import LiveSoftswitch
@@ -45,6 +47,8 @@ class Service:
         self.store = JobStore(self.database)
         self.accounts = Accounts(self.database)
         self.tokens = Tokens(self.database)
+        self.faxboxes = Faxboxes(self.database)
+        self.smtplog = SmtpLog(self.database)
         self.switch = switch
         self.folder = folder
         node = switch.node_settings()
@@ -69,7 +73,10 @@ class Service:
         self.account = self.accounts.create("mine").id
         self.token = self.new_token()
         self.anyone = httpx.Client(timeout=60.0)
-        self.client = httpx.Client(
+        self.client = self._client()
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
             base_url=f"{self.url}/v2/accounts/{self.account}",
             headers={"X-Auth-Token": self.token},
             timeout=60.0,
@@ -92,6 +99,14 @@ class Service:
 
         found = until(serving, "the service is up")
         self.url: str = found[1]
+
+    def again(self, number: int = signal.SIGTERM) -> None:
+        """Stop the process and start another one, at another port."""
+        self.client.close()
+        self.process.send_signal(number)
+        self.process.wait(60)
+        self.start()
+        self.client = self._client()
 
     def new_token(self, account: str | None = None, *scopes: Scope) -> str:
         wanted = scopes or (Scope.READ, Scope.WRITE)

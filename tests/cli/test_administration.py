@@ -1,50 +1,62 @@
-"""``fsfax account``, ``token`` and ``faxbox``, as a shell runs them."""
+"""``fsfax account``, ``token`` and ``faxbox``."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from fsfax.cli import exits
+from fsfax.cli.main import main
 from fsfax.errors import TokenExpired
 from fsfax.jobs.database import Database
 from fsfax.jobs.tokens import Scope, Tokens
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., "Done"]
+
+
+class Done(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "fsfax.db"
+    with Database(f"sqlite:///{file}") as database:
+        database.upgrade()
+    return file
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(tmp_path: Path, template: Path) -> str:
+    shutil.copy(template, tmp_path / "fsfax.db")
     return f"sqlite:///{tmp_path}/fsfax.db"
 
 
 @pytest.fixture
-def run(url: str) -> Run:
-    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "fsfax", *words],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "FSFAX_DATABASE": url},
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+def run(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process: a new one takes a second to begin."""
+    monkeypatch.setenv("FSFAX_DATABASE", url)
+
+    def run(*words: str, code: int = 0) -> Done:
+        monkeypatch.setattr(sys, "argv", ["fsfax", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        done = Done(*capsys.readouterr())
+        assert end.value.code == code, done.stderr
         return done
 
     return run
 
 
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+def lines(done: Done) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -1,0 +1,132 @@
+"""The service against its own description: schemathesis makes up requests, good and bad ones.
+
+No answer may be a fault (5xx), nor one that the description does not have: of a code, a media type
+or a form of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    missing_required_header,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from fsfax.jobs.tokens import Scope
+from tests.api.conftest import ServiceFactory
+from tests.api.service import Service, until
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+    missing_required_header,
+    unsupported_method,
+    ignored_auth,
+]
+
+
+@pytest.fixture(scope="module")
+def service(new_service: ServiceFactory, letter: Path) -> Service:
+    """It has faxes of all kinds; nobody sends what the made up requests make."""
+    service = new_service()
+    service.words = ("--api-only",)
+    service.accounts.change(service.account, numbers=["15550123"])
+    service.over(service.send(letter, "15550123")["id"])
+    until(lambda: service.get("/faxes/inbox"), "it came in, too")
+    service.smtplog.add(from_address="a@b", to_address="1@c", account_id=service.account)
+    service.faxboxes.create(service.account, {"name": "Desk"})
+    for _ in range(30):
+        service.send(letter, "15550199", not_before="2099-01-01T00:00:00Z")
+    service.again()
+    service.token = service.new_token(None, *Scope)
+    return service
+
+
+@pytest.fixture(scope="module")
+def description(service: Service) -> Any:
+    schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    schema.config.update(base_url=service.url)
+    return schema
+
+
+@pytest.fixture(scope="module")
+def known(service: Service) -> dict[str, Any]:
+    """Ids that there are, for the places in paths; the events of a fax that is over have an end."""
+    done = [fax["id"] for fax in service.get("/faxes/outbox")]
+    waiting = [fax["id"] for fax in service.get("/faxes/outgoing")]
+    return {
+        "account_id": itertools.repeat(service.account),
+        "faxbox_id": itertools.cycle([box.id for box in service.faxboxes.list()]),
+        "outbox": itertools.cycle(done),
+        "outgoing": itertools.cycle(waiting),
+        "events": itertools.cycle(done),
+        "inbox": itertools.cycle([fax["id"] for fax in service.get("/faxes/inbox")]),
+        "attempt_id": itertools.cycle([mail["id"] for mail in service.get("/faxes/smtplog")]),
+        "number": itertools.cycle([1, 2, 3]),
+    }
+
+
+def test_every_call(service: Service, description: Any, known: dict[str, Any]) -> None:
+    count, wrong = 0, []
+    for found in description.get_all_operations():
+        count += 1
+        operation = found.ok()
+        for mode in GenerationMode:
+            try:
+                with suppress(Unsatisfiable):  # a call without arguments cannot be wrong
+                    _try(operation, mode, service, known)
+            except (FailureGroup, AssertionError) as error:
+                wrong.append(f"{operation.label}, {mode}: {_told(error)}")
+    assert not wrong, "\n\n".join(wrong)
+    assert count > 50
+
+
+def _told(error: BaseException) -> str:
+    each = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
+    return "\n".join(f"{one}"[:1500] for one in each)
+
+
+def _try(operation: Any, mode: GenerationMode, service: Service, known: dict[str, Any]) -> None:
+    @seed(0)
+    @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def attempt(case: schemathesis.Case) -> None:
+        for name in case.path_parameters:
+            kind = name
+            if name == "fax_id":
+                kind = next((w for w in reversed(case.path.split("/")) if w in known), "")
+            # Every other request asks for something that is there.
+            if name == "account_id" or (kind in known and next(_every_other)):
+                case.path_parameters[name] = str(next(known[kind]))
+        response = case.call(headers={"X-Auth-Token": service.token}, timeout=20)
+        case.validate_response(response, checks=CHECKS)
+
+    attempt()
+
+
+_every_other = itertools.cycle([True, False])
+
+
+def test_no_fault(service: Service) -> None:
+    text = service.log.read_text()
+    assert "request_failed" not in text
+    assert "Traceback" not in text
