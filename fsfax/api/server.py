@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 import ssl
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
@@ -123,8 +124,9 @@ class _Connection(pywsgi.WSGIHandler):
         if not isinstance(ex, ValueError):
             raise ex
         status = ex.status if isinstance(ex, heads.FaultyHead) else HTTPStatus.BAD_REQUEST
-        self.log_error("%s from %s: %s", status, self.client_address, ex)
-        return str(status.value), _refusal(status, str(ex))
+        id = uuid.uuid4().hex
+        self.log_error("%s from %s: %s, request %s", status, self.client_address, ex, id)
+        return str(status.value), _refusal(status, str(ex), id)
 
     def get_environ(self) -> Any:
         """What the application is told, with a body that does not hold up the connection."""
@@ -201,10 +203,10 @@ class Server:
         self._wsgi.stop(patience)
 
 
-def _refusal(status: HTTPStatus, reason: str) -> bytes:
-    """The whole answer to what is no request; nobody read so much of it that it had an id."""
+def _refusal(status: HTTPStatus, reason: str, id: str) -> bytes:
+    """The whole answer to what is no request, and never came to the application."""
     said = {"data": {"message": reason}, "error": str(status.value), "message": "faulty_request"}
-    body = json.dumps({**said, "status": "error"}).encode()
+    body = json.dumps({**said, "status": "error", "request_id": id}).encode()
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Content-Type: application/json",
