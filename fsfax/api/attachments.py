@@ -138,9 +138,13 @@ def _chosen(req: falcon.Request, query: AttachmentQuery, kept: Sequence[Document
         # What was handed in as PDF is to be had by ?format=original; Accept gets what was faxed.
         offered.setdefault(originals[0].media_type if len(originals) == 1 else ZIP, "original")
     if query.format:
-        if query.format not in offered.values() and not (query.format == "original" and originals):
+        if query.format == "original" and originals:
+            return "original"
+        # A fax that was cancelled early was never drawn: its PDF is the one that was handed in.
+        wanted = offered.get(_TYPES.get(query.format, ""))
+        if wanted is None:
             raise Refusal(406, "not_acceptable", {"message": f"there is no {query.format} of it"})
-        return query.format
+        return wanted
     best: str | None = req.client_prefers(list(offered))
     if best is None:
         raise Refusal(406, "not_acceptable", {"message": f"on offer: {', '.join(offered)}"})
