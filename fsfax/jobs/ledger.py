@@ -151,7 +151,6 @@ def news(connection: Connection, row: Row[Any], kind: str, now: datetime) -> Non
             kind=kind,
             data={},
             created_at=now,
-            due_at=now,
         )
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from fsfax.jobs.database import Database
-from fsfax.jobs.schema import CLAIMABLE, jobs, outbox, workers
+from fsfax.jobs.schema import CLAIMABLE, UNDELIVERED, UNTOLD, deliveries, jobs, outbox, workers
 from fsfax.jobs.states import Hold
 from fsfax.jobs.store import Clock, utc_now
 
@@ -68,5 +68,5 @@ def look(database: Database, clock: Clock = utc_now) -> Overview:
             ),
             queue_age=max(0.0, (now - oldest.astimezone(UTC)).total_seconds()) if oldest else 0.0,
             workers=count(workers, workers.c.alive_until > now),
-            news=count(outbox, text("done_at IS NULL")),
+            news=count(outbox, UNTOLD) + count(deliveries, UNDELIVERED),
         )

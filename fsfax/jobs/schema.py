@@ -388,7 +388,8 @@ destinations = Table(
 )
 
 outbox = Table(
-    # News for the outside, written in the commit that makes it true.
+    # News for the outside, written in the commit that makes it true. Whoever carries them out
+    # makes deliveries of a piece of news, one for each who is told, and is done with it then.
     "outbox",
     metadata,
     Column("id", _Serial, primary_key=True),
@@ -397,14 +398,61 @@ outbox = Table(
     Column("kind", String(32), nullable=False),
     Column("data", _Json, nullable=False),
     Column("created_at", Utc, nullable=False),
+    Column("done_at", Utc),
+)
+UNTOLD = text("done_at IS NULL")
+"""News of which no deliveries were made yet."""
+Index("ix_outbox_untold", outbox.c.id, **_of(UNTOLD))
+
+deliveries = Table(
+    # What one recipient has to be told. It is open until it is done, or given up (dead).
+    "deliveries",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("news_id", ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("job_id", String(39), nullable=False),
+    Column("account_id", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("target", Text, nullable=False),
+    # What goes with the target: the webhook's secret and form, the language.
+    Column("data", _Json, nullable=False),
+    # Known to the recipient, and the same in every try.
+    Column("message_id", String(64), nullable=False, unique=True),
+    Column("created_at", Utc, nullable=False),
+    # The next try; while somebody tries, the time after which another one may.
     Column("due_at", Utc, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("problem", Text, nullable=False, server_default=""),
     Column("done_at", Utc),
+    Column("dead_at", Utc),
+    Index("ix_deliveries_list", "account_id", "id"),
 )
+UNDELIVERED = text("done_at IS NULL AND dead_at IS NULL")
+"""Deliveries that are still to be made."""
+Index("ix_deliveries_due", deliveries.c.due_at, **_of(UNDELIVERED))
+# Whether something to the same recipient about the same fax comes first.
 Index(
-    "ix_outbox_due",
-    outbox.c.due_at,
-    sqlite_where=text("done_at IS NULL"),
-    postgresql_where=text("done_at IS NULL"),
+    "ix_deliveries_order",
+    deliveries.c.job_id,
+    deliveries.c.channel,
+    deliveries.c.target,
+    deliveries.c.id,
+    **_of(UNDELIVERED),
+)
+
+webhooks = Table(
+    # Who is told of every fax of an account.
+    "webhooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("secret", String(128), nullable=False),
+    Column("form", String(8), nullable=False),
+    # Kinds of news; none = all.
+    Column("events", _Json, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("created_at", Utc, nullable=False),
+    Column("modified_at", Utc, nullable=False),
 )

@@ -286,12 +286,12 @@ class TestVersion:
         with pytest.raises(StoreOutdated, match="fsfax db upgrade"):
             database.require_current()
 
-    @pytest.mark.parametrize("statement", ["DROP TABLE outbox", "ALTER TABLE outbox DROP data"])
+    @pytest.mark.parametrize("statement", ["DROP TABLE chunks", "ALTER TABLE chunks DROP data"])
     def test_tables_that_are_missing_are_outdated(self, database: Database, statement: str) -> None:
         with database.write() as connection:
             connection.execute(text(statement))
         with pytest.raises(StoreOutdated, match="run `fsfax db upgrade`"), database.read() as c:
-            c.execute(text("SELECT data FROM outbox"))
+            c.execute(text("SELECT data FROM chunks"))
 
     def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x")
