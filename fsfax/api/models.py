@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from fsfax.engine.timezone import posix_timezone
-from fsfax.jobs.store import MAX_PRIORITY, MAX_RETRIES
+from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
 from fsfax.jobs.tokens import Scope
 
 ACCOUNT_ID = r"^[0-9a-f]{32}$"

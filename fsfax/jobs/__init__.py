@@ -33,6 +33,7 @@ The rooms inside, from the pure to the busy:
     schema        the tables; migrations/ brings a database up to date
     database      connections, transactions, errors in our words
     documents     documents in the database: streamed in and out, hashed
+    intake        new jobs, inside a transaction
     store         the door for everybody: accept, read, list, cancel, hold, resubmit
     leases        the door for workers: claim, observe, settle, take over
     incoming      received faxes, as rows

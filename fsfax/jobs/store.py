@@ -14,34 +14,24 @@ one is answered like what does not exist.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, bindparam, exc, insert, select, text
+from sqlalchemy import Connection, Row, bindparam, exc, select, text
 
-from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
-from fsfax.document.kinds import HEAD, sniff
-from fsfax.errors import (
-    DocumentNotFound,
-    IllegalMove,
-    InvalidRequest,
-    JobNotFound,
-)
+from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
 from fsfax.esl.dialstring import dialable
-from fsfax.jobs import documents, ledger
+from fsfax.jobs import documents, intake, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.destination import Memory
-from fsfax.jobs.records import Attempt, Document, FetchSource, Job, NewFax, Seen
+from fsfax.jobs.records import Attempt, Document, Job, NewFax, Seen
 from fsfax.jobs.schema import HEX, LISTED, Utc, attempts, jobs, observations
 from fsfax.jobs.states import Direction, Hold, JobState
 
-MAX_RETRIES = 4
-MAX_PRIORITY = 100
 _HEX = 32  # digits of an id, behind its YYYYMM-
 _LONGEST_PAGE = 1000
 
@@ -49,10 +39,17 @@ _TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "lat
 
 Clock = Callable[[], datetime]
 
+Along = Callable[[Connection, Sequence[str]], None]
+"""What else is written in the transaction that makes jobs of these ids."""
+
 
 def utc_now() -> datetime:
     """Return the time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:
+    """For jobs that come alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,95 +95,36 @@ class JobStore:
             StoreError: the database cannot take it; nothing was accepted then (after
                 `StoreUnavailable` ask with the same idempotency key again).
         """
-        values = self._checked(fax)
-        kinds = [_kind(Path(file)) for file in fax.documents]
-        now = self._now()
-        job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
+        return self.accept_all([fax])[0]
+
+    def accept_all(self, faxes: Sequence[NewFax], *, along: Along = _nothing_more) -> list[Job]:
+        """Take several faxes on, all of them or none, and whatever belongs to them.
+
+        ``along`` is called in the same transaction, with the ids of their jobs; it may be called
+        again where somebody else used an idempotency key in the same moment.
+
+        Raises:
+            InvalidRequest, DocumentError, JobNotFound, StoreError: as `accept`.
+        """
+        requests = [intake.check(fax) for fax in faxes]
         try:
-            with self.database.write() as connection:
-                if fax.account_id is None:
-                    ledger.ensure_default_account(connection, now)
-                self._insert(connection, job_id, now, **values)
-                for position, (file, media_type) in enumerate(
-                    zip(fax.documents, kinds, strict=True)
-                ):
-                    documents.add(
-                        connection,
-                        job_id,
-                        Path(file),
-                        kind="original",
-                        media_type=media_type,
-                        at=now,
-                        position=position,
-                        name=Path(file).name,
-                    )
-                ledger.ring(connection)
-        except exc.IntegrityError as error:
-            return self._accepted_before(fax, error)
-        return self.get(job_id)
+            ids = self._accept(requests, along)
+        except exc.IntegrityError:
+            # Somebody used the same key in the same moment: now it is found. Else once more.
+            try:
+                ids = self._accept(requests, along)
+            except exc.IntegrityError as error:
+                accounts = ", ".join({request.values["account_id"] for request in requests})
+                raise JobNotFound(f"there is no account {accounts}") from error
+        return [self.get(id) for id in ids]
 
-    def _checked(self, fax: NewFax) -> dict[str, Any]:
-        if bool(fax.documents) == bool(fax.source):
-            raise InvalidRequest("a fax needs a document or the URL of one, and not both")
-        if not 0 <= fax.retries <= MAX_RETRIES:
-            raise InvalidRequest(f"retries is {fax.retries}, but must be 0 to {MAX_RETRIES}")
-        if not -MAX_PRIORITY <= fax.priority <= MAX_PRIORITY:
-            raise InvalidRequest(f"priority must be -{MAX_PRIORITY} to {MAX_PRIORITY}")
-        if fax.not_before is not None and fax.not_before.tzinfo is None:
-            raise InvalidRequest("not_before has no time zone: add one, for example +00:00")
-        if any("," in gateway or not gateway for gateway in fax.gateways):
-            raise InvalidRequest("a gateway's name is empty or has a comma in it")
-        if fax.from_number:
-            dialable(fax.from_number)
-        if fax.source:
-            FetchRequest(**fax.source.as_dict())  # refuses what could never be fetched
-        return {
-            "account_id": fax.account_id or ledger.DEFAULT_ACCOUNT,
-            "state": JobState.PENDING if fax.source else JobState.ATTACHING_FILES,
-            "from_number": fax.from_number,
-            "from_name": fax.from_name,
-            "to_number": fax.to_number,
-            "to_name": fax.to_name,
-            "dial_number": dialable(fax.to_number),
-            "retries": fax.retries,
-            "priority": fax.priority,
-            "route": ",".join(fax.gateways),
-            "wish": fax.wish.as_dict(),
-            "source": fax.source.as_dict() if fax.source else None,
-            "fields": dict(fax.fields),
-            "idempotency_key": fax.idempotency_key,
-            "faxbox_id": fax.faxbox_id,
-            "not_before": fax.not_before,
-        }
-
-    def _insert(self, connection: Connection, job_id: str, now: datetime, **values: Any) -> None:
-        not_before = values.pop("not_before", None)
-        connection.execute(
-            insert(jobs).values(
-                id=job_id,
-                direction=Direction.OUT,
-                created_at=now,
-                modified_at=now,
-                due_at=max(now, not_before) if not_before else now,
-                **values,
-            )
-        )
-        ledger.note(connection, job_id, "state", now, state=values["state"])
-
-    def _accepted_before(self, fax: NewFax, error: exc.IntegrityError) -> Job:
-        """The same idempotency key: the job that it made; else there is no such account."""
-        account = fax.account_id or ledger.DEFAULT_ACCOUNT
-        if fax.idempotency_key:
-            with self.database.read() as connection:
-                row = connection.execute(
-                    select(jobs).where(
-                        jobs.c.account_id == account,
-                        jobs.c.idempotency_key == fax.idempotency_key,
-                    )
-                ).first()
-            if row:
-                return Job.from_row(row)
-        raise JobNotFound(f"there is no account {account}") from error
+    def _accept(self, requests: Sequence[intake.Request], along: Along) -> list[str]:
+        now = self._now()
+        with self.database.write() as connection:
+            ids = [intake.put(connection, request, now) for request in requests]
+            along(connection, ids)
+            ledger.ring(connection)
+        return ids
 
     # --- read -------------------------------------------------------------------------------
 
@@ -383,31 +321,13 @@ class JobStore:
             IllegalMove: it is not over yet.
             InvalidRequest: a change makes no sense.
         """
-        now = self._now()
         with self.database.write() as connection:
             row = self._find(connection, job_id, account_id)
             if not JobState(row.state).is_final:
                 raise IllegalMove(
                     f"job {row.id} is {row.state}: only one that is over can be sent again"
                 )
-            old = Job.from_row(row)
-            kept = [d for d in documents.of_job(connection, old.id) if d.removed_at is None]
-            values = self._checked(_again(old, changes or {}, bool(kept)))
-            new_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
-            same_look = values["wish"].get("resolution") == old.wish.resolution
-            ready = any(d.kind == "fax" for d in kept) and same_look
-            values |= {
-                "resubmit_of": old.id,
-                "prepared": ready,
-                "state": JobState.PENDING if ready or not kept else JobState.ATTACHING_FILES,
-                "pages_total": old.pages_total if ready else 0,
-            }
-            self._insert(connection, new_id, now, **values)
-            for document in kept:
-                if document.kind == "received":
-                    documents.copy(connection, replace(document, kind="original"), new_id, now)
-                elif document.kind == "original" or ready:
-                    documents.copy(connection, document, new_id, now)
+            new_id = intake.put_again(connection, Job.from_row(row), changes or {}, self._now())
             ledger.ring(connection)
         return self.get(new_id)
 
@@ -489,34 +409,6 @@ class JobStore:
             raise IllegalMove(f"job {row.id} is {row.state}: cancel it, or wait until it is over")
 
 
-def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
-    """The request of a job once more, with changes."""
-    if not has_documents and not old.source:
-        raise JobNotFound(f"the documents of job {old.id} were removed: nothing is left to send")
-    incoming = old.direction is Direction.IN
-    request = NewFax(
-        # Whoever sends on a fax that came in has to say where to.
-        to_number="" if incoming else old.to_number,
-        to_name="" if incoming else old.to_name,
-        from_number=old.to_number if incoming else old.from_number,
-        from_name="" if incoming else old.from_name,
-        # Documents in the store stand in for files here; `resubmit` copies them.
-        documents=(Path("copied"),) if has_documents else (),
-        source=None if has_documents or not old.source else FetchSource(**old.source),
-        retries=old.retries,
-        priority=old.priority,
-        gateways=old.gateways,
-        wish=old.wish,
-        account_id=old.account_id,
-        faxbox_id=old.faxbox_id,
-        fields=old.fields,
-    )
-    try:
-        return replace(request, **changes)
-    except TypeError as error:
-        raise InvalidRequest(f"a fax has no such field: {error}") from error
-
-
 def _parts(
     directions: Iterable[Direction], states: Sequence[JobState], where: Sequence[str], order: str
 ) -> str:
@@ -535,16 +427,6 @@ def _parts(
         f"SELECT id FROM ({part}) AS part_{number}"  # noqa: S608
         for number, part in enumerate(parts)
     )
-
-
-def _kind(file: Path) -> str:
-    """The media type of a file, told from its first bytes."""
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError as error:
-        raise DocumentNotFound(f"{file} cannot be read: {error.strerror}") from error
-    return MEDIA_TYPES[sniff(head)]
 
 
 def _cursor(start: str) -> tuple[datetime, str]:

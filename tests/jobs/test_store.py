@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from fsfax.errors import (
     DocumentEmpty,
@@ -22,7 +23,7 @@ from fsfax.errors import (
 from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.documents import CHUNK
 from fsfax.jobs.records import FetchSource, NewFax, Wish
-from fsfax.jobs.schema import chunks, outbox
+from fsfax.jobs.schema import chunks, jobs, outbox
 from fsfax.jobs.states import Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from tests.jobs.conftest import ROOM, Clock, Hand
@@ -168,6 +169,35 @@ class TestAccept:
         monkeypatch.setattr("fsfax.jobs.documents.add", fail)
         with pytest.raises(StoreError):
             store.accept(NewFax(to_number=TO, documents=[pdf]))
+        assert store.list().jobs == ()
+
+    def test_several_together_with_what_belongs_to_them(self, store: JobStore, pdf: Path) -> None:
+        told: list[list[str]] = []
+
+        def along(connection: Connection, ids: Sequence[str]) -> None:
+            there = connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars()
+            assert set(there) == set(ids)
+            told.append(list(ids))
+
+        new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
+        both = store.accept_all([new, NewFax(to_number=TO, documents=[pdf])], along=along)
+        assert told == [[job.id for job in both]]
+        again = store.accept_all([new], along=along)
+        assert again[0].id == both[0].id
+        assert len(store.list().jobs) == 2
+
+    def test_all_or_none(self, store: JobStore, pdf: Path) -> None:
+        good = NewFax(to_number=TO, documents=[pdf])
+        with pytest.raises(JobNotFound, match="no account"):
+            store.accept_all([good, replace(good, account_id="f" * 32)])
+        with pytest.raises(InvalidNumber):
+            store.accept_all([good, replace(good, to_number="nobody")])
+
+        def refuse(connection: Connection, ids: Sequence[str]) -> None:
+            raise InvalidRequest("not this")
+
+        with pytest.raises(InvalidRequest, match="not this"):
+            store.accept_all([good], along=refuse)
         assert store.list().jobs == ()
 
 
