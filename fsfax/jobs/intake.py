@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select
 
 from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
 from fsfax.document.kinds import HEAD, sniff
-from fsfax.errors import DocumentNotFound, InvalidRequest, JobNotFound
+from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
 from fsfax.esl.dialstring import dialable
 from fsfax.jobs import documents, ledger
 from fsfax.jobs.records import FetchSource, Job, NewFax
@@ -83,7 +83,7 @@ def put_again(connection: Connection, old: Job, changes: Mapping[str, Any], now:
     ``changes`` replaces fields of `NewFax` (``to_number``, ``retries``, …).
 
     Raises:
-        JobNotFound: the documents were removed.
+        IllegalMove: the documents were removed.
         InvalidRequest: a change makes no sense.
     """
     kept = [d for d in documents.of_job(connection, old.id) if d.removed_at is None]
@@ -174,7 +174,7 @@ def _insert(connection: Connection, now: datetime, values: Mapping[str, Any]) ->
 def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
     """The request of a job once more, with changes."""
     if not has_documents and not old.source:
-        raise JobNotFound(f"the documents of job {old.id} were removed: nothing is left to send")
+        raise IllegalMove(f"the documents of job {old.id} were removed: nothing is left to send")
     incoming = old.direction is Direction.IN
     request = NewFax(
         # Whoever sends on a fax that came in has to say where to.

@@ -317,8 +317,8 @@ class JobStore:
         ``changes`` replaces fields of `NewFax` (``to_number``, ``retries``, …).
 
         Raises:
-            JobNotFound: there is none, or its documents were removed.
-            IllegalMove: it is not over yet.
+            JobNotFound: there is none.
+            IllegalMove: it is not over yet, or its documents were removed.
             InvalidRequest: a change makes no sense.
         """
         with self.database.write() as connection:

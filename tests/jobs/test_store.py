@@ -349,7 +349,7 @@ class TestResubmit:
         id = ready()
         store.cancel(id)
         store.remove_documents(id)
-        with pytest.raises(JobNotFound):
+        with pytest.raises(IllegalMove):
             store.resubmit(id)
 
     def test_an_unknown_change(self, store: JobStore, ready: Callable[..., str]) -> None:
