@@ -289,6 +289,21 @@ class JobsSettings(_Section):
         return rules
 
 
+class InboundSettings(_Section):
+    """Whose the faxes are that come to a number which is nobody's."""
+
+    account: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{32}$",
+        description="account that gets them; without one the default account",
+    )
+    faxbox: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{32}$",
+        description="faxbox that gets them; where it is gone, the account above",
+    )
+
+
 class ApiSettings(_Section):
     """The HTTP API."""
 
@@ -357,6 +372,7 @@ class Settings(BaseSettings):
         description="where the jobs are: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
     )
     jobs: JobsSettings = JobsSettings()
+    inbound: InboundSettings = InboundSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
 

@@ -133,6 +133,7 @@ def rx_result(result: Mapping[str, Any]) -> dict[str, Any]:
         "success": False,
         "time_elapsed": 0,
         **_both_names(result),
+        "partial": bool(pages) and not result.get("success"),
         "transferred_pages": pages,
         "total_pages": result.get("pages_total") or pages,
     }

@@ -27,7 +27,7 @@ from fsfax.api.models import (
 )
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
-from fsfax.jobs.faxboxes import Faxbox
+from fsfax.jobs.faxboxes import RETRIES, Faxbox, wish_of
 from fsfax.jobs.records import FetchSource, Job, NewFax, Wish
 from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.tokens import Scope
@@ -49,9 +49,6 @@ _PREFILLED = {
     "fax_timezone": "fax_timezone",
 }
 """Fields of a fax that its faxbox fills in, and what they are called there."""
-
-_FAXBOX_RETRIES = 3
-"""The original's default behind a faxbox that says nothing."""
 
 _STORED = frozenset(
     [
@@ -261,6 +258,7 @@ def new_fax(
             ident=body.fax_identity_number or None,
             header=body.fax_identity_name or None,
             timezone=body.timezone or body.fax_timezone or None,
+            t38=wish_of(box.data).t38 if box else None,
         ),
         account_id=account_id,
         faxbox_id=box.id if box else None,
@@ -298,7 +296,7 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
 
 def _prefilled(box: Faxbox) -> dict[str, Any]:
     filled = {name: value for name, there in _PREFILLED.items() if (value := box.data.get(there))}
-    return filled | {"retries": box.data.get("retries", _FAXBOX_RETRIES)}
+    return filled | {"retries": box.data.get("retries", RETRIES)}
 
 
 def _list_live(

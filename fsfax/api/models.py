@@ -10,8 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from fsfax.engine.plan import MAX_IDENT
 from fsfax.engine.timezone import posix_timezone
+from fsfax.jobs.callers import kept_caller
 from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
+from fsfax.jobs.numbers import kept_number, require_dialable
+from fsfax.jobs.retention import LONGEST
 from fsfax.jobs.tokens import Scope
 
 ACCOUNT_ID = r"^[0-9a-f]{32}$"
@@ -29,6 +33,12 @@ def _known_zone(zone: str) -> str:
 
 
 TimeZone = Annotated[Text, AfterValidator(_known_zone)]
+
+
+Number = Annotated[Text, AfterValidator(require_dialable)]
+Called = Annotated[Text, AfterValidator(kept_number)]
+Caller = Annotated[Text, AfterValidator(kept_caller)]
+Ident = Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=MAX_IDENT)]
 
 
 class Open(BaseModel):
@@ -181,7 +191,9 @@ class TokenBody(Closed):
 class FaxboxMedia(Open):
     """How a faxbox takes part in calls."""
 
-    fax_option: bool | None = Field(None, description="Offer T.38.")
+    fax_option: bool | Literal["auto"] | None = Field(
+        None, description="Offer T.38; false: faxes go in audio, both ways."
+    )
 
 
 class Direction(Open):
@@ -199,13 +211,25 @@ class FaxboxNotifications(Open):
     outbound: Direction | None = None
 
 
+class Callers(Closed):
+    """Who may send faxes to a faxbox; what is blocked is so whatever is allowed."""
+
+    allow: list[Caller] = Field(
+        [],
+        max_length=1000,
+        description="If there are any, nobody else may: numbers, beginnings of numbers (+3531*),"
+        " ``anonymous``, ``*``.",
+    )
+    block: list[Caller] = Field([], max_length=1000, description="Who may not, in the same form.")
+
+
 class FaxboxBody(Open):
     """A faxbox: what the faxes to and from one number have in common."""
 
     name: str = Field(min_length=1, max_length=128)
-    caller_id: Text | None = Field(None, description="The number that faxes are sent from.")
+    caller_id: Number | None = Field(None, description="The number that faxes are sent from.")
     caller_name: Text | None = None
-    fax_identity: Text | None = Field(None, description="Station id.")
+    fax_identity: Ident | None = Field(None, description="Station id, both ways.")
     fax_header: Text | None = Field(None, description="Text of the header line.")
     fax_timezone: TimeZone | None = None
     retries: int = Field(1, ge=0, le=MAX_RETRIES)
@@ -215,8 +239,23 @@ class FaxboxBody(Open):
     notifications: FaxboxNotifications | None = None
     media: FaxboxMedia | None = None
     flags: list[Text] | None = None
-    numbers: list[Text] = Field(
+    numbers: list[Called] = Field(
         [], max_length=1000, description="Called numbers that are its own (beyond the original)."
+    )
+    callers: Callers | None = Field(
+        None, description="Who may send faxes to it (beyond the original)."
+    )
+    forward_to: Number | None = Field(
+        None,
+        max_length=64,
+        description="A number that complete faxes are sent on to (beyond the original).",
+    )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=LONGEST,
+        description="Days after which the documents of its faxes are removed, both ways; the faxes"
+        " themselves stay (beyond the original).",
     )
 
 
@@ -271,6 +310,7 @@ class ReceivedResult(Open):
 
     error_message: str
     success: bool
+    partial: bool = Field(description="It broke off; the pages that had come are here.")
     time_elapsed: int
 
 

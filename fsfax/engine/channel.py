@@ -84,6 +84,7 @@ class Channel:
         self._watch = watch
         self._kills = 0
         self._kill_wanted = False
+        self._cause = ""
         self._link_lost = False
         self._step: Step = step(self.transcript)
         self._deadline = 0.0
@@ -111,10 +112,15 @@ class Channel:
         """Say that it is not known whether FreeSWITCH took the command at all."""
         self.note(EventsMissed(at=time.time()))
 
-    def interrupt(self, reason: Interruption) -> None:
-        """End the call for a reason of ours; the first reason counts."""
-        if self.interruption is None and self.transcript.result is None:
-            self.interruption = reason
+    def interrupt(self, reason: Interruption, cause: str = "") -> None:
+        """End the call for a reason of ours; the first reason counts.
+
+        ``cause`` is the hangup cause, FreeSWITCH's by default. A caller who is not let in stays out
+        also if the fax was over before we knew.
+        """
+        was_over = self.transcript.result is not None and reason is not Interruption.BLOCKED
+        if self.interruption is None and not was_over:
+            self.interruption, self._cause = reason, cause
         self._kill_wanted = True
         self._watch.wake()
 
@@ -198,7 +204,7 @@ class Channel:
     def _kill(self) -> None:
         self._kill_wanted = False
         try:
-            self._link.api("uuid_kill", self._call_id)
+            self._link.api("uuid_kill", f"{self._call_id} {self._cause}".rstrip())
         except CommandFailed:
             # No such channel: it is gone, and its hangup event will come, or it does not exist
             # yet, and its first event will bring us here again.

@@ -24,6 +24,7 @@ import gevent
 
 from fsfax.document import Conversion, Converter
 from fsfax.engine import marks
+from fsfax.engine.admission import Admit
 from fsfax.engine.adopt import Adoption, Planned
 from fsfax.engine.handles import Receiving, SendCall
 from fsfax.engine.home import Home, HubChoice
@@ -265,17 +266,22 @@ class Engine:
         folder: Path | str | None = None,
         *,
         on_progress: Callable[[str, Observation], None] | None = None,
+        admit: Admit | None = None,
     ) -> Receiving:
         """Begin to receive: calls that run rxfax, and parked calls that the dialplan hands over.
 
         Each fax is stored in ``folder`` (the settings' inbox) before it is reported. Faxes that
         came while nobody listened are found first.
+
+        ``admit`` is asked, with the caller's and the called number, whether a call is taken. It is
+        called in a greenlet of the engine's home, one for each call, and may wait there. If it
+        fails the call is taken. A fax that came while nobody listened is not asked about.
         """
         if self._closed:
             raise Closed("the engine is closed")
         receiving = Receiving(self._home, on_progress)
         self._receivings.append(receiving)
-        self._home.run(self._listen, receiving, Path(folder or self.settings.inbox))
+        self._home.run(self._listen, receiving, Path(folder or self.settings.inbox), admit)
         return receiving
 
     def fate(self, attempt_id: str, *, gateways: int = 1) -> Fate:
@@ -516,7 +522,7 @@ class Engine:
             marks_realm=self.settings.marks_realm,
         )
 
-    def _listen(self, receiving: Receiving, folder: Path) -> None:
+    def _listen(self, receiving: Receiving, folder: Path, admit: Admit | None) -> None:
         spooled = self.settings.spool.absolute() / "in"
         spooled.mkdir(parents=True, exist_ok=True)
         claims: set[str] = set()
@@ -535,6 +541,7 @@ class Engine:
                     claims=claims,
                     on_fax=receiving.put,
                     on_progress=lambda call_id, seen: receiving.put((call_id, seen)),
+                    admit=admit,
                 )
             )
 

@@ -6,6 +6,10 @@ There are two ways in, and both end in the same `Reception`:
 * the dialplan parks the call with ``fsfax_takeover=true``: we answer and run ``rxfax``. Of several
   engines that listen to one FreeSWITCH one does so; a guard in FreeSWITCH decides which.
 
+In both, whoever owns the called number may refuse the caller (`fsfax.engine.admission`): a parked
+call before it is answered, one that the dialplan answered as soon as it is seen. Of such a call
+nothing is kept but that it came.
+
 A `Receiver` also looks for what happened while nobody listened: after a start or a lost
 connection it asks for calls that are up, and takes finished files out of the spool.
 """
@@ -26,6 +30,7 @@ import gevent.queue
 
 from fsfax.document import tiff_f
 from fsfax.engine import marks
+from fsfax.engine.admission import WELCOME, Admission, Admit
 from fsfax.engine.channel import Channel
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import (
@@ -128,6 +133,7 @@ class Receiver:
         claims: ids of the calls that some receiver has in hand, shared by all of them.
         on_fax: called once for each call, after it was stored.
         on_progress: called with the call's id and each observation.
+        admit: asked for each call before anything else is done about it; it may wait.
     """
 
     def __init__(
@@ -145,6 +151,7 @@ class Receiver:
         claims: set[str],
         on_fax: OnFax,
         on_progress: OnReceiving,
+        admit: Admit | None = None,
     ) -> None:
         self._link = link
         self._node = node
@@ -158,6 +165,7 @@ class Receiver:
         self._claims = claims
         self._on_fax = on_fax
         self._on_progress = on_progress
+        self._admit = admit
         self._feeds: dict[str, Feed] = {}
         self._strangers: dict[str, Event] = {}
         self._calls = gevent.pool.Group()
@@ -233,8 +241,9 @@ class Receiver:
         for item in (first, event):
             if item is not None:
                 feed.put(item)
-        # Any event tells who calls whom; the one that came first does so by itself.
-        caller = observe_caller(event) if event and first is None else None
+        # Any event tells who calls whom, and that has to be known before anything else.
+        seen = first or event
+        caller = observe_caller(seen) if seen else None
         self._calls.spawn(self._receive, call_id, feed, caller, takeover, gap)
 
     def _receive(
@@ -257,6 +266,8 @@ class Receiver:
                 return
             if gap:
                 fate = channel.catch_up()
+            if not takeover and (cause := self._admission(channel).cause):
+                channel.interrupt(Interruption.BLOCKED, cause)
             if fate is None:
                 fate = channel.follow()
             call = Call(call_id, self._node, started_at, time.time())
@@ -291,12 +302,27 @@ class Receiver:
             if not self._is_ours(call_id):
                 return False
             channel.look()
-            self._take_over(call_id)
+            admission = self._admission(channel)
+            if admission.cause:
+                channel.interrupt(Interruption.BLOCKED, admission.cause)
+            else:
+                self._take_over(call_id, admission)
         except CommandFailed as error:
             _log.info("gone_before_takeover", call_id=call_id, error=str(error))
             marks.erase(self._link, self._realm, call_id)
             return False
         return True
+
+    def _admission(self, channel: Channel) -> Admission:
+        """Ask whether a call is taken. Where nobody can say, it is: a fax must not be lost."""
+        created = channel.transcript.created
+        if self._admit is None or created is None:
+            return WELCOME
+        try:
+            return self._admit(created.from_number, created.to_number)
+        except Exception:  # noqa: BLE001  # somebody else's code, and a call that waits
+            _log.exception("admission_unknown", called=created.to_number)
+            return WELCOME
 
     def _is_ours(self, call_id: str) -> bool:
         """Tell whether we have to take a parked call over: one of all that listen does.
@@ -321,16 +347,18 @@ class Receiver:
         except CommandFailed:
             return False  # it ended meanwhile
 
-    def _take_over(self, call_id: str) -> None:
+    def _take_over(self, call_id: str, admission: Admission) -> None:
         """Answer a parked call and receive its fax."""
         path = self._spool.remote(self._folder / f"{call_id}.tif")
         defaults = self._defaults
+        t38 = defaults.t38 != "off" if admission.t38 is None else admission.t38
+        ident = defaults.ident if admission.ident is None else admission.ident
         variables = {
-            "fax_enable_t38": "false" if defaults.t38 == "off" else "true",
-            "fax_enable_t38_request": "false" if defaults.t38 == "off" else "true",
+            "fax_enable_t38": "true" if t38 else "false",
+            "fax_enable_t38_request": "true" if t38 else "false",
             "fax_use_ecm": "true" if defaults.ecm else "false",
             "fax_disable_v17": "false" if defaults.v17 else "true",
-            "fax_ident": quote(defaults.ident, safe="") or "%00",
+            "fax_ident": quote(ident, safe="") or "%00",
             **marks.variables(self._realm, call_id),
         }
         for name, value in variables.items():
@@ -359,7 +387,8 @@ class Receiver:
     ) -> None:
         """Put the fax into the inbox; only then remove FreeSWITCH's copy and marks."""
         in_thread = gevent.get_hub().threadpool.apply  # disks are slow, other calls go on
-        pages = in_thread(pages_in, (path,))
+        blocked = interruption is Interruption.BLOCKED
+        pages = 0 if blocked else in_thread(pages_in, (path,))
         if not pages and self._inbox.has(call.id):
             # Another engine with the same inbox stored it before us; what it wrote is better.
             _log.info("stored_elsewhere", call_id=call.id)
@@ -382,7 +411,7 @@ class Receiver:
             pages=result.pages_received,
             outcome=result.outcome.value,
         )
-        if pages:
+        if pages or blocked:
             path.unlink(missing_ok=True)
         self._on_fax(result)
         try:

@@ -168,6 +168,7 @@ class RxResult(FaxResult):
     pages_received: pages that are in the file; a broken call keeps those that had come.
     file: where the TIFF was stored; None if no page came.
     fax_sender_id, from_name: the far end's words.
+    blocked: the caller was not let in; nothing of the fax was kept.
     """
 
     pages_received: int = 0
@@ -176,6 +177,7 @@ class RxResult(FaxResult):
     from_name: str = ""
     to_number: str = ""
     file: Path | None = None
+    blocked: bool = False
     gaps: tuple[str, ...] = field(default=())
     """What is not known about this call, and why (events missed, found after a restart)."""
 

@@ -46,6 +46,8 @@ class Interruption(StrEnum):
     NEGOTIATION_TIMEOUT = "negotiation_timeout"
     PAGE_TIMEOUT = "page_timeout"
     T38_REQUIRED = "t38_required"
+    BLOCKED = "blocked"
+    """The caller is not let in."""
 
 
 _INTERRUPTIONS = {
@@ -65,6 +67,9 @@ _INTERRUPTIONS = {
         "T.38 was required, but the far end or the gateway offers audio only.",
         Outcome.INCOMPATIBLE,
         False,
+    ),
+    Interruption.BLOCKED: Meaning(
+        "The caller is not permitted to send faxes to this number.", Outcome.REFUSED, False
     ),
 }
 
@@ -175,12 +180,13 @@ def judge_received(
     """Return what became of a call on which a fax was to be received.
 
     ``pages_in_file`` counts the readable pages of the stored file: what is there was received,
-    whatever the events say.
+    whatever the events say. Of a caller who is not let in nothing is, however far the fax came.
     """
+    blocked = interruption is Interruption.BLOCKED
     judgement = _judge(transcript, fate, interruption)
     common = _common(transcript, call, judgement, 1)
     created = transcript.created
-    pages = pages_in_file or transcript.pages_confirmed
+    pages = 0 if blocked else pages_in_file or transcript.pages_confirmed
     return RxResult(
         **common,
         pages_total=pages,
@@ -189,13 +195,16 @@ def judge_received(
         from_number=created.from_number if created else "",
         from_name=created.from_name if created else "",
         to_number=created.to_number if created else "",
-        file=file,
+        file=None if blocked else file,
+        blocked=blocked,
         gaps=gaps,
     )
 
 
 def _judge(transcript: Transcript, fate: Fate, interruption: Interruption | None) -> _Judgement:
     result = transcript.result
+    if interruption is Interruption.BLOCKED:
+        return _interrupted(transcript, interruption, None)
     if result and result.success:
         meaning = _DELIVERED if transcript.pages_confirmed else _SUCCESS_WITHOUT_PAGE
         status = Status.SUCCEEDED if transcript.pages_confirmed else Status.FAILED

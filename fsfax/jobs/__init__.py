@@ -29,6 +29,8 @@ The rooms inside, from the pure to the busy:
     ladder        how: T.38, V.17, ECM, chosen from what failed (pure)
     destination   what is remembered of a number (pure)
     window        times of day in which an account may call (pure)
+    numbers       when two ways of writing a number mean the same (pure)
+    callers       who may send faxes to a faxbox (pure)
     records       the values that callers get (pure)
     schema        the tables; migrations/ brings a database up to date
     database      connections, transactions, errors in our words
@@ -36,7 +38,10 @@ The rooms inside, from the pure to the busy:
     intake        new jobs, inside a transaction
     store         the door for everybody: accept, read, list, cancel, hold, resubmit
     leases        the door for workers: claim, observe, settle, take over
+    routing       whose a fax is, by the number that was called
+    forward       received faxes that are sent on
     incoming      received faxes, as rows
+    retention     documents that are kept for a time, and then removed
     prepare       fetch and convert the document of a job
     dial          one attempt of one job, through the engine
     reconcile     attempts that lost their worker

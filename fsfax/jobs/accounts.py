@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Row, delete, exc, insert, select, update
 
 from fsfax.errors import AccountNotFound, AddressTaken, InvalidRequest
 from fsfax.jobs.database import Database
+from fsfax.jobs.ledger import insert_for
+from fsfax.jobs.numbers import kept_number, number_key
 from fsfax.jobs.records import plain_fields
 from fsfax.jobs.schema import accounts, inbound_numbers
 from fsfax.jobs.store import Clock, utc_now
@@ -79,7 +81,7 @@ class Accounts:
 
         Raises:
             InvalidRequest: an id that is not 32 hex digits, or is taken; windows that make no
-                sense.
+                sense; a number that is none.
             AddressTaken: a number is another account's.
         """
         id = account_id or uuid.uuid4().hex
@@ -106,7 +108,7 @@ class Accounts:
             row = connection.execute(select(accounts).where(accounts.c.id == account_id)).first()
             if row is None:
                 raise AccountNotFound(f"there is no account {account_id}")
-            query = select(inbound_numbers.c.number)
+            query = select(inbound_numbers.c.shown)
             mine = connection.execute(query.where(inbound_numbers.c.account_id == account_id))
             return Account.from_row(row, list(mine.scalars()))
 
@@ -118,7 +120,7 @@ class Accounts:
             ).all()
             numbers: dict[str, list[str]] = {}
             for number in connection.execute(select(inbound_numbers)):
-                numbers.setdefault(number.account_id, []).append(number.number)
+                numbers.setdefault(number.account_id, []).append(number.shown)
             return tuple(Account.from_row(row, numbers.get(row.id, ())) for row in rows)
 
     def change(
@@ -134,7 +136,7 @@ class Accounts:
 
         Raises:
             AccountNotFound: there is none.
-            InvalidRequest: windows that make no sense.
+            InvalidRequest: windows that make no sense; a number that is none.
             AddressTaken: a number is another account's.
         """
         values: dict[str, Any] = {}
@@ -172,25 +174,30 @@ def own_numbers(
     over to its faxbox.
 
     Raises:
-        AddressTaken: a number is somebody else's.
+        InvalidRequest: one is no number.
+        AddressTaken: a number is somebody else's, perhaps in another way of writing.
     """
-    for number in dict.fromkeys(numbers):
+    for shown in dict.fromkeys(map(kept_number, numbers)):
+        number = number_key(shown)
         owner = connection.execute(
             select(inbound_numbers).where(inbound_numbers.c.number == number)
         ).first()
         if owner is not None and (
             owner.account_id != account_id or owner.faxbox_id not in (None, faxbox_id)
         ):
-            raise AddressTaken(f"the number {number} belongs to another account or faxbox")
+            raise AddressTaken(f"the number {shown} belongs to another account or faxbox")
         if owner is None:
-            connection.execute(
-                insert(inbound_numbers).values(
-                    number=number, account_id=account_id, faxbox_id=faxbox_id
-                )
+            own = {"number": number, "account_id": account_id, "faxbox_id": faxbox_id}
+            made = connection.execute(
+                insert_for(connection)(inbound_numbers)
+                .values(shown=shown, **own)
+                .on_conflict_do_nothing()
             )
+            if not made.rowcount:  # somebody else entered it in the same moment
+                raise AddressTaken(f"the number {shown} belongs to another account or faxbox")
         elif faxbox_id is not None:
             connection.execute(
                 update(inbound_numbers)
                 .where(inbound_numbers.c.number == number)
-                .values(faxbox_id=faxbox_id)
+                .values(faxbox_id=faxbox_id, shown=shown)
             )

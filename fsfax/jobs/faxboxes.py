@@ -2,7 +2,12 @@
 
 A faxbox has called numbers (faxes to them come into it) and a mail domain of its own: a mail to
 ``NUMBER@<domain>`` becomes a fax. What else it says (`data`: caller, header, retries, who is told,
-who may send mails) is kept as it was given; who makes use of it checks it.
+who may send mails) is kept as it was given; who makes use of it checks it. Of incoming faxes it
+says:
+
+    callers         who may send some (`fsfax.jobs.callers`)
+    forward_to      a number that complete ones are sent on to (`fsfax.jobs.forward`)
+    retention_days  for how long documents are kept, of both directions (`fsfax.jobs.retention`)
 """
 
 from __future__ import annotations
@@ -19,12 +24,16 @@ from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.jobs.accounts import own_numbers
 from fsfax.jobs.database import Database
-from fsfax.jobs.records import plain_fields
+from fsfax.jobs.numbers import number_key
+from fsfax.jobs.records import Wish, plain_fields
 from fsfax.jobs.schema import accounts, faxboxes, inbound_numbers
 from fsfax.jobs.store import Clock, utc_now
 
 DOMAIN = "fax.invalid"
 """Under which mail domains are made where the settings name none; mail never gets there."""
+
+RETRIES = 3
+"""Retries of faxes from a faxbox that says nothing, as in the original."""
 
 _LONGEST_NAME = 128
 _COLUMNS = frozenset({"name", "numbers", "custom_smtp_email_address"})
@@ -98,7 +107,8 @@ class Faxboxes:
 
         Raises:
             AccountNotFound: there is no such account.
-            InvalidRequest: it has no name of 1 to 128 characters.
+            InvalidRequest: it has no name of 1 to 128 characters, a number that is none, or would
+                send faxes on to itself.
             AddressTaken: a number or an address is somebody else's.
         """
         id, now = uuid.uuid4().hex, self._now()
@@ -178,11 +188,11 @@ class Faxboxes:
             return _whole(connection, row) if row else None
 
     def by_number(self, number: str) -> Faxbox | None:
-        """Return the faxbox of a called number; None if it is none's."""
+        """Return the faxbox of a called number, however it is written; None if it is none's."""
         query = (
             select(faxboxes)
             .join(inbound_numbers, inbound_numbers.c.faxbox_id == faxboxes.c.id)
-            .where(inbound_numbers.c.number == number)
+            .where(inbound_numbers.c.number == number_key(number))
         )
         with self._database.read() as connection:
             row = connection.execute(query).first()
@@ -205,11 +215,25 @@ class Faxboxes:
             raise AddressTaken(f"{address}: email address must be unique") from error
 
 
+def wish_of(data: Mapping[str, Any]) -> Wish:
+    """Return how faxes from a faxbox that says this (`Faxbox.data`) are sent."""
+    return Wish(
+        ident=data.get("fax_identity") or None,
+        header=data.get("fax_header") or None,
+        timezone=data.get("fax_timezone") or None,
+        # True is what everybody does, and "auto" is what experience makes of it.
+        t38="off" if (data.get("media") or {}).get("fax_option") is False else None,
+    )
+
+
 def _columns(data: Mapping[str, Any]) -> dict[str, Any]:
     name = data.get("name")
     if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
         raise InvalidRequest(f"a faxbox needs a name of 1 to {_LONGEST_NAME} characters")
     custom = data.get("custom_smtp_email_address") or None
+    target = data.get("forward_to")
+    if target and number_key(target) in map(number_key, data.get("numbers") or ()):
+        raise InvalidRequest(f"forward_to: {target} is a number of this faxbox itself")
     return {
         "name": name,
         "data": {key: value for key, value in data.items() if key not in _COLUMNS},
@@ -228,7 +252,7 @@ def _find(connection: Connection, faxbox_id: str, account_id: str | None) -> Row
 
 
 def _whole(connection: Connection, row: Row[Any]) -> Faxbox:
-    query = select(inbound_numbers.c.number).where(inbound_numbers.c.faxbox_id == row.id)
+    query = select(inbound_numbers.c.shown).where(inbound_numbers.c.faxbox_id == row.id)
     return Faxbox.from_row(row, list(connection.execute(query).scalars()))
 
 

@@ -2,7 +2,11 @@
 
 The engine stores a fax as a file before it tells; `Incoming.store` puts file and result into the
 database in one commit, and only then may the file go. Storing a fax twice (after a crash in
-between) changes nothing.
+between) changes nothing. Whose it is says `fsfax.jobs.routing`; if its faxbox sends faxes on
+(`fsfax.jobs.forward`), that is a job of the same commit.
+
+Of a caller who is not let in nothing is kept but that he called, and nobody is told: a list that
+keeps advertisements out would otherwise make mails of them.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exc, insert, select
 
+from fsfax.engine.admission import Admission
 from fsfax.engine.observations import (
     Answered,
     Created,
@@ -24,13 +29,15 @@ from fsfax.engine.observations import (
     PageDone,
 )
 from fsfax.engine.results import RxResult
-from fsfax.jobs import documents, ledger
+from fsfax.jobs import documents, ledger, routing
 from fsfax.jobs.database import Database
+from fsfax.jobs.forward import forward
 from fsfax.jobs.records import Job
-from fsfax.jobs.schema import PROCESSING, inbound_numbers, jobs
+from fsfax.jobs.schema import PROCESSING, jobs
 from fsfax.jobs.schema import documents as documents_table
 from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import Clock, utc_now
+from fsfax.settings import InboundSettings
 
 
 class Incoming:
@@ -38,12 +45,29 @@ class Incoming:
 
     Args:
         database: where the jobs are.
+        inbound: whose the faxes to unknown numbers are.
         clock: for tests.
     """
 
-    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        inbound: InboundSettings | None = None,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
         self._database = database
+        self._inbound = inbound or InboundSettings()
         self._now = clock
+
+    def admit(self, caller: str, called: str) -> Admission:
+        """Return whether a call is taken, and how; see `fsfax.jobs.callers`.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.read() as connection:
+            return routing.admission(connection, caller, called, self._inbound)
 
     def observe(self, call_id: str, seen: Observation) -> None:
         """Write down what was seen of a call on which a fax comes in.
@@ -56,11 +80,11 @@ class Incoming:
         with self._database.write() as connection:
             now = self._now()
             changes = {"status_text": text}
-            if isinstance(seen, Created):
-                changes |= self._numbers(connection, seen)
-            row = self._of_call(connection, call_id) or self._begin(connection, call_id, now)
+            row = self._of_call(connection, call_id) or self._begin(connection, call_id, now, seen)
             if row.state != JobState.PROCESSING:
                 return
+            if isinstance(seen, Created):
+                changes |= self._numbers(connection, row, seen, now)
             ledger.change(connection, row.id, now, **changes)
             ledger.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
 
@@ -74,12 +98,14 @@ class Incoming:
         with self._database.write() as connection:
             now = self._now()
             row = self._of_call(connection, result.call_id)
-            row = row or self._begin(connection, result.call_id, now)
+            row = row or self._begin(connection, result.call_id, now, result)
             if result.to_number:
                 # Before the news go out: they are its account's.
-                ledger.change(connection, row.id, now, **self._numbers(connection, result))
+                numbers = self._numbers(connection, row, result, now)
+                ledger.change(connection, row.id, now, **numbers)
                 row = self._row(connection, row.id)
             if result.file and not self._has_document(connection, row.id):
+                ledger.change(connection, row.id, now, emptied=False)
                 documents.add(
                     connection,
                     row.id,
@@ -101,10 +127,13 @@ class Incoming:
                     new,
                     now,
                     why=result.error_message,
+                    quiet=result.blocked,
                     result=result.as_dict() | {"file": None},
                     pages_total=result.pages_total,
                     pages_confirmed=result.pages_received,
                 )
+                if new is JobState.COMPLETED:
+                    forward(connection, Job.from_row(self._row(connection, row.id)), now)
             return Job.from_row(self._row(connection, row.id))
 
     def unfinished(self) -> tuple[Job, ...]:
@@ -147,27 +176,34 @@ class Incoming:
         query = select(documents_table.c.id).where(documents_table.c.job_id == job_id).limit(1)
         return connection.execute(query).first() is not None
 
-    @staticmethod
-    def _numbers(connection: Connection, seen: Created | RxResult) -> dict[str, Any]:
+    def _numbers(
+        self, connection: Connection, row: Row[Any], seen: Created | RxResult, now: datetime
+    ) -> dict[str, Any]:
         """Who called whom, and whose fax it therefore is."""
-        columns = inbound_numbers.c
-        owner = connection.execute(
-            select(columns.account_id, columns.faxbox_id).where(columns.number == seen.to_number)
-        ).first()
-        return {
-            "account_id": owner.account_id if owner else ledger.DEFAULT_ACCOUNT,
-            "faxbox_id": owner.faxbox_id if owner else None,
+        called = {
             "from_number": seen.from_number,
             "from_name": seen.from_name,
             "to_number": seen.to_number,
         }
+        if row.to_number == seen.to_number:
+            # Whose it was when it began it stays.
+            return called
+        owner = routing.route(connection, seen.to_number, self._inbound, now, row.call_id)
+        return called | {"account_id": owner.account_id, "faxbox_id": owner.faxbox_id}
 
-    def _begin(self, connection: Connection, call_id: str, now: datetime) -> Row[Any]:
-        ledger.ensure_default_account(connection, now)
+    def _begin(
+        self, connection: Connection, call_id: str, now: datetime, seen: Observation | RxResult
+    ) -> Row[Any]:
+        """The row of a call that was not seen before."""
+        named = seen if isinstance(seen, Created | RxResult) else None
+        called = named.to_number if named else ""
+        owner = routing.route(connection, called, self._inbound, now, call_id)
         job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
         values: dict[str, Any] = {
             "id": job_id,
-            "account_id": ledger.DEFAULT_ACCOUNT,
+            "account_id": owner.account_id,
+            "faxbox_id": owner.faxbox_id,
+            "to_number": called,
             "direction": Direction.IN,
             "state": JobState.PROCESSING,
             "created_at": now,

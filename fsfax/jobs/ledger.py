@@ -111,11 +111,12 @@ def move(
     now: datetime,
     *,
     why: str = "",
+    quiet: bool = False,
     **values: Any,
 ) -> None:
     """Move a job to another state, with whatever changes along with it.
 
-    A job that is over gives back its worker and leaves news in the outbox.
+    A job that is over gives back its worker and leaves news in the outbox, unless it is ``quiet``.
 
     Raises:
         IllegalMove: the table of states does not have that move.
@@ -124,7 +125,8 @@ def move(
     if new.is_final:
         over = {"worker_id": None, "hold": Hold.NO, "blocked": False, "status_text": ""}
         values = over | values | {"finished_at": now}
-        news(connection, row, f"fax_{row.direction}_{new}", now)
+        if not quiet:
+            news(connection, row, f"fax_{row.direction}_{new}", now)
     change(connection, row.id, now, state=new, **values)
     note(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
     if row.blocked or new.is_final:

@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 
+from fsfax.engine.admission import WELCOME, Admission
 from fsfax.engine.engine import Engine
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import Observation
@@ -60,7 +61,9 @@ class Reception:
         self._inbox = Inbox(settings.spool.absolute() / "received")
         self._looked_at = time.monotonic()
         self._alone: dict[str, float] = {}
-        self._receiving = engine.receive(self._inbox.folder, on_progress=self._observe)
+        self._receiving = engine.receive(
+            self._inbox.folder, on_progress=self._observe, admit=self._admit
+        )
         self._greenlet = gevent.spawn(self._run)
 
     def close(self) -> None:
@@ -125,6 +128,15 @@ class Reception:
                 self._ended(result)
                 _log.info("fax_stored", job=job.id, call_id=call_id, state=job.state.value)
                 return
+
+    def _admit(self, caller: str, called: str) -> Admission:
+        try:
+            admission: Admission = self._in_thread(self._incoming.admit, caller, called)
+        except StoreError as error:
+            # Better a fax of somebody unwanted than none of anybody.
+            _log.warning("lists_not_read", called=called, error=str(error))
+            return WELCOME
+        return admission
 
     def _observe(self, call_id: str, seen: Observation) -> None:
         try:

@@ -91,12 +91,15 @@ accounts = Table(
 )
 
 inbound_numbers = Table(
+    # By the key of a number (`fsfax.jobs.numbers`), so that it is nobody else's in another way of
+    # writing; ``shown`` is the way in which it was entered.
     "inbound_numbers",
     metadata,
     Column("number", String(64), primary_key=True),
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     # Of a faxbox of that account, if it is one's.
     Column("faxbox_id", String(32)),
+    Column("shown", String(64), nullable=False, server_default=""),
 )
 
 tokens = Table(
@@ -206,6 +209,8 @@ jobs = Table(
     # Of an incoming fax: the Unique-ID of its call.
     Column("call_id", String(64)),
     Column("faxbox_id", String(32)),
+    # Its documents were kept for as long as the faxbox says, and are gone.
+    Column("emptied", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("call_id"),
 )
 
@@ -291,6 +296,9 @@ Index(
     jobs.c.id,
     **_of(_IN_FAXBOX),
 )
+KEPT = text("faxbox_id IS NOT NULL AND finished_at IS NOT NULL AND NOT emptied")
+"""Faxes that are over, of faxboxes, whose documents may still be there."""
+Index("ix_jobs_kept", jobs.c.faxbox_id, jobs.c.finished_at, **_of(KEPT))
 Index(
     "uq_jobs_idempotency",
     jobs.c.account_id,

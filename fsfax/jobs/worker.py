@@ -10,6 +10,7 @@ stops a fax on the line. Its greenlets:
     live ──── the loop: take over, cancel, prepare, claim; then wait for the bell
     beat ──── the heartbeat of the lease
     receive ─ incoming faxes, in one worker at a time
+    empty ─── documents whose time is over, now and then
     one for each document that is made ready, one for each call
 
 A worker that is stopped takes on nothing new, gives its calls time to end and leaves those that
@@ -43,6 +44,7 @@ from fsfax.jobs.leases import Leases
 from fsfax.jobs.prepare import Preparer
 from fsfax.jobs.receive import Reception
 from fsfax.jobs.reconcile import reconcile
+from fsfax.jobs.retention import Retention
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.wake import Bell
@@ -141,6 +143,7 @@ class Worker:
         self._preparations = gevent.pool.Group()
         self._reception: Reception | None = None
         self._tidied = -_TIDY_EVERY
+        self._emptying: gevent.Greenlet[..., None] | None = None
         self._be_born()
         self._live_greenlet = gevent.spawn(self._live)
         self._beat_greenlet = gevent.spawn(self._beat)
@@ -152,7 +155,7 @@ class Worker:
         id = self._leases.worker_id
         self._claims = Claims(self.database, id, self.settings)
         self._settlement = Settlement(self.database, id, self.settings)
-        self._incoming = Incoming(self.database)
+        self._incoming = Incoming(self.database, self.settings.inbound)
         self._lease_until = 0.0
         self._registered = False
         self._preparer = Preparer(
@@ -202,6 +205,8 @@ class Worker:
         for greenlet in list(self._calls.values()):
             greenlet.kill()
         self._preparations.kill()
+        if self._emptying:
+            self._emptying.kill()
         self._calls.clear()
 
     # --- at home: the loop --------------------------------------------------------------------
@@ -371,7 +376,7 @@ class Worker:
         self._reception.look_after()
 
     def _tidy_if_due(self) -> None:
-        """Remove what killed processes left in the spool."""
+        """Remove what killed processes left in the spool, and documents whose time is over."""
         if time.monotonic() < self._tidied + _TIDY_EVERY:
             return
         self._tidied = time.monotonic()
@@ -381,6 +386,17 @@ class Worker:
             self._in_thread(_remove_waste, self.settings.spool.absolute() / "work", keep)
         except (SpoolError, OSError) as error:
             _log.warning("spool_not_tidied", error=str(error))
+        if not self._emptying:
+            # Beside the calls: the first time, years may be waiting.
+            self._emptying = gevent.spawn(self._empty)
+
+    def _empty(self) -> None:
+        try:
+            steps = Retention(self.database).steps()
+            while self._in_thread(next, steps, None) is not None:
+                gevent.sleep(0)
+        except StoreError as error:
+            _log.warning("documents_not_removed", error=str(error))
 
 
 def _remove_waste(folder: Path, keep: frozenset[str]) -> None:
