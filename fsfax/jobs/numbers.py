@@ -16,11 +16,11 @@ import re
 from fsfax.errors import InvalidRequest
 from fsfax.esl.dialstring import dialable
 
-_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
+_SCHEME = re.compile(r"\A(?:(?:sips?|tel):\s*)+", re.IGNORECASE)
 _PARAMETERS = re.compile(r"[;@?].*", re.DOTALL)
 _SEPARATORS = re.compile(r"[\s().\-/]+")
 _DIGITS = re.compile(r"\+?[0-9*#]+\Z")
-_PREFIX = re.compile(r"00(?=[1-9][0-9]{7,14}\Z)|011(?=[1-9][0-9]{9,14}\Z)")
+_PREFIX = re.compile(r"\A(?:00(?=[1-9][0-9]{7,14}\Z)|011(?=[1-9][0-9]{9,14}\Z))")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 
 
@@ -29,7 +29,7 @@ def plain_number(number: str) -> str:
 
     What is no number (the user part of a SIP address may be a name) stays as it is.
     """
-    word = _PARAMETERS.sub("", _SCHEME.sub("", number.strip(), count=1)).strip()
+    word = _PARAMETERS.sub("", _SCHEME.sub("", number.strip())).strip()
     plain = _SEPARATORS.sub("", word)
     return plain if _DIGITS.match(plain) else word
 
@@ -43,7 +43,7 @@ def number_key(number: str) -> str:
     plain = plain_number(number)
     if not _DIGITS.match(plain):
         return plain
-    return _PREFIX.sub("", plain.removeprefix("+"), count=1)
+    return _PREFIX.sub("", plain.removeprefix("+"))
 
 
 def kept_number(number: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,9 +51,9 @@ def test_two_engines_answer_once(
     done: list[tuple[str, str]] = []
     real = module.Receiver._take_over
 
-    def counted(receiver: module.Receiver, call_id: str) -> None:
+    def counted(receiver: module.Receiver, call_id: str, *more: Any) -> None:
         done.append((receiver._node, call_id))
-        real(receiver, call_id)
+        real(receiver, call_id, *more)
 
     monkeypatch.setattr(module.Receiver, "_take_over", counted)
     with (

@@ -1,0 +1,118 @@
+"""Who is let in: the engine asks, and the call is refused before it is answered, or ended at once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from fsfax import Created, Engine, Observation, RxResult
+from fsfax.engine.admission import REJECTED, WELCOME, Admission
+from fsfax.engine.inbox import Inbox
+from fsfax.engine.outcome import Outcome
+from fsfax.softswitch import number_of
+from tests.engine.conftest import Stage
+
+ENEMY = "+15550666"
+
+
+class Door:
+    """Lets everybody in but one; remembers who asked."""
+
+    def __init__(self, refusal: Admission = REJECTED) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self._refusal = refusal
+
+    def __call__(self, caller: str, called: str) -> Admission:
+        self.asked.append((caller, called))
+        return self._refusal if caller == ENEMY else WELCOME
+
+
+def received(stage: Stage, door: Door, converted: Path, number: str, caller: str) -> RxResult:
+    with Engine(stage.settings(), hub="own") as engine:
+        engine.wait_up()
+        with engine.receive(admit=door) as faxes:
+            stage.switch.call_in(number_of(number), converted, caller_number=caller)
+            fax = faxes.get(timeout=20)
+            stage.switch.wait_idle(20)
+    return fax
+
+
+@pytest.mark.parametrize("number", ["fax", "takeover"])
+def test_a_caller_who_is_refused(stage: Stage, converted: Path, number: str) -> None:
+    door = Door()
+    fax = received(stage, door, converted, number, ENEMY)
+    assert door.asked == [(ENEMY, number_of(number))]
+    assert (fax.blocked, fax.success, fax.result_text) == (True, False, "blocked")
+    assert (fax.outcome, fax.retry) == (Outcome.REFUSED, False)
+    assert (fax.pages_received, fax.file) == (0, None)
+    assert (fax.from_number, fax.to_number) == (ENEMY, number_of(number))
+    assert "not permitted" in fax.error_message
+    (call,) = stage.switch.calls
+    assert call.cause == "CALL_REJECTED"
+    assert call.pages < 3, "the far end was told at once"
+    assert (call.answered is None) is (number == "takeover"), "refused before the answer"
+    inbox = Inbox(stage.root / "inbox")
+    assert inbox.load(fax.call_id) == fax
+    assert not list((stage.root / "in").iterdir()), "nothing of it is kept"
+    assert not list(inbox.folder.glob("*.tif"))
+
+
+@pytest.mark.parametrize("number", ["fax", "takeover"])
+def test_others_are_let_in(stage: Stage, converted: Path, number: str) -> None:
+    door = Door()
+    fax = received(stage, door, converted, number, "+15550143")
+    assert door.asked == [("+15550143", number_of(number))]
+    assert fax.success, fax
+    assert not fax.blocked
+
+
+@pytest.mark.parametrize("number", ["fax", "takeover"])
+def test_nobody_can_say(stage: Stage, converted: Path, number: str) -> None:
+    """A fax must not be lost because the lists cannot be read."""
+
+    class Broken(Door):
+        def __call__(self, caller: str, called: str) -> Admission:
+            super().__call__(caller, called)
+            raise RuntimeError("the lists are on fire")
+
+    fax = received(stage, Broken(), converted, number, ENEMY)
+    assert fax.success, fax
+
+
+def test_how_a_call_is_answered(stage: Stage, converted: Path) -> None:
+    """The owner of the called number has a station id of his own, and may not want T.38."""
+
+    def door(caller: str, called: str) -> Admission:
+        return Admission(ident="+1 555 0177", t38=False)
+
+    with Engine(stage.settings(), hub="own") as engine:
+        engine.wait_up()
+        with engine.receive(admit=door) as faxes:
+            stage.switch.call_in(number_of("takeover"), converted)
+            fax = faxes.get(timeout=40)
+    assert fax.success, fax
+    assert (fax.local_station_id, fax.t38_status) == ("+1 555 0177", "off")
+
+
+@pytest.mark.parametrize("number", ["stall_in_page_2", "takeover"])
+def test_a_call_that_was_there_before_anybody_listened(
+    stage: Stage, converted: Path, number: str
+) -> None:
+    """Asked about, too: its own data say who calls."""
+    record = stage.switch.call_in(number_of(number), converted, caller_number=ENEMY)
+    up = threading.Event()
+    while stage.switch.api("uuid_exists", record.uuid) != "true":
+        up.wait(0.01)
+    seen: list[Observation] = []
+    door = Door()
+    with (
+        Engine(stage.settings(), hub="own") as engine,
+        engine.receive(admit=door, on_progress=lambda _, each: seen.append(each)) as faxes,
+    ):
+        fax = faxes.get(timeout=20)
+    assert door.asked == [(ENEMY, number_of(number))]
+    assert (fax.blocked, fax.pages_received) == (True, 0)
+    assert isinstance(seen[0], Created) or number != "takeover"
+    assert not list((stage.root / "in").iterdir())

@@ -1,0 +1,168 @@
+"""Numbers and callers: what is the same, and who is let in; tables and properties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsfax.errors import InvalidNumber, InvalidRequest
+from fsfax.jobs.callers import is_anonymous, kept_caller, may_send, names
+from fsfax.jobs.numbers import kept_number, number_key, plain_number, require_dialable
+
+digits = st.text("0123456789", min_size=1, max_size=15)
+world = st.from_regex(r"[1-9][0-9]{9,14}", fullmatch=True)
+separators = st.sampled_from(["", " ", "-", ".", " (", ") ", "/", "\t"])
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("+353 1 555 0100", "35315550100"),
+            ("+353 1 555 0100", "0035315550100"),
+            ("+1 212 555 0100", "011 1 212 555 0100"),
+            ("+353 1 555 0100", "sip:+35315550100@pbx.example;user=phone"),
+            ("+353 1 555 0100", "+35315550100;npdi"),
+            ("tel:+353-1-555-0100", "(353) 1/555.0100"),
+            ("100", " 1-0-0 "),
+            ("fax.ward", "sip:fax.ward@pbx"),
+        ],
+    )
+    def test_the_same(self, one: str, other: str) -> None:
+        assert number_key(one) == number_key(other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("01 555 0100", "+353 1 555 0100"),  # no country is known here
+            ("0113 496 0000", "+34 960 000"),  # Leeds, and not a prefix before Spain
+            ("011 1234567", "1234567"),  # Turin, Sapporo
+            ("00 1234", "1234"),  # too short for a number of the world
+            ("000123456789", "0123456789"),
+            ("100", "0100"),
+            ("Fax", "fax"),  # RFC 3261 19.1.4
+            ("*100", "100"),
+        ],
+    )
+    def test_not_the_same(self, one: str, other: str) -> None:
+        assert number_key(one) != number_key(other)
+
+    @given(st.text(max_size=40) | digits | world.map("00".__add__) | world.map("+00".__add__))
+    def test_any_word_has_a_key_that_is_its_own(self, word: str) -> None:
+        key = number_key(word)
+        assert number_key(key) == key
+
+    @given(world, st.sampled_from(["+", "00", "011", ""]), st.data())
+    def test_all_ways_of_writing(self, number: str, prefix: str, data: st.DataObject) -> None:
+        written = "".join(digit + data.draw(separators) for digit in number)
+        assert number_key(prefix + written) == number
+
+    @given(digits, digits)
+    def test_different_digits_are_different_numbers(self, one: str, other: str) -> None:
+        if number_key(one) == number_key(other):
+            longer, shorter = sorted((one, other), key=len, reverse=True)
+            assert longer in (shorter, f"00{shorter}", f"011{shorter}")
+
+    @given(st.text(max_size=80))
+    def test_what_is_kept_is_the_same_number(self, word: str) -> None:
+        try:
+            kept = kept_number(word)
+        except InvalidRequest:
+            return
+        assert number_key(kept) == number_key(word)
+        assert kept_number(kept) == kept
+        assert kept.isascii()
+        assert kept.isprintable()
+        assert 0 < len(kept) <= 64
+
+    @pytest.mark.parametrize("word", ["", " ", "+", "a b", "9" * 33, "a" * 65, "x\x00", "é", "'--"])
+    def test_no_numbers(self, word: str) -> None:
+        with pytest.raises(InvalidRequest):
+            kept_number(word)
+
+    def test_shown_as_it_was_entered(self) -> None:
+        assert kept_number("+353 (1) 555-0100") == "+35315550100"
+        assert plain_number("00353 1 5550100") == "0035315550100"
+        assert require_dialable("") == ""
+        assert require_dialable("+1 2") == "+1 2"
+        with pytest.raises(InvalidNumber):
+            require_dialable("nobody")
+
+
+CALLER = "+35315550100"
+
+
+class TestCallers:
+    @pytest.mark.parametrize(
+        ("lists", "caller", "expected"),
+        [
+            (None, CALLER, True),
+            ({}, "", True),
+            ({"allow": [], "block": []}, "anonymous", True),
+            ({"allow": ["+353 1 555 0100"]}, "0035315550100", True),
+            ({"allow": ["+353 1 555 0100"]}, "35315550101", False),
+            ({"allow": ["+3531*"]}, CALLER, True),
+            ({"allow": ["003531*"]}, CALLER, True),
+            ({"allow": ["+353 1*"]}, "00353 1 5550100", True),
+            ({"allow": ["+3531*"]}, "", False),  # who says nothing is nobody's entry
+            ({"allow": ["+3531*", "anonymous"]}, "", True),
+            ({"allow": ["anonymous"]}, CALLER, False),
+            ({"block": ["anonymous"]}, "anonymous", False),
+            ({"block": ["anonymous"]}, "0000000000", False),
+            ({"block": ["anonymous"]}, CALLER, True),
+            ({"block": [CALLER]}, "35315550100", False),
+            ({"block": [CALLER]}, "+35315550101", True),
+            ({"block": ["*"]}, CALLER, False),
+            ({"block": ["*"]}, "", False),
+            ({"allow": ["*"], "block": ["+35315*"]}, CALLER, False),  # block wins
+            ({"allow": [CALLER], "block": ["+35315*"]}, CALLER, False),
+            ({"allow": [CALLER], "block": ["+44*"]}, CALLER, True),
+            ({"block": ["01*"]}, "015550100", False),  # the country's own way of writing
+            ({"block": ["01*"]}, CALLER, True),
+            ({"block": ["+*"]}, CALLER, False),
+            ({"block": ["alice"]}, "alice", False),
+            ({"block": ["nonsense here", CALLER]}, CALLER, False),
+            ({"allow": None, "block": None}, CALLER, True),
+        ],
+    )
+    def test_who_may(self, lists: dict[str, Any] | None, caller: str, expected: bool) -> None:
+        assert may_send(caller, lists) is expected
+
+    @given(digits, st.sampled_from(["", "+"]), st.integers(1, 15))
+    def test_the_beginning_of_a_number_means_it(self, number: str, plus: str, length: int) -> None:
+        caller = plus + number
+        if not is_anonymous(caller):
+            assert names(f"{plus}{number[:length]}*", caller)
+            assert names(caller, caller)
+
+    @given(world, world)
+    def test_no_other_number(self, one: str, other: str) -> None:
+        assert names(f"+{one}", other) is (one == other)
+        assert names(f"+{one}*", other) is other.startswith(one)
+
+    @given(st.text(max_size=40), st.lists(st.text(max_size=20)), st.lists(st.text(max_size=20)))
+    def test_any_words(self, caller: str, allow: list[str], block: list[str]) -> None:
+        let_in = may_send(caller, {"allow": allow, "block": block})
+        assert not may_send(caller, {"allow": allow, "block": [*block, "*"]})
+        if let_in:
+            assert may_send(caller, {"block": block})
+
+    @given(st.text(max_size=70))
+    def test_an_entry_that_is_kept(self, word: str) -> None:
+        try:
+            kept = kept_caller(word)
+        except InvalidRequest:
+            return
+        assert kept_caller(kept) == kept
+        assert kept.isascii()
+        assert kept.isprintable()
+
+    @pytest.mark.parametrize(
+        "entry", ["", "+353*1", "*1*", "**", "a b", "+", "ward*", "\x1b[31m", "*\n*"]
+    )
+    def test_no_entries(self, entry: str) -> None:
+        with pytest.raises(InvalidRequest):
+            kept_caller(entry)
