@@ -1,4 +1,4 @@
-"""Who is let in: the engine asks, and the call is refused before it is answered, or ended at once."""
+"""Who is let in: a caller is refused before the call is answered, or it is ended at once."""
 
 from __future__ import annotations
 
