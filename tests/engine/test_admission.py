@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,10 @@ from fsfax import Created, Engine, Observation, RxResult
 from fsfax.engine.admission import REJECTED, WELCOME, Admission
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.outcome import Outcome
+from fsfax.engine.receive import pages_in
 from fsfax.softswitch import number_of
 from tests.engine.conftest import Stage
+from tests.engine.test_takeover import until
 
 ENEMY = "+15550666"
 
@@ -102,9 +103,15 @@ def test_a_call_that_was_there_before_anybody_listened(
 ) -> None:
     """Asked about, too: its own data say who calls."""
     record = stage.switch.call_in(number_of(number), converted, caller_number=ENEMY)
-    up = threading.Event()
-    while stage.switch.api("uuid_exists", record.uuid) != "true":
-        up.wait(0.01)
+    file = stage.root / "in" / f"{record.uuid}.tif"
+    until(
+        lambda: (
+            pages_in(file) == 1
+            if number != "takeover"
+            else stage.switch.api("uuid_exists", record.uuid) == "true"
+        ),
+        "a page, or a call",
+    )
     seen: list[Observation] = []
     door = Door()
     with (
@@ -116,3 +123,4 @@ def test_a_call_that_was_there_before_anybody_listened(
     assert (fax.blocked, fax.pages_received) == (True, 0)
     assert isinstance(seen[0], Created) or number != "takeover"
     assert not list((stage.root / "in").iterdir())
+    assert not list((stage.root / "inbox").glob("*.tif"))
