@@ -24,7 +24,8 @@ _SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.BROKEN: "✗"}
 def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bool | None) -> int:
     """Look at each FreeSWITCH: connection, modules, gateway, timer, T.38, spool, marks.
 
-    And at the jobs' database: tables, rights, workers, faxes that wait for a person.
+    And at the jobs' database: tables, rights, workers, who gets faxes to unknown numbers, faxes
+    that wait for a person.
 
     Exit code 4 if something is broken at a FreeSWITCH, else 7 if something is at the database.
     """
@@ -35,7 +36,7 @@ def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bo
         for node in settings.nodes
     ]
     url = settings.database.get_secret_value()
-    jobs = _tell(show, "jobs", "", examine_database(url))
+    jobs = _tell(show, "jobs", "", examine_database(url, settings.inbound))
     if not all(switches):
         return exits.UNREACHABLE
     return exits.OK if jobs else exits.STORE

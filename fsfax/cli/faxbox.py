@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes
+from fsfax.jobs.retention import LONGEST
 
 _numbers = click.option(
     "--number",
@@ -34,6 +35,37 @@ _set = click.option(
 )
 
 
+_DECISIONS = (
+    click.option(
+        "--allow",
+        multiple=True,
+        metavar="CALLER",
+        help="Takes faxes of these callers alone: a number, the beginning of some (+3531*),"
+        " anonymous. As often as needed.",
+    ),
+    click.option(
+        "--block",
+        multiple=True,
+        metavar="CALLER",
+        help="Takes none of this caller, whoever is allowed. As often as needed.",
+    ),
+    click.option("--forward-to", metavar="NUMBER", help="Sends complete faxes on to this number."),
+    click.option(
+        "--retention-days",
+        type=click.IntRange(1, LONGEST),
+        metavar="DAYS",
+        help="Removes the documents of its faxes after so many days; the faxes stay.",
+    ),
+)
+
+
+def _decisions(function: Callable[..., int]) -> Callable[..., int]:
+    """Options for what is done with faxes that come in."""
+    for option in reversed(_DECISIONS):
+        function = option(function)
+    return function
+
+
 @click.group()
 def command() -> None:
     """Make faxboxes, show, change and remove them."""
@@ -43,21 +75,24 @@ def command() -> None:
 @click.argument("account_id")
 @click.argument("name")
 @_numbers
+@_decisions
 @_set
 @options.as_json
 @click.pass_obj
 def create(
     common: Common,
+    /,
     *,
     account_id: str,
     name: str,
     numbers: tuple[str, ...],
     fields: tuple[str, ...],
     as_json: bool | None,
+    **decisions: Any,
 ) -> int:
     """Make a faxbox called NAME in an account; its id is printed."""
     show = Show(as_json)
-    data = _laid_over({"name": name}, numbers, fields)
+    data = _laid_over(_decided({"name": name}, **decisions), numbers, fields)
     with open_database(common.load().settings) as database:
         made = Faxboxes(database).create(account_id, _checked(data))
     if show.as_json:
@@ -72,24 +107,32 @@ def create(
 @click.argument("faxbox_id")
 @click.option("--name", help="Its new name.")
 @_numbers
+@_decisions
 @_set
 @options.as_json
 @click.pass_obj
 def change(
     common: Common,
+    /,
     *,
     faxbox_id: str,
     name: str | None,
     numbers: tuple[str, ...],
     fields: tuple[str, ...],
     as_json: bool | None,
+    **decisions: Any,
 ) -> int:
-    """Change what is given; --number replaces all of its numbers."""
+    """Change what is given; --number, --allow and --block each replace all there were.
+
+    --set callers=null lets everybody in again; --set forward_to=null and --set retention_days=null
+    end those.
+    """
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         boxes = Faxboxes(database)
         given = boxes.get(faxbox_id).given() | ({"name": name} if name else {})
-        changed = boxes.replace(faxbox_id, _checked(_laid_over(given, numbers, fields)))
+        data = _laid_over(_decided(given, **decisions), numbers, fields)
+        changed = boxes.replace(faxbox_id, _checked(data))
     _tell(show, changed)
     return exits.OK
 
@@ -156,10 +199,41 @@ def _tell(show: Show, box: Faxbox) -> None:
     show.words(f"  account {box.account_id}, made {box.created_at:%Y-%m-%d %H:%M} UTC")
     if box.numbers:
         show.words(f"  faxes to {', '.join(box.numbers)} come into it")
+    for told in _told_decisions(box.data):
+        show.words(printable(f"  {told}"))
     for domain in filter(None, (box.smtp_email_address, box.custom_smtp_email_address)):
         show.words(printable(f"  mails to NUMBER@{domain} become faxes"))
     for name, value in sorted(box.data.items()):
+        if name in ("callers", "forward_to", "retention_days"):
+            continue
         show.words(printable(f"  {name} = {json.dumps(value, ensure_ascii=False)}"))
+
+
+def _told_decisions(data: Mapping[str, Any]) -> Iterator[str]:
+    lists = data.get("callers") or {}
+    if allow := lists.get("allow"):
+        yield f"takes faxes of {', '.join(allow)} alone"
+    if block := lists.get("block"):
+        yield f"takes no faxes of {', '.join(block)}"
+    if target := data.get("forward_to"):
+        yield f"complete faxes are sent on to {target}"
+    if days := data.get("retention_days"):
+        yield f"documents are removed after {days} day{'s' if days != 1 else ''}"
+
+
+def _decided(
+    given: Mapping[str, Any],
+    *,
+    allow: Sequence[str],
+    block: Sequence[str],
+    forward_to: str | None,
+    retention_days: int | None,
+) -> dict[str, Any]:
+    """What was given before, with the options of `_decisions` over it."""
+    lists = {name: list(all) for name, all in (("allow", allow), ("block", block)) if all}
+    decided: dict[str, Any] = {"forward_to": forward_to, "retention_days": retention_days}
+    decided["callers"] = {**(given.get("callers") or {}), **lists} if lists else None
+    return {**given, **{name: value for name, value in decided.items() if value is not None}}
 
 
 def _laid_over(

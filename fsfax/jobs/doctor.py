@@ -15,14 +15,19 @@ from sqlalchemy import Connection, false, func, select, update
 from fsfax.engine.doctor import Check, Verdict
 from fsfax.errors import ConfigurationError, StoreError, StoreOutdated
 from fsfax.jobs.database import Database, sqlite_file
+from fsfax.jobs.routing import owner_of
 from fsfax.jobs.schema import CLAIMABLE, UNPREPARED, jobs, workers
 from fsfax.jobs.states import Hold
+from fsfax.settings import InboundSettings
 
 _REACH = "see that the server runs and that the setting `database` has the right host and password"
 
 
-def examine_database(url: str) -> Iterator[Check]:
-    """Look at the jobs' database; yield findings as they come."""
+def examine_database(url: str, inbound: InboundSettings | None = None) -> Iterator[Check]:
+    """Look at the jobs' database; yield findings as they come.
+
+    ``inbound`` names who gets the faxes to unknown numbers.
+    """
     try:
         database = Database(url)
         file = sqlite_file(url)
@@ -33,7 +38,7 @@ def examine_database(url: str) -> Iterator[Check]:
         yield _unborn(file)
         return
     try:
-        yield from _examine(database)
+        yield from _examine(database, inbound or InboundSettings())
     except StoreOutdated as error:
         yield Check("tables", Verdict.BROKEN, str(error), "fsfax db upgrade")
     except StoreError as error:
@@ -56,7 +61,7 @@ def _unborn(file: Path) -> Check:
     )
 
 
-def _examine(database: Database) -> Iterator[Check]:
+def _examine(database: Database, inbound: InboundSettings) -> Iterator[Check]:
     database.require_current()
     yield Check("tables", Verdict.OK, f"version {database.version()}")
     with database.write() as connection:
@@ -65,6 +70,7 @@ def _examine(database: Database) -> Iterator[Check]:
     yield Check("database", Verdict.OK, f"{database.shown} can be read and written")
     with database.read() as connection:
         yield _workers(connection)
+        yield _unknown_numbers(connection, inbound)
         if uncertain := _count(connection, jobs.c.hold == Hold.UNCERTAIN):
             yield Check(
                 "held",
@@ -72,6 +78,18 @@ def _examine(database: Database) -> Iterator[Check]:
                 f"{uncertain} wait for a person: nobody knows what became of their last call",
                 "ask the other side, then `fsfax release ID` (dials again) or `fsfax cancel ID`",
             )
+
+
+def _unknown_numbers(connection: Connection, inbound: InboundSettings) -> Check:
+    """Who gets the faxes to numbers that are nobody's."""
+    owner = owner_of(connection, "", inbound)
+    place = f"faxbox {owner.faxbox_id}" if owner.faxbox_id else f"account {owner.account_id}"
+    said = f"faxes to numbers that are nobody's go to {place}"
+    wanted = inbound.faxbox or inbound.account
+    if wanted and wanted not in (owner.faxbox_id, owner.account_id):
+        remedy = "mend the settings `inbound.faxbox` and `inbound.account`"
+        return Check("inbound", Verdict.WARNING, f"there is no {wanted}: {said}", remedy)
+    return Check("inbound", Verdict.OK, said)
 
 
 def _workers(connection: Connection) -> Check:

@@ -277,6 +277,27 @@ class TestFate:
         done = service.over(again.json()["data"]["id"])
         assert (done["status"], done["from_number"]) == ("completed", "15550177")
 
+    def test_a_fax_that_comes_in_and_breaks_off(self, service: Service, letter: Path) -> None:
+        """Live at incoming, and then in the inbox with the pages that had come."""
+        number = number_of("stall_in_page_2")
+        service.accounts.change(service.account, numbers=[number])
+        made = service.send(letter, number)
+        (row,) = until(lambda: service.get("/faxes/incoming"), "it comes in")
+        path = f"/faxes/incoming/{row['id']}"
+        until(lambda: service.get(path)["status"] == "Received  Page 1", "the first page")
+        live = service.get(path)
+        assert "rx_result" not in live
+        assert live["_read_only"]["status"] == "processing"
+        service.client.delete(f"/faxes/outgoing/{made['id']}")
+        until(lambda: service.get(path)["status"] == "failed", "it broke off")
+        assert row["id"] in [listed["id"] for listed in service.get("/faxes/inbox")]
+        shown = service.get(f"/faxes/inbox/{row['id']}")
+        assert shown == service.get(path)
+        result = shown["rx_result"]
+        assert (result["success"], result["partial"], result["pages_received"]) == (False, True, 1)
+        answer = service.client.get(f"/faxes/inbox/{row['id']}/attachment")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
+
 
 class TestFaxbox:
     def test_it_fills_in(self, service: Service, letter: Path) -> None:
@@ -313,6 +334,65 @@ class TestFaxbox:
             headers={"Content-Type": "application/pdf"},
         )
         assert raw.status_code == 201, raw.text
+
+    def test_t38_as_it_says(self, service: Service, letter: Path) -> None:
+        boxes = Faxboxes(service.database)
+        for option, expected in ((False, "off"), (True, None), ("auto", None)):
+            box = boxes.create(
+                service.account, {"name": "a", "caller_id": "1", "media": {"fax_option": option}}
+            )
+            made = service.client.put(
+                f"/faxboxes/{box.id}/faxes",
+                params={"to_number": TO, "not_before": LATER},
+                content=letter.read_bytes(),
+                headers={"Content-Type": "application/pdf"},
+            ).json()["data"]
+            assert service.store.get(made["id"]).wish.t38 == expected
+
+    def test_what_is_done_with_faxes_that_come_in(self, service: Service) -> None:
+        data = {
+            "name": "a",
+            "numbers": ["+353 1 777 0100"],
+            "callers": {"allow": ["+353 1*"], "block": ["Anonymous"]},
+            "forward_to": "+1 555 0111",
+            "retention_days": 30,
+            "notifications": {"inbound": {"email": {"send_to": ["a@example.org"]}}},
+            "smtp_permission_list": [".*@example.org"],
+            "media": {"fax_option": "auto"},
+        }
+        box = service.client.put("/faxboxes", json={"data": data}).json()["data"]
+        assert box["numbers"] == ["+35317770100"]
+        assert box["callers"] == {"allow": ["+3531*"], "block": ["anonymous"]}
+        assert {name: box[name] for name in ("forward_to", "retention_days", "media")} == {
+            name: data[name] for name in ("forward_to", "retention_days", "media")
+        }
+        path = f"/faxboxes/{box['id']}"
+        shown = service.client.get(path).json()["data"]
+        assert shown == box
+        for change, field in (
+            ({"callers": {"block": ["+353*1"]}}, "callers.block"),
+            ({"callers": {"deny": []}}, "callers.deny"),
+            ({"callers": ["+353"]}, "callers"),
+            ({"forward_to": "nobody"}, "forward_to"),
+            ({"retention_days": 0}, "retention_days"),
+            ({"retention_days": "soon"}, "retention_days"),
+            ({"numbers": ["no number"]}, "numbers"),
+            ({"caller_id": "nobody"}, "caller_id"),
+            ({"fax_identity": "x" * 21}, "fax_identity"),
+            ({"media": {"fax_option": "maybe"}}, "media.fax_option"),
+        ):
+            told = problem(service.client.patch(path, json={"data": change}), 400)
+            assert any(name.startswith(field) for name in told), told
+        itself = {"data": {"forward_to": "00353 1 7770100"}}
+        assert service.client.patch(path, json=itself).status_code == 400
+        taken = service.client.put(
+            "/faxboxes", json={"data": {"name": "b", "numbers": ["0035317770100"]}}
+        )
+        assert taken.status_code in (400, 409), taken.text
+        changed = service.client.patch(path, json={"data": {"callers": None}}).json()["data"]
+        assert "callers" not in changed
+        assert changed["retention_days"] == 30
+        assert service.client.delete(path).status_code == 200
 
     def test_all_verbs(self, service: Service) -> None:
         made = service.client.put("/faxboxes", json={"data": {"name": "a", "flags": ["x"]}})

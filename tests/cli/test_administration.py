@@ -148,6 +148,54 @@ class TestFaxboxes:
         run("faxbox", "remove", box)
         assert lines(run("faxbox", "list")) == []
 
+    def test_what_is_done_with_faxes_that_come_in(self, run: Run, account: str) -> None:
+        box = run(
+            "faxbox", "create", account, "Desk", "--allow", "+353 1*", "--allow", "Anonymous",
+            "--block", "+353 1 555 0666", "--forward-to", "+1 555 0111",
+            "--retention-days", "30", "--no-json",
+        ).stdout.strip()  # fmt: skip
+        (shown,) = lines(run("faxbox", "show", box))
+        assert shown["data"] == {
+            "callers": {"allow": ["+3531*", "anonymous"], "block": ["+35315550666"]},
+            "forward_to": "+1 555 0111",
+            "retention_days": 30,
+        }
+        words = run("faxbox", "show", box, "--no-json").stdout
+        for said in (
+            "takes faxes of +3531*, anonymous alone",
+            "takes no faxes of +35315550666",
+            "complete faxes are sent on to +1 555 0111",
+            "documents are removed after 30 days",
+        ):
+            assert said in words
+        (changed,) = lines(run("faxbox", "change", box, "--block", "*", "--set", "forward_to=null"))
+        assert changed["data"] == {
+            "callers": {"allow": ["+3531*", "anonymous"], "block": ["*"]},
+            "retention_days": 30,
+        }
+        (changed,) = lines(run("faxbox", "change", box, "--set", "callers=null"))
+        assert changed["data"] == {"retention_days": 30}
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (("--block", "+353*1"), "a * stands at the end"),
+            (("--allow", "a b"), "is no caller"),
+            (("--forward-to", "nobody"), "cannot be dialled"),
+            (("--forward-to", "00353 1 5550100", "--number", "+353 1 555 0100"), "itself"),
+            (("--retention-days", "0"), "0 is not in the range"),
+            (("--number", "no number"), "is no called number"),
+            (("--set", "callers.deny=[]"), "callers.deny"),
+            (("--set", "fax_identity=ABCDEFGHIJKLMNOPQRSTU"), "fax_identity"),
+            (("--set", "caller_id=Clinic"), "caller_id"),
+        ],
+    )
+    def test_decisions_that_cannot_be(
+        self, run: Run, account: str, words: tuple[str, ...], told: str
+    ) -> None:
+        assert told in run("faxbox", "create", account, "Desk", *words, code=exits.USAGE).stderr
+        assert lines(run("faxbox", "list")) == []
+
     @pytest.mark.parametrize(
         ("field", "told"),
         [

@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import text, update
 
 from fsfax.engine.doctor import Check, Verdict
+from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database
 from fsfax.jobs.doctor import examine_database
+from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.schema import jobs
 from fsfax.jobs.states import Hold
+from fsfax.settings import InboundSettings
 from tests.postgresql import Server
 
 OK, WARNING, BROKEN = Verdict.OK, Verdict.WARNING, Verdict.BROKEN
@@ -29,7 +32,8 @@ def verdicts(url: str) -> dict[str, Verdict]:
 
 
 def test_a_good_one(database_url: str) -> None:
-    assert verdicts(database_url) == {"tables": OK, "database": OK, "workers": OK}
+    good = dict.fromkeys(("tables", "database", "workers", "inbound"), OK)
+    assert verdicts(database_url) == good
 
 
 def test_nothing_is_changed(
@@ -53,6 +57,25 @@ def test_faxes_wait_and_nobody_works(
     assert "fsfax worker" in check.remedy
     Leases(database, "w", 60.0).register()
     assert found(database_url)["workers"].detail == "1 alive"
+
+
+def test_who_gets_faxes_to_unknown_numbers(database_url: str, database: Database) -> None:
+    account = Accounts(database).create("mine").id
+    box = Faxboxes(database).create(account, {"name": "Rest"}).id
+
+    def said(**settings: str) -> Check:
+        checks = examine_database(database_url, InboundSettings(**settings))
+        return next(check for check in checks if check.name == "inbound")
+
+    assert said().detail.endswith(f"go to account {'0' * 32}")
+    assert said(account=account).detail.endswith(f"go to account {account}")
+    good = said(account="f" * 32, faxbox=box)
+    assert (good.verdict, good.detail.endswith(f"go to faxbox {box}")) == (OK, True)
+    for settings in ({"faxbox": "f" * 32, "account": account}, {"account": "f" * 32}):
+        gone = said(**settings)
+        assert gone.verdict is WARNING
+        assert f"there is no {'f' * 32}" in gone.detail
+        assert "inbound" in gone.remedy
 
 
 def test_somebody_has_to_decide(
