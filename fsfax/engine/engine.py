@@ -275,7 +275,8 @@ class Engine:
 
         ``admit`` is asked, with the caller's and the called number, whether a call is taken. It is
         called in a greenlet of the engine's home, one for each call, and may wait there. If it
-        fails the call is taken. A fax that came while nobody listened is not asked about.
+        fails the call is taken. A fax that came while nobody listened is asked about when it is
+        found, if the dialplan recorded who called.
         """
         if self._closed:
             raise Closed("the engine is closed")
@@ -538,6 +539,7 @@ class Engine:
                     defaults=self.settings.fax,
                     realm=self.settings.marks_realm,
                     ask=lambda call_id: self._ask_fate([call_id]),
+                    who=self._ask_who,
                     claims=claims,
                     on_fax=receiving.put,
                     on_progress=lambda call_id, seen: receiving.put((call_id, seen)),
@@ -560,6 +562,21 @@ class Engine:
         if problem:
             raise problem
         return Fate.ENDED if Fate.ENDED in found else Fate.UNKNOWN
+
+    def _ask_who(self, call_id: str) -> tuple[str, str]:
+        """Ask every node who called whom in a call; the numbers are "" where nobody knows."""
+        problem: EslError | None = None
+        for node in self._pool.nodes:
+            try:
+                found = marks.numbers(node.link, self.settings.marks_realm, call_id)
+            except EslError as error:
+                problem = error
+                continue
+            if any(found):
+                return found
+        if problem:
+            raise problem  # whoever cannot be asked may be the one who knows
+        return "", ""
 
     def _sweep(self, keep: frozenset[str], older_than: float) -> list[str]:
         # A call that begins while the folder is read has a young file.

@@ -16,6 +16,12 @@ FreeSWITCH does for one client alone (mod_hash.c answers "+OK" or "-ERR key alre
 
 The hangup hook overwrites a guard with ``ended``.
 
+Of a call that the dialplan answers it also records who calls whom, for the case that nobody
+listens: only fully numeric words, by a condition of the dialplan (dialplan/public):
+
+    db insert/<realm>_caller/<uuid>/<number>
+    db insert/<realm>_called/<uuid>/<number>
+
 The values hold no ``${…}`` (FreeSWITCH refuses that in an originate) and nothing that a user
 or the far end said. ``api_*`` hooks run even after the far end has hung up, when
 ``execute_on_*`` applications are skipped.
@@ -36,6 +42,7 @@ _log = get_logger(__name__)
 INTENDED, SETTLED, TAKEN, ENDED = "intended", "settled", "taken", "ended"
 
 _EXISTS = "key already exists"  # mod_hash.c, hash_api_function
+_WHO = ("caller", "called")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -144,6 +151,27 @@ def fate(link: Api, realm: str, uuid: str) -> Fate:
             return Fate.FAILED
     # A guard says what somebody meant to do, not what became of it.
     return Fate.ENDED if guard(link, realm, uuid) == ENDED else Fate.UNKNOWN
+
+
+def numbers(link: Api, realm: str, uuid: str) -> tuple[str, str]:
+    """Return the caller's number and the called one as the dialplan recorded them, "" where not.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    _require_words(realm, uuid)
+    caller, called = (_answer(link, "db", f"select/{realm}_{who}/{uuid}") for who in _WHO)
+    return caller, called
+
+
+def erase_numbers(link: Api, realm: str, uuid: str) -> None:
+    """Remove what the dialplan recorded of a call that is stored elsewhere by now.
+
+    Raises:
+        EslError: FreeSWITCH could not be asked.
+    """
+    for who in _WHO:
+        _answer(link, "db", f"delete/{realm}_{who}/{uuid}")
 
 
 def erase(link: Api, realm: str, uuid: str) -> None:

@@ -38,6 +38,7 @@ from fsfax.engine.observations import (
     EventsMissed,
     FaxStopped,
     Observation,
+    clean,
     observe_caller,
 )
 from fsfax.engine.results import RxResult
@@ -130,6 +131,7 @@ class Receiver:
         folder: where the dialplan and we let FreeSWITCH write, under our own path.
         timeouts, defaults, realm: as in the settings.
         ask: asks all nodes what became of a call; nodes may share the folder.
+        who: asks all nodes who called whom in a call that nobody saw: caller and called number.
         claims: ids of the calls that some receiver has in hand, shared by all of them.
         on_fax: called once for each call, after it was stored.
         on_progress: called with the call's id and each observation.
@@ -148,6 +150,7 @@ class Receiver:
         defaults: FaxDefaults,
         realm: str,
         ask: Callable[[str], Fate],
+        who: Callable[[str], tuple[str, str]],
         claims: set[str],
         on_fax: OnFax,
         on_progress: OnReceiving,
@@ -162,6 +165,7 @@ class Receiver:
         self._defaults = defaults
         self._realm = realm
         self._ask = ask
+        self._who = who
         self._claims = claims
         self._on_fax = on_fax
         self._on_progress = on_progress
@@ -266,7 +270,7 @@ class Receiver:
                 return
             if gap:
                 fate = channel.catch_up()
-            if not takeover and (cause := self._admission(channel).cause):
+            if not takeover and (cause := self._admission(channel.transcript).cause):
                 channel.interrupt(Interruption.BLOCKED, cause)
             if fate is None:
                 fate = channel.follow()
@@ -302,7 +306,7 @@ class Receiver:
             if not self._is_ours(call_id):
                 return False
             channel.look()
-            admission = self._admission(channel)
+            admission = self._admission(channel.transcript)
             if admission.cause:
                 channel.interrupt(Interruption.BLOCKED, admission.cause)
             else:
@@ -313,9 +317,9 @@ class Receiver:
             return False
         return True
 
-    def _admission(self, channel: Channel) -> Admission:
+    def _admission(self, transcript: Transcript) -> Admission:
         """Ask whether a call is taken. Where nobody can say, it is: a fax must not be lost."""
-        created = channel.transcript.created
+        created = transcript.created
         if self._admit is None or created is None:
             return WELCOME
         try:
@@ -416,6 +420,7 @@ class Receiver:
         self._on_fax(result)
         try:
             marks.erase(self._link, self._realm, call.id)
+            marks.erase_numbers(self._link, self._realm, call.id)
         except EslError as error:
             _log.info("marks_left", call_id=call.id, error=str(error))
 
@@ -461,10 +466,23 @@ class Receiver:
                 continue  # its own node's receiver follows it, or hears of it with the next event
             when = path.stat().st_mtime
             transcript = note(Transcript(), EventsMissed(at=when))
+            caller, called = self._who(call_id)
+            if caller or called:
+                transcript = note(
+                    transcript,
+                    Created(
+                        at=when,
+                        inbound=True,
+                        from_number=clean(caller),
+                        from_name="",
+                        to_number=clean(called),
+                    ),
+                )
+            refused = Interruption.BLOCKED if self._admission(transcript).cause else None
             call = Call(call_id, self._node, when, when)
             gaps = ("the call came while nobody listened; its events were missed",)
             try:
-                self._store(call, transcript, path, fate=fate, gaps=gaps)
+                self._store(call, transcript, path, fate=fate, interruption=refused, gaps=gaps)
             except FsfaxError as error:
                 _log.error("reception_unsettled", call_id=call_id, error=str(error))
 

@@ -29,6 +29,7 @@ _USAGE = (
 )
 _GATEWAY = re.compile(r"sofia/gateway/([^/]+)/(.+)\Z")
 _PROFILE = re.compile(r"sofia/([^/]+)/([^@/]+)@([^/]+)\Z")
+_DIGITS = re.compile(r"\+?[0-9]{1,20}\Z")
 _DEFAULT_TIMEOUT = 60.0
 _MAX_NUMBER = 128
 
@@ -180,6 +181,7 @@ def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecor
     core.turn(channel, "RINGING")
     core.move(channel, "CS_ROUTING")
     core.move(channel, "CS_EXECUTE")
+    _record_numbers(core, channel, what)
     for name, value in _dialplan_variables(channel, what).items():
         channel.set(name, value)
     for name, argument in _dialplan(core, channel, what):
@@ -192,6 +194,15 @@ def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecor
     if record.uuid == channel.uuid:
         record.answered = channel.answered / 1_000_000 or None
         core.end(record, channel.cause)
+
+
+def _record_numbers(core: Core, channel: Channel, what: Behaviour) -> None:
+    """Record who calls whom, as fsfax's own dialplan does: digits alone."""
+    if what.party != "fax":
+        return
+    for who, number in (("caller", channel.caller_number), ("called", channel.number)):
+        if _DIGITS.match(number):
+            core.db.command(f"insert/{REALM}_{who}/{channel.uuid}/{number}")
 
 
 def _dialplan_variables(channel: Channel, what: Behaviour) -> dict[str, str]:

@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,19 +32,29 @@ def tree(path: Path) -> ET.Element:
     return ET.fromstring(preprocessed(path))  # noqa: S314  # our own files
 
 
-def walk(number: str) -> list[tuple[str, str]]:
+def walk(number: str, caller: str = "") -> list[tuple[str, str]]:
     """The actions that a call to ``number`` runs in the context "public"."""
     for path in sorted((FOLDER / "public").glob("*.xml")):
         for extension in tree(path).findall("extension"):
-            condition = extension.find("condition")
-            assert condition is not None
-            assert condition.get("field") == "destination_number"
-            if re.search(condition.get("expression", ""), number):
-                return [
-                    (action.get("application", ""), action.get("data", ""))
-                    for action in condition.findall("action")
-                ]
+            first = extension.find("condition")
+            assert first is not None
+            assert first.get("field") == "destination_number"
+            if re.search(first.get("expression", ""), number):
+                return list(_actions(extension, number, caller))
     return []
+
+
+def _actions(extension: ET.Element, number: str, caller: str) -> Iterator[tuple[str, str]]:
+    """What the conditions of an extension give, each with what its own expression caught."""
+    values = {"destination_number": number, "caller_id_number": caller, None: ""}
+    for condition in extension.findall("condition"):
+        found = re.search(condition.get("expression", ""), values[condition.get("field")])
+        if not found:
+            assert condition.get("break") == "never", "the rest would not be walked"
+            continue
+        for action in condition.findall("action"):
+            caught = found[1] if found.re.groups else "$1"
+            yield action.get("application", ""), action.get("data", "").replace("$1", caught)
 
 
 def params(path: Path) -> dict[str, str]:
@@ -97,6 +108,27 @@ def test_a_fax_number_is_received(number: str) -> None:
     )
     path = dict(actions)["rxfax"].replace("${uuid}", CALL_ID)
     assert path.endswith(f"/in/{CALL_ID}.tif")
+
+
+@pytest.mark.parametrize(
+    ("caller", "recorded"),
+    [
+        (
+            "+15550199",
+            ["insert/fsfax_called/${uuid}/5550100", "insert/fsfax_caller/${uuid}/+15550199"],
+        ),
+        ("", ["insert/fsfax_called/${uuid}/5550100"]),
+        ("anonymous", ["insert/fsfax_called/${uuid}/5550100"]),
+        ("1/2", ["insert/fsfax_called/${uuid}/5550100"]),
+        ("${system x}", ["insert/fsfax_called/${uuid}/5550100"]),
+        ("1" * 21, ["insert/fsfax_called/${uuid}/5550100"]),
+    ],
+)
+def test_who_calls_whom_is_recorded(caller: str, recorded: list[str]) -> None:
+    """Where the engine looks for it, and digits alone."""
+    actions = walk("5550100", caller)
+    assert [data for application, data in actions if application == "db"] == recorded
+    assert actions == [*actions[: len(recorded)], *walk("5550100")[1:]], "all else stays the same"
 
 
 def test_a_handed_over_number_is_parked_unanswered() -> None:

@@ -124,3 +124,33 @@ def test_a_call_that_was_there_before_anybody_listened(
     assert isinstance(seen[0], Created) or number != "takeover"
     assert not list((stage.root / "in").iterdir())
     assert not list((stage.root / "inbox").glob("*.tif"))
+
+
+@pytest.mark.parametrize(
+    ("caller", "known"),
+    [("+15550143", "+15550143"), ("", ""), ("anonymous", ""), ("1/2;${x}\r\n", "")],
+)
+def test_who_called_while_nobody_listened(
+    stage: Stage, converted: Path, caller: str, known: str
+) -> None:
+    """The dialplan recorded it, if it is digits alone; nothing of that is left afterwards."""
+    stage.switch.call_in(number_of("fax"), converted, caller_number=caller)
+    stage.switch.wait_idle(20)
+    assert stage.switch.api("db", "count") == ("3" if known else "2")
+    door = Door()
+    with Engine(stage.settings(), hub="own") as engine, engine.receive(admit=door) as faxes:
+        fax = faxes.get(timeout=20)
+        until(lambda: stage.switch.api("db", "count") == "0", "nothing of it is left")
+    assert (fax.from_number, fax.to_number) == (known, number_of("fax"))
+    assert (fax.success, fax.pages_received, bool(fax.gaps)) == (True, 3, True)
+    assert door.asked == [(known, number_of("fax"))]
+
+
+def test_a_caller_who_is_refused_when_his_fax_is_found(stage: Stage, converted: Path) -> None:
+    stage.switch.call_in(number_of("fax"), converted, caller_number=ENEMY)
+    stage.switch.wait_idle(20)
+    with Engine(stage.settings(), hub="own") as engine, engine.receive(admit=Door()) as faxes:
+        fax = faxes.get(timeout=20)
+    assert (fax.blocked, fax.success, fax.file, fax.from_number) == (True, False, None, ENEMY)
+    assert not list((stage.root / "in").iterdir())
+    assert not list((stage.root / "inbox").glob("*.tif"))

@@ -450,7 +450,8 @@ class TestReceiving:
         fsfax_softswitch: LiveSoftswitch,
         fsfax_sample_tiff: Path,
     ) -> None:
-        fsfax_softswitch.call_in("5550100", fsfax_sample_tiff)
+        ward = Accounts(live_store.database).create("ward", numbers=["+1 555 0100"])
+        fsfax_softswitch.call_in("0015550100", fsfax_sample_tiff, caller_number="+15550143")
         fsfax_softswitch.wait_idle()
         with Worker(options):
             until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is found")
@@ -458,6 +459,8 @@ class TestReceiving:
             done = over(live_store, job)
         assert done.pages_confirmed == 3
         assert len(live_store.documents(job.id)) == 1
+        # FreeSWITCH recorded who called whom.
+        assert (done.account_id, done.from_number) == (ward.id, "+15550143")
 
     def test_a_fax_that_was_stored_but_not_told_before_a_crash(
         self, options: Settings, live_store: JobStore, fsfax_sample_tiff: Path
