@@ -270,6 +270,9 @@ class Receiver:
                 return
             if gap:
                 fate = channel.catch_up()
+                if channel.transcript.created is None:
+                    # It ended in the moment in which we began to listen.
+                    channel.note(*self._recorded(call_id, time.time()))
             if not takeover and (cause := self._admission(channel.transcript).cause):
                 channel.interrupt(Interruption.BLOCKED, cause)
             if fate is None:
@@ -466,18 +469,8 @@ class Receiver:
                 continue  # its own node's receiver follows it, or hears of it with the next event
             when = path.stat().st_mtime
             transcript = note(Transcript(), EventsMissed(at=when))
-            caller, called = self._who(call_id)
-            if caller or called:
-                transcript = note(
-                    transcript,
-                    Created(
-                        at=when,
-                        inbound=True,
-                        from_number=clean(caller),
-                        from_name="",
-                        to_number=clean(called),
-                    ),
-                )
+            for created in self._recorded(call_id, when):
+                transcript = note(transcript, created)
             refused = Interruption.BLOCKED if self._admission(transcript).cause else None
             call = Call(call_id, self._node, when, when)
             gaps = ("the call came while nobody listened; its events were missed",)
@@ -485,6 +478,17 @@ class Receiver:
                 self._store(call, transcript, path, fate=fate, interruption=refused, gaps=gaps)
             except FsfaxError as error:
                 _log.error("reception_unsettled", call_id=call_id, error=str(error))
+
+    def _recorded(self, call_id: str, at: float) -> tuple[Created, ...]:
+        """Who called whom, as the dialplan recorded it; nothing where it did not.
+
+        Raises:
+            EslError: whoever may know cannot be asked.
+        """
+        caller, called = map(clean, self._who(call_id))
+        if not (caller or called):
+            return ()
+        return (Created(at=at, inbound=True, from_number=caller, from_name="", to_number=called),)
 
 
 def pages_in(path: Path) -> int:

@@ -20,5 +20,6 @@ def test_a_fax_that_came_while_nobody_listened(
         assert fax.status is Status.SUCCEEDED, fax
         assert fax.pages_received == 3
         assert fax.gaps
+        assert fax.to_number == rig.numbers["fax"]  # the dialplan recorded it
         assert fax.file
         assert compare(converted, fax.file).identical
