@@ -18,13 +18,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -38,14 +35,9 @@ from pydantic_settings import (
 )
 
 from fsfax.errors import ConfigurationError
-
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
-"""A duration in seconds, above zero and at most a week."""
-
-
-class _Section(BaseModel):
-    # An input may be a secret: errors, also chained ones in a traceback, never show it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from fsfax.settings_base import Seconds, WebLimits
+from fsfax.settings_base import Section as _Section
+from fsfax.settings_notify import NotifySettings
 
 
 class PathMapping(_Section):
@@ -144,35 +136,15 @@ class DocumentSettings(_Section):
     timeout: Seconds = Field(default=120.0, description="for one document")
 
 
-class FetchSettings(_Section):
-    """How documents are fetched from URLs, and from where they may come.
+class FetchSettings(WebLimits):
+    """How documents are fetched from URLs, and from where they may come."""
 
-    A URL is given by whoever may send a fax: without limits, it would be a way to make this
-    machine ask others in its own network (SSRF) or wait for ever.
-    """
+    section: ClassVar[str] = "fetch"
 
-    connect: Seconds = Field(
-        default=10.0, description="finding the name, then each try to connect, TLS included"
-    )
-    read: Seconds = Field(default=30.0, description="silence of the server")
-    total: Seconds = Field(default=300.0, description="the whole fetch, redirects included")
     max_bytes: int = Field(
         default=100 * 1024 * 1024, gt=0, description="size of the document, uncompressed"
     )
     max_redirects: int = Field(default=5, ge=0, le=50)
-    allow_private: bool = Field(
-        default=False,
-        description="allow loopback and the private networks (10/8, 172.16/12, 192.168/16,"
-        " 100.64/10, fc00::/7); link-local addresses, where clouds keep secrets, have to be"
-        " named in allow_networks",
-    )
-    allow_networks: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description='networks allowed though not public: ["10.1.2.0/24"]'
-    )
-    ca_file: Path | None = Field(
-        default=None, description="PEM file of certificate authorities, in place of the system's"
-    )
-    user_agent: str = Field(default="fsfax", pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")
 
 
 class RetryRule(_Section):
@@ -374,6 +346,7 @@ class Settings(BaseSettings):
     jobs: JobsSettings = JobsSettings()
     inbound: InboundSettings = InboundSettings()
     api: ApiSettings = ApiSettings()
+    notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

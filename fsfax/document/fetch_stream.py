@@ -30,7 +30,7 @@ from gevent import socket, ssl
 from fsfax.document.fetch_target import Address, Target, require_allowed
 from fsfax.errors import ConfigurationError, FetchError
 from fsfax.log import get_logger
-from fsfax.settings import FetchSettings
+from fsfax.settings_base import WebLimits
 
 _log = get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Exchange:
     `body` gives the rest.
     """
 
-    def __init__(self, target: Target, settings: FetchSettings, resolver: Resolver) -> None:
+    def __init__(self, target: Target, settings: WebLimits, resolver: Resolver) -> None:
         """Connect to the target.
 
         Raises:
@@ -103,7 +103,7 @@ class Exchange:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._where = target.authority
-        self._silence = settings.read
+        self._silence = f"{settings.read:g} s without a word ({settings.section}.read)"
         self._turns = Turns()
         self._eof = False
         self._start = b""
@@ -188,8 +188,7 @@ class Exchange:
             raise self._not_http() from error
         except TimeoutError as error:
             raise FetchError(
-                f"{self._where} timed out after {self._silence:g} s without a word "
-                "(fetch.read); it will be worth another try",
+                f"{self._where} timed out after {self._silence}; it will be worth another try",
                 temporary=True,
             ) from error
         except OSError as error:  # also ssl.SSLError
@@ -217,7 +216,7 @@ def _text(value: bytes) -> str:
 
 
 def _connect(
-    target: Target, settings: FetchSettings, resolver: Resolver
+    target: Target, settings: WebLimits, resolver: Resolver
 ) -> socket.socket | ssl.SSLSocket:
     """Connect to the first address of the target that answers, by TLS where it is https."""
     addresses = _addresses(target, settings, resolver)
@@ -226,8 +225,9 @@ def _connect(
         addresses,
         allow_private=settings.allow_private,
         allow_networks=settings.allow_networks,
+        section=settings.section,
     )
-    context = _tls_context(settings.ca_file) if target.scheme == "https" else None
+    context = _tls_context(settings.ca_file, settings.section) if target.scheme == "https" else None
     failure: FetchError | None = None
     for address in addresses[:_MAX_ADDRESSES]:
         try:
@@ -239,7 +239,7 @@ def _connect(
     raise failure or FetchError(f"{target.host} was not found: the name has no address")
 
 
-def _addresses(target: Target, settings: FetchSettings, resolver: Resolver) -> Sequence[Address]:
+def _addresses(target: Target, settings: WebLimits, resolver: Resolver) -> Sequence[Address]:
     try:
         with gevent.Timeout(settings.connect, TimeoutError()):
             return resolver(target.host, target.port)
@@ -255,13 +255,13 @@ def _addresses(target: Target, settings: FetchSettings, resolver: Resolver) -> S
     except OSError as error:
         raise FetchError(
             f"{target.host} was not found: the name service timed out after"
-            f" {settings.connect:g} s (fetch.connect)",
+            f" {settings.connect:g} s ({settings.section}.connect)",
             temporary=True,
         ) from error
 
 
 def _connect_to(
-    address: Address, target: Target, settings: FetchSettings, context: ssl.SSLContext | None
+    address: Address, target: Target, settings: WebLimits, context: ssl.SSLContext | None
 ) -> socket.socket | ssl.SSLSocket:
     where = target.authority
     family = plain_socket.AF_INET if address.version == 4 else plain_socket.AF_INET6  # noqa: PLR2004
@@ -288,16 +288,16 @@ def _connect_to(
     return connection
 
 
-def _no_connection(where: str, settings: FetchSettings, error: OSError) -> FetchError:
+def _no_connection(where: str, settings: WebLimits, error: OSError) -> FetchError:
     if isinstance(error, plain_ssl.SSLCertVerificationError):
         return FetchError(
             f"the certificate of {where} is not valid ({error.verify_message}); "
-            "mend it there, or name its authority in fetch.ca_file"
+            f"mend it there, or name its authority in {settings.section}.ca_file"
         )
     if isinstance(error, plain_ssl.SSLError) and not _is_cut(error):
         return FetchError(f"{where} and fsfax cannot agree on TLS; check that it speaks https")
     if isinstance(error, TimeoutError):
-        what = f"timed out after {settings.connect:g} s (fetch.connect)"
+        what = f"timed out after {settings.connect:g} s ({settings.section}.connect)"
     elif isinstance(error, ConnectionRefusedError):
         what = "was refused"
     elif error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
@@ -316,7 +316,7 @@ def _is_cut(error: plain_ssl.SSLError) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+def _tls_context(ca_file: Path | None, section: str) -> ssl.SSLContext:
     """Certificates are verified, against the host of the URL; reading them takes 30 ms, once.
 
     Not made by ``create_default_context``: that one of gevent.ssl too gives a context of the
@@ -331,7 +331,7 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
             context.load_verify_locations(cafile=str(ca_file))
     except OSError as error:
         raise ConfigurationError(
-            f"fetch.ca_file {ca_file} cannot be read as PEM certificates: {error.strerror}"
+            f"{section}.ca_file {ca_file} cannot be read as PEM certificates: {error.strerror}"
         ) from error
     context.set_alpn_protocols(["http/1.1"])
     # Python tells OpenSSL to take a cut connection for an end, before the socket is even asked.

@@ -230,13 +230,15 @@ def require_allowed(
     *,
     allow_private: bool = False,
     allow_networks: Sequence[Network] = (),
+    section: str = "fetch",
 ) -> None:
     """Refuse a host if one of its addresses is not allowed.
 
     One is enough: a name that is half public and half private is a trick or a mistake.
 
     Raises:
-        FetchForbidden: the message says which address it is and which setting would allow it.
+        FetchForbidden: the message says which address it is and which setting (of ``section``)
+            would allow it.
     """
     for address in addresses:
         name = objection(address, allow_private=allow_private, allow_networks=allow_networks)
@@ -244,9 +246,9 @@ def require_allowed(
             network = ipaddress.ip_network(embedded(address))
             where = f"{host} is" if host == str(address) else f"{host} has the address {address},"
             raise FetchForbidden(
-                f"documents are not fetched from {name} addresses, and {where} one; to allow it, "
-                f'add "{network}" or its network to fetch.allow_networks'
-                + (" or set fetch.allow_private" if _is_private(address) else "")
+                f"{name} addresses are not connected to, and {where} one; to allow it, "
+                f'add "{network}" or its network to {section}.allow_networks'
+                + (f" or set {section}.allow_private" if _is_private(address) else "")
             )
 
 

@@ -144,17 +144,18 @@ def note(
     )
 
 
-def news(connection: Connection, row: Row[Any], kind: str, now: datetime) -> None:
-    """Leave something for the outside to be told."""
+def news(connection: Connection, row: Row[Any], kind: str, now: datetime, **data: Any) -> None:
+    """Leave something for the outside to be told; ``data`` is what holds of this moment alone."""
     connection.execute(
         insert(outbox).values(
             job_id=row.id,
             account_id=row.account_id,
             kind=kind,
-            data={},
+            data=data,
             created_at=now,
         )
     )
+    ring(connection)
 
 
 def number_is_busy(connection: Connection, dial_number: str) -> bool:

@@ -439,6 +439,9 @@ deliveries = Table(
 UNDELIVERED = text("done_at IS NULL AND dead_at IS NULL")
 """Deliveries that are still to be made."""
 Index("ix_deliveries_due", deliveries.c.due_at, **_of(UNDELIVERED))
+DEAD = text("dead_at IS NOT NULL")
+"""Deliveries that were given up."""
+Index("ix_deliveries_dead", deliveries.c.account_id, deliveries.c.id, **_of(DEAD))
 # Whether something to the same recipient about the same fax comes first.
 Index(
     "ix_deliveries_order",

@@ -378,12 +378,14 @@ class Settlement:
         elif decision.action == "hold":
             values |= {"hold": Hold.UNCERTAIN, "status_text": decision.reason}
             ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            # A person has to decide, and hears of it.
+            ledger.news(connection, row, "fax_out_uncertain", now, reason=decision.reason)
         elif decision.action == "retry":
-            values |= {
-                "due_at": now + timedelta(seconds=decision.delay),
-                "status_text": decision.reason,
-            }
+            due_at = now + timedelta(seconds=decision.delay)
+            values |= {"due_at": due_at, "status_text": decision.reason}
             ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            told = {"reason": decision.reason, "next_attempt_at": due_at.isoformat()}
+            ledger.news(connection, row, "fax_out_retrying", now, **told)
         else:
             ledger.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
 

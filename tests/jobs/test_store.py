@@ -27,7 +27,7 @@ from fsfax.jobs.schema import chunks, jobs, outbox
 from fsfax.jobs.states import Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from tests.jobs.conftest import ROOM, Clock, Hand
-from tests.jobs.results import DELIVERED
+from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN
 
 TO = "+353 1 555 0100"
 
@@ -418,3 +418,17 @@ class TestNews:
             (cancelled, "fax_out_cancelled"),
             (sent, "fax_out_completed"),
         }
+
+    def test_a_fax_that_is_tried_again_or_waits_for_a_person_is_news(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        again, unknown, worker = ready(), ready(), hand()
+        for claim in worker.claims.claim([ROOM], 2):
+            worker.settlement.settle(claim, BUSY if claim.job.id == again else UNCERTAIN)
+        with store.database.read() as connection:
+            rows = connection.execute(select(outbox.c.job_id, outbox.c.kind, outbox.c.data)).all()
+        told = {row.job_id: row for row in rows}
+        assert told[again].kind == "fax_out_retrying"
+        assert told[again].data["next_attempt_at"] == store.get(again).due_at.isoformat()
+        assert told[unknown].kind == "fax_out_uncertain"
+        assert told[unknown].data["reason"]

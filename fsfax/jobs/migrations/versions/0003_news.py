@@ -13,6 +13,7 @@ _TIME = sa.DateTime(timezone=True)
 _JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 _SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _UNTOLD = sa.text("done_at IS NULL")
+_DEAD = sa.text("dead_at IS NOT NULL")
 _UNDELIVERED = sa.text("done_at IS NULL AND dead_at IS NULL")
 
 
@@ -57,6 +58,13 @@ def upgrade() -> None:
         ["due_at"],
         sqlite_where=_UNDELIVERED,
         postgresql_where=_UNDELIVERED,
+    )
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["account_id", "id"],
+        sqlite_where=_DEAD,
+        postgresql_where=_DEAD,
     )
     op.create_index(
         "ix_deliveries_order",
