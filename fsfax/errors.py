@@ -39,6 +39,8 @@ The class says what to do, the message says what happened and how to mend it.
     │   ├── JobNotFound           … there is no such job (document, account)
     │   ├── AccountNotFound       … there is no such account
     │   ├── FaxboxNotFound        … there is no such faxbox
+    │   ├── WebhookNotFound       … there is no such webhook
+    │   ├── DeliveryNotFound      … there is no such delivery of news
     │   ├── AddressTaken          … the number or address of a faxbox belongs to another one
     │   ├── IllegalMove           … not in its present state
     │   └── LeaseLost             … by this worker any more: another one has the job
@@ -250,6 +252,14 @@ class AccountNotFound(JobError):
 
 class FaxboxNotFound(JobError):
     """There is no such faxbox, or it belongs to somebody else."""
+
+
+class WebhookNotFound(JobError):
+    """There is no such webhook, or it belongs to somebody else."""
+
+
+class DeliveryNotFound(JobError):
+    """There is no such delivery of news, or it belongs to somebody else."""
 
 
 class AddressTaken(JobError):

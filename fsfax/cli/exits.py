@@ -64,7 +64,7 @@ TABLE = "\n".join(
         "   5  the stand-in softswitch cannot do that",
         "   6  no fax came (receive --timeout)",
         "   7  the jobs' database cannot be used; nothing was accepted",
-        "   8  there is no such job, account, token or faxbox, or it does not allow that",
+        "   8  there is no such job, account, token, faxbox, …, or it does not allow that",
         *(
             f"  {code}  {outcome.value.replace('_', ' ')}"
             for outcome, code in OUTCOMES.items()

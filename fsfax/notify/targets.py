@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from fsfax.document.fetch_target import parse_url
@@ -84,12 +84,12 @@ def targets(
     return tuple(found.values())[:limit]
 
 
-def is_mail_address(text: object) -> bool:
+def is_mail_address(text: object) -> TypeGuard[str]:
     """Tell whether a text is an address that a mail can be sent to."""
     return isinstance(text, str) and bool(_MAIL.match(text))
 
 
-def is_phone_number(text: object) -> bool:
+def is_phone_number(text: object) -> TypeGuard[str]:
     """Tell whether a text is a number that a short message can be sent to."""
     return isinstance(text, str) and bool(_PHONE.match(text))
 
@@ -162,7 +162,7 @@ def _named(
     own: Mapping[str, Any],
     side: Mapping[str, Any],
     channel: str,
-    is_good: Callable[[object], bool],
+    is_good: Callable[[object], TypeGuard[str]],
 ) -> Iterator[str]:
     for where in (own, side):
         named = _inside(where, channel).get("send_to")

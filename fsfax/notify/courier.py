@@ -1,0 +1,332 @@
+"""The courier: makes deliveries of news and carries them out, beside the workers.
+
+    with fsfax.notify.courier.Courier(settings, show) as courier:     # or: fsfax serve, worker
+        courier.wait()
+
+It lives in one gevent hub. Each channel has its own greenlets, so many at once and no more: what
+cannot be begun now stays in the database, so that a thousand mails to a slow relay cost a thousand
+rows and four mails of memory. Webhooks wait in the hub, mails in real threads of their own; the
+database is used in others. So nothing that is slow holds up anything else: not mails webhooks,
+nor one host another (``notify.webhook.per_host``).
+
+A courier that is stopped begins nothing more and gives what is under way time to end. What did not
+is delivered again by the next one, under the same id: at least once.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol, Self
+
+import gevent
+import gevent.event
+
+from fsfax.engine.home import Home, HubChoice
+from fsfax.errors import JobNotFound, StoreError
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import Job
+from fsfax.jobs.threads import Threads
+from fsfax.jobs.wake import Bell
+from fsfax.log import get_logger
+from fsfax.notify.deliveries import Deliveries, Delivery
+from fsfax.notify.kinds import Channel
+from fsfax.notify.mail import MailCarrier
+from fsfax.notify.matter import read_job
+from fsfax.notify.outcome import Delivered, Later, Never, Result
+from fsfax.notify.pauses import pause
+from fsfax.notify.plain import one_line
+from fsfax.notify.relay import Relay
+from fsfax.notify.sms import HttpGateway, SmsCarrier, gateway_of
+from fsfax.notify.subscriptions import Webhooks
+from fsfax.notify.texts import Texts
+from fsfax.notify.webhook import Show, WebhookCarrier
+from fsfax.settings import Settings
+
+_log = get_logger(__name__)
+
+_THREADS = 4
+"""Transactions at once: they take milliseconds."""
+
+_LONGEST_PAUSE = 30.0
+_TROUBLE_PAUSE = 2.0
+_FORGET_EVERY = 3600.0
+_LONGEST_PROBLEM = 500
+
+
+class Carrier(Protocol):
+    """Carries a delivery of one channel to where it belongs."""
+
+    def carry(self, delivery: Delivery, job: Job) -> Result:
+        """Carry it, and say what came of it."""
+
+
+class _Held(NamedTuple):
+    """A delivery that is under way."""
+
+    delivery: Delivery
+    greenlet: gevent.Greenlet[..., None]
+
+
+class Courier:
+    """Tells people and programs what became of faxes, until it is stopped.
+
+    Args:
+        settings: everything; ``notify`` and ``database`` above all.
+        show: shows a fax as the API does, for webhooks.
+        hub: where it lives, see `fsfax.Engine`.
+        told: is told channel and outcome ("delivered", "postponed", "dead") of each try.
+        carriers: other ways than the settings', by channel; for tests and embedding programs.
+
+    Raises:
+        StoreOutdated: the tables are of another version.
+        StoreUnavailable: the database cannot be reached.
+        ConfigurationError: the settings of short messages are wrong.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        show: Show,
+        *,
+        hub: HubChoice = "auto",
+        told: Callable[[str, str], None] = lambda _channel, _outcome: None,
+        carriers: Mapping[Channel, Carrier] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._show = show
+        self._told = told
+        self._gateway = gateway_of(settings.notify.sms)
+        self._given = dict(carriers or {})
+        self.database = Database(settings.database.get_secret_value())
+        self.database.require_current()
+        self._home = Home(hub)
+        self._stopping = self._stopped = False
+        self._home.run(self._begin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def busy(self) -> int:
+        """Deliveries under way."""
+        return len(self._held)
+
+    def wait(self) -> None:
+        """Wait until somebody stops the courier."""
+        self._home.run(self._over.wait)
+
+    def stop(self, drain: float | None = None) -> None:
+        """Begin nothing more and give what is under way ``drain`` seconds to end.
+
+        ``drain`` defaults to ``notify.drain``; a second call with less cuts the first one short.
+        """
+        if self._stopped:
+            return
+        seconds = self.settings.notify.drain if drain is None else drain
+        self._home.run(self._end, seconds)
+        self._stopped = True
+        self._home.close()
+        self.database.close()
+
+    # --- at home ------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        notify = self.settings.notify
+        self._over = gevent.event.Event()
+        self._hurry = gevent.event.Event()
+        self._threads = Threads(_THREADS)
+        self._in_thread = self._threads.run
+        self._line = Threads(notify.mail.concurrency + notify.sms.concurrency)
+        self._relay = Relay(notify.relay)
+        self._deliveries = Deliveries(self.database, lease=notify.lease)
+        self._room = {
+            Channel.MAIL: notify.mail.concurrency,
+            Channel.SMS: notify.sms.concurrency,
+            Channel.WEBHOOK: notify.webhook.concurrency,
+        }
+        self._carriers = self._ways() | self._given
+        self._held: dict[str, _Held] = {}
+        self._forgot = -_FORGET_EVERY
+        self._bell = Bell(self.database, self.settings.jobs.poll)
+        self._live_greenlet = gevent.spawn(self._live)
+        self._beat_greenlet = gevent.spawn(self._beat)
+
+    def _ways(self) -> dict[Channel, Carrier]:
+        notify = self.settings.notify
+        texts = Texts(notify.templates, notify.language)
+        sms = SmsCarrier(self.settings, texts, self._gateway)
+        if not isinstance(self._gateway, HttpGateway):
+            _log.info("sms_only_logged_here")
+        return {
+            Channel.MAIL: MailCarrier(
+                self.settings,
+                self.database,
+                texts,
+                self._relay,
+                in_thread=self._in_thread,
+                on_line=self._line.run,
+            ),
+            Channel.SMS: sms,
+            Channel.WEBHOOK: WebhookCarrier(
+                self.settings, Webhooks(self.database), self._show, self._in_thread
+            ),
+        }
+
+    def _end(self, drain: float) -> None:
+        if self._stopping:
+            self._hurry.set()
+            self._over.wait()
+            return
+        self._stopping = True
+        deadline = time.monotonic() + drain
+        while self._held and time.monotonic() < deadline and not self._hurry.is_set():
+            self._hurry.wait(min(0.1, max(0.0, deadline - time.monotonic())))
+        self._live_greenlet.kill()
+        self._beat_greenlet.kill()
+        # What blocks in a thread is ended by its connection.
+        self._relay.close()
+        cut_off = list(self._held.values())
+        gevent.killall([each.greenlet for each in cut_off])
+        if cut_off:
+            _log.info("deliveries_cut_off", count=len(cut_off))
+            with suppress(StoreError):  # else their lease runs out
+                self._in_thread(self._deliveries.release, [each.delivery for each in cut_off])
+        self._bell.close()
+        self._threads.close()
+        self._line.close()
+        self._over.set()
+
+    def _live(self) -> None:
+        while not self._stopping:
+            try:
+                seconds = self._turn()
+            except StoreError as error:
+                _log.warning("database_away", error=str(error))
+                seconds = _TROUBLE_PAUSE
+            except Exception:  # noqa: BLE001  # a courier that stands still would be worse
+                _log.exception("turn_failed")
+                seconds = _TROUBLE_PAUSE
+            if seconds > 0:
+                self._bell.wait(seconds)
+
+    def _turn(self) -> float:
+        """Begin everything that is due; return for how long nothing else will be."""
+        while (waiting := self._in_thread(self._deliveries.waiting)).news:
+            self._in_thread(self._deliveries.expand, self.settings.notify.recipients)
+        for channel in waiting.channels:
+            self._begin_what_is_due(channel)
+        if time.monotonic() > self._forgot + _FORGET_EVERY:
+            self._forgot = time.monotonic()
+            self._in_thread(self._deliveries.forget, timedelta(days=self.settings.notify.keep_days))
+        due = self._in_thread(self._deliveries.next_due)
+        if due is None:
+            return _LONGEST_PAUSE
+        # What is due and was not begun waits for room, or for one before it: both ring.
+        seconds = due.timestamp() - time.time()
+        return min(_LONGEST_PAUSE, seconds) if seconds > 0 else _TROUBLE_PAUSE
+
+    def _begin_what_is_due(self, channel: Channel) -> None:
+        while not self._stopping:
+            free, full = self._room_of(channel)
+            if free <= 0:
+                return
+            claimed = self._in_thread(self._deliveries.claim, channel, free, without=full)
+            for each in claimed:
+                self._held[each.id] = _Held(each, gevent.spawn(self._carry, each))
+            if len(claimed) < free:
+                return
+
+    def _room_of(self, channel: Channel) -> tuple[int, Collection[str]]:
+        """How many deliveries may be begun, and hosts to which none may."""
+        held = [each.delivery for each in self._held.values() if each.delivery.channel is channel]
+        free = self._room[channel] - len(held)
+        if channel is not Channel.WEBHOOK:
+            return free, ()
+        hosts = Counter(_host(each.target) for each in held)
+        most = self.settings.notify.webhook.per_host
+        full = [host for host, count in hosts.items() if count >= most]
+        # So few that not even if all were to one host it would get too many.
+        busiest = max((count for count in hosts.values() if count < most), default=0)
+        return min(free, most - busiest), full
+
+    def _beat(self) -> None:
+        """Go on owning what is under way."""
+        while True:
+            gevent.sleep(self.settings.notify.lease / 3)
+            try:
+                held = [each.delivery for each in self._held.values()]
+                self._in_thread(self._deliveries.extend, held)
+            except StoreError as error:
+                _log.warning("heartbeat_missed", error=str(error))
+
+    # --- one delivery -------------------------------------------------------------------------
+
+    def _carry(self, delivery: Delivery) -> None:
+        try:
+            result = self._try(delivery)
+            self._keep_trying(self._settle, delivery, result)
+        finally:
+            self._held.pop(delivery.id, None)
+            self._bell.ring()
+
+    def _try(self, delivery: Delivery) -> Result:
+        try:
+            job = self._in_thread(read_job, self.database, delivery.job_id)
+            return self._carriers[delivery.channel].carry(delivery, job)
+        except JobNotFound as error:
+            return Never(str(error))
+        except StoreError as error:
+            return Later(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever it was, it has to be tried again
+            _log.exception("delivery_failed", delivery=delivery.id)
+            return Later(f"a fault of fsfax itself: {type(error).__name__}")
+
+    def _settle(self, delivery: Delivery, result: Result) -> None:
+        """Write down what came of it."""
+        notify = self.settings.notify
+        log = {"delivery": delivery.id, "channel": delivery.channel, "job": delivery.job_id}
+        match result:
+            case Delivered():
+                self._in_thread(self._deliveries.delivered, delivery)
+                self._told(delivery.channel, "delivered")
+                _log.info("delivered", **log)
+                return
+            case Later(tries=tries) if delivery.tries < (tries or notify.max_tries):
+                chance = random.random()  # noqa: S311
+                seconds = pause(delivery.tries, notify, chance, result.after)
+                problem = one_line(result.problem, _LONGEST_PROBLEM)
+                self._in_thread(self._deliveries.postpone, delivery, problem, seconds)
+                self._told(delivery.channel, "postponed")
+                _log.info("delivery_postponed", problem=problem, seconds=round(seconds), **log)
+                return
+        problem = one_line(result.problem, _LONGEST_PROBLEM)
+        if isinstance(result, Never) and result.gone and (hook := delivery.data.get("webhook_id")):
+            self._in_thread(self._deliveries.disable_webhook, hook)
+            problem += " (the webhook is disabled)"
+        self._in_thread(self._deliveries.give_up, delivery, problem)
+        self._told(delivery.channel, "dead")
+        _log.warning("delivery_given_up", problem=problem, tries=delivery.tries, **log)
+
+    def _keep_trying(self, function: Callable[..., Any], *args: Any) -> None:
+        """Write something down, however long the database is away."""
+        while True:
+            try:
+                function(*args)
+            except StoreError as error:
+                _log.warning("not_written_down", error=str(error))
+                gevent.sleep(_TROUBLE_PAUSE)
+            else:
+                return
+
+
+def _host(url: str) -> str:
+    """Scheme and host of a URL, as the beginning of every URL of that host."""
+    return "/".join(url.split("/", 3)[:3]) + "/"

@@ -1,0 +1,446 @@
+"""Deliveries: what one recipient has to be told, from the news to the dead letters, as rows.
+
+A piece of news becomes deliveries in one commit, and is done with in the same one: a crash before
+it changes nothing, a crash after it loses nothing. A courier owns a delivery by having claimed it:
+its time is moved into the future, by the length of a lease that the courier extends while it is
+at work. Of a courier that died, the lease runs out and somebody else tries again.
+
+What is told to one recipient about one fax is told in order: a delivery can be claimed only when
+none before it (same fax, channel and address) is still open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
+
+from sqlalchemy import Connection, Row, Select, delete, func, select, text, update
+
+from fsfax.errors import DeliveryNotFound, IllegalMove
+from fsfax.jobs import ledger
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import plain_fields
+from fsfax.jobs.schema import (
+    DEAD,
+    UNDELIVERED,
+    UNTOLD,
+    deliveries,
+    faxboxes,
+    jobs,
+    outbox,
+    webhooks,
+)
+from fsfax.jobs.store import Clock, utc_now
+from fsfax.notify.kinds import Channel, Kind
+from fsfax.notify.targets import Subscription, Target, targets
+
+State = Literal["open", "done", "dead"]
+
+_BATCH = 50
+"""News that become deliveries in one transaction."""
+
+_EXPANDING = 0x6673666E
+"""PostgreSQL's advisory lock of whoever does that: two at once could turn their order round."""
+
+_FORGOTTEN = 1000
+"""Deliveries that are forgotten in one transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Something that one recipient is told.
+
+    id: known to the recipient, the same in every try.
+    target: a mail address, a phone number or a URL. data: what goes with it; secrets, too.
+    due_at: the next try; while somebody tries, the time after which another one may.
+    problem: why the last try failed. happened_at: when what is told did.
+    """
+
+    id: str
+    number: int
+    job_id: str
+    account_id: str
+    kind: str
+    channel: Channel
+    target: str
+    data: Mapping[str, Any]
+    news: Mapping[str, Any]
+    happened_at: datetime
+    created_at: datetime
+    due_at: datetime
+    tries: int
+    problem: str
+    done_at: datetime | None
+    dead_at: datetime | None
+
+    @property
+    def state(self) -> State:
+        """Open, done, or dead: given up."""
+        return "done" if self.done_at else "dead" if self.dead_at else "open"
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Make a delivery of a row of the table and its news."""
+        return cls(
+            id=row.message_id,
+            number=row.id,
+            channel=Channel(row.channel),
+            news=row.news_data,
+            happened_at=row.happened_at,
+            **{
+                name: getattr(row, name)
+                for name in (
+                    "job_id",
+                    "account_id",
+                    "kind",
+                    "target",
+                    "data",
+                    "created_at",
+                    "due_at",
+                    "tries",
+                    "problem",
+                    "done_at",
+                    "dead_at",
+                )
+            },
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values for the account's own eyes, without secrets."""
+        hidden = ("data", "news", "number", "happened_at")
+        shown = {name: value for name, value in plain_fields(self).items() if name not in hidden}
+        return shown | {"state": self.state}
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryList:
+    """A part of a list: ``next_start`` continues it, None at its end."""
+
+    deliveries: tuple[Delivery, ...]
+    next_start: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What there is to do: news without deliveries, and channels with something that is due."""
+
+    news: bool
+    channels: tuple[Channel, ...]
+
+
+_WITH_NEWS = select(
+    deliveries, outbox.c.data.label("news_data"), outbox.c.created_at.label("happened_at")
+).join(outbox, outbox.c.id == deliveries.c.news_id)
+
+
+class Deliveries:
+    """The deliveries of a database.
+
+    Args:
+        database: where they are.
+        lease: seconds that a claimed delivery belongs to its courier.
+        clock: for tests.
+    """
+
+    def __init__(self, database: Database, *, lease: float = 60.0, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._lease = timedelta(seconds=lease)
+        self._now = clock
+
+    # --- for couriers -------------------------------------------------------------------------
+
+    def waiting(self) -> Waiting:
+        """Look what there is to do, without being in anybody's way."""
+        untold = select(outbox.c.id).where(UNTOLD).limit(1)
+        due = (
+            select(deliveries.c.channel)
+            .where(UNDELIVERED, deliveries.c.due_at <= self._now())
+            .distinct()
+        )
+        with self._database.read() as connection:
+            news = connection.execute(untold).first() is not None
+            channels = tuple(map(Channel, sorted(connection.execute(due).scalars())))
+        return Waiting(news, channels)
+
+    def expand(self, limit: int) -> int:
+        """Make deliveries of news, each for at most ``limit`` recipients; return of how many.
+
+        Several may call it; one of them does it. A second time nothing is made twice.
+        """
+        with self._database.write() as connection:
+            if not _alone(connection):
+                return 0
+            news = connection.execute(
+                select(outbox).where(UNTOLD).order_by(outbox.c.id).limit(_BATCH)
+            ).all()
+            now = self._now()
+            rows = [row for each in news for row in _rows(connection, each, now, limit)]
+            if rows:
+                make = ledger.insert_for(connection)(deliveries).on_conflict_do_nothing()
+                connection.execute(make, rows)
+            if news:
+                told = outbox.c.id.in_([each.id for each in news])
+                connection.execute(update(outbox).where(told).values(done_at=now))
+        return len(news)
+
+    def claim(
+        self, channel: Channel, count: int, *, without: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """Take on deliveries that are due; their tries count from now on.
+
+        ``without``: beginnings of addresses that are left out now.
+        """
+        before = deliveries.alias("before")
+        is_first = ~(
+            select(before.c.id)
+            .where(
+                before.c.done_at.is_(None),
+                before.c.dead_at.is_(None),
+                before.c.job_id == deliveries.c.job_id,
+                before.c.channel == deliveries.c.channel,
+                before.c.target == deliveries.c.target,
+                before.c.id < deliveries.c.id,
+            )
+            .exists()
+        )
+        query = (
+            select(deliveries.c.id)
+            .where(
+                deliveries.c.done_at.is_(None),
+                deliveries.c.dead_at.is_(None),
+                deliveries.c.due_at <= self._now(),
+                deliveries.c.channel == channel,
+                is_first,
+                *(~deliveries.c.target.startswith(start, autoescape=True) for start in without),
+            )
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(count)
+            .with_for_update(skip_locked=True, of=deliveries)
+        )
+        with self._database.write() as connection:
+            ids = list(connection.execute(query).scalars())
+            if not ids:
+                return ()
+            connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id.in_(ids))
+                .values(due_at=self._now() + self._lease, tries=deliveries.c.tries + 1, problem="")
+            )
+            claimed = _WITH_NEWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+            return tuple(Delivery.from_row(row) for row in connection.execute(claimed))
+
+    def next_due(self) -> datetime | None:
+        """Return when the next open delivery falls due, None if there is none."""
+        query = select(func.min(deliveries.c.due_at)).where(
+            deliveries.c.done_at.is_(None), deliveries.c.dead_at.is_(None)
+        )
+        with self._database.read() as connection:
+            due: datetime | None = connection.execute(query).scalar()
+        return due
+
+    def extend(self, held: Collection[Delivery]) -> None:
+        """Go on owning deliveries that take longer."""
+        if not held:
+            return
+        with self._database.write() as connection:
+            for delivery in held:
+                connection.execute(_of(delivery).values(due_at=self._now() + self._lease))
+
+    def release(self, held: Collection[Delivery]) -> None:
+        """Let somebody else deliver what was cut off in the middle, at once."""
+        with self._database.write() as connection:
+            for delivery in held:
+                again = {"due_at": self._now(), "problem": "cut off in the middle"}
+                connection.execute(_of(delivery).values(**again))
+            ledger.ring(connection)
+
+    def delivered(self, delivery: Delivery) -> bool:
+        """Write down that it was delivered; False if it was somebody else's by now."""
+        return self._settle(delivery, done_at=self._now(), problem="")
+
+    def postpone(self, delivery: Delivery, problem: str, delay: float) -> bool:
+        """Try again after ``delay`` seconds; False if it was somebody else's by now."""
+        due_at = self._now() + timedelta(seconds=delay)
+        return self._settle(delivery, due_at=due_at, problem=problem)
+
+    def give_up(self, delivery: Delivery, problem: str) -> bool:
+        """Make it a dead letter; False if it was somebody else's by now."""
+        return self._settle(delivery, dead_at=self._now(), problem=problem)
+
+    def disable_webhook(self, webhook_id: str) -> None:
+        """Tell a webhook nothing any more: its receiver says that it is gone."""
+        with self._database.write() as connection:
+            changed = {"enabled": False, "modified_at": self._now()}
+            connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(changed))
+
+    def forget(self, older_than: timedelta) -> int:
+        """Forget what was delivered long ago, and news that nothing is left of; return how much."""
+        before = self._now() - older_than
+        old = select(deliveries.c.id).where(deliveries.c.done_at < before).limit(_FORGOTTEN)
+        left = select(deliveries.c.id).where(deliveries.c.news_id == outbox.c.id).exists()
+        told = select(outbox.c.id).where(outbox.c.done_at < before, ~left).limit(_FORGOTTEN)
+        with self._database.write() as connection:
+            gone = connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))
+            news = connection.execute(delete(outbox).where(outbox.c.id.in_(told)))
+        return gone.rowcount + news.rowcount
+
+    def _settle(self, delivery: Delivery, **values: Any) -> bool:
+        with self._database.write() as connection:
+            return bool(connection.execute(_of(delivery).values(**values)).rowcount)
+
+    # --- for everybody ------------------------------------------------------------------------
+
+    def get(self, delivery_id: str, account_id: str | None = None) -> Delivery:
+        """Return a delivery.
+
+        Raises:
+            DeliveryNotFound: there is none (of that account).
+        """
+        with self._database.read() as connection:
+            return Delivery.from_row(_find(connection, delivery_id, account_id))
+
+    def list(
+        self,
+        account_id: str | None = None,
+        *,
+        state: State | None = None,
+        job_id: str | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        start: str | None = None,
+        limit: int = 50,
+        ascending: bool = False,
+    ) -> DeliveryList:
+        """Return deliveries, the newest first; ``start`` is the ``next_start`` of a part before.
+
+        Raises:
+            DeliveryNotFound: ``start`` is none.
+        """
+        query = _WITH_NEWS
+        if account_id is not None:
+            query = query.where(deliveries.c.account_id == account_id)
+        if job_id is not None:
+            query = query.where(deliveries.c.job_id == job_id)
+        query = _in_state(query, state)
+        if created_from is not None:
+            query = query.where(deliveries.c.created_at >= created_from)
+        if created_to is not None:
+            query = query.where(deliveries.c.created_at <= created_to)
+        with self._database.read() as connection:
+            if start is not None:
+                last = _find(connection, start, account_id).id
+                column = deliveries.c.id
+                query = query.where(column > last if ascending else column < last)
+            order = deliveries.c.id if ascending else deliveries.c.id.desc()
+            rows = connection.execute(query.order_by(order).limit(limit + 1)).all()
+        found = tuple(Delivery.from_row(row) for row in rows[:limit])
+        return DeliveryList(found, found[-1].id if len(rows) > limit else None)
+
+    def repeat(self, delivery_id: str, account_id: str | None = None) -> Delivery:
+        """Deliver something again: what is dead or done from the start, what waits at once.
+
+        Raises:
+            DeliveryNotFound: there is none (of that account).
+            IllegalMove: somebody tries it right now, or it has not been tried yet.
+        """
+        with self._database.write() as connection:
+            row = _find(connection, delivery_id, account_id)
+            again: dict[str, Any] = {"due_at": self._now()}
+            if row.done_at or row.dead_at:
+                again |= {"tries": 0, "done_at": None, "dead_at": None}
+            elif not row.problem:
+                raise IllegalMove(f"{delivery_id} is being delivered")
+            connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(**again))
+            ledger.ring(connection)
+        return self.get(delivery_id)
+
+    def repeat_dead(self, account_id: str | None = None) -> int:
+        """Deliver all dead letters (of an account) again; return how many there were."""
+        again = update(deliveries).where(DEAD)
+        if account_id is not None:
+            again = again.where(deliveries.c.account_id == account_id)
+        with self._database.write() as connection:
+            changed = connection.execute(again.values(due_at=self._now(), tries=0, dead_at=None))
+            ledger.ring(connection)
+        return changed.rowcount
+
+
+def _alone(connection: Connection) -> bool:
+    if connection.dialect.name != "postgresql":
+        return True  # a SQLite writer is
+    lock = text("SELECT pg_try_advisory_xact_lock(:lock)").bindparams(lock=_EXPANDING)
+    return bool(connection.execute(lock).scalar())
+
+
+def _rows(
+    connection: Connection, news: Row[Any], now: datetime, limit: int
+) -> list[dict[str, Any]]:
+    """The deliveries of a piece of news."""
+    try:
+        kind = Kind(news.kind)
+    except ValueError:
+        return []  # of a newer fsfax that ran here
+    box = faxboxes.c.data.label("box")
+    job = connection.execute(
+        select(jobs.c.fields, box)
+        .outerjoin(faxboxes, faxboxes.c.id == jobs.c.faxbox_id)
+        .where(jobs.c.id == news.job_id)
+    ).one()
+    enabled = select(webhooks).where(webhooks.c.account_id == news.account_id, webhooks.c.enabled)
+    hooks = [
+        Subscription(id=row.id, url=row.url, form=row.form, events=row.events)
+        for row in connection.execute(enabled.order_by(webhooks.c.created_at, webhooks.c.id))
+    ]
+    return [
+        {
+            "news_id": news.id,
+            "job_id": news.job_id,
+            "account_id": news.account_id,
+            "kind": news.kind,
+            "channel": target.channel,
+            "target": target.address,
+            "data": dict(target.data),
+            "message_id": _message_id(news, target),
+            "created_at": now,
+            "due_at": now,
+        }
+        for target in targets(kind, job.fields, job.box, hooks, limit)
+    ]
+
+
+def _message_id(news: Row[Any], target: Target) -> str:
+    """The same for the same news and recipient; not to be guessed, since the job's id is not."""
+    words = f"{news.job_id} {news.id} {news.kind} {target.channel} {target.address}"
+    return "msg_" + hashlib.sha256(words.encode()).hexdigest()[:32]
+
+
+def _of(delivery: Delivery) -> Any:
+    """A change of a delivery, as long as this very try of it is the last one."""
+    return update(deliveries).where(
+        deliveries.c.id == delivery.number, deliveries.c.tries == delivery.tries, UNDELIVERED
+    )
+
+
+def _in_state(query: Select[Any], state: State | None) -> Select[Any]:
+    match state:
+        case "open":
+            return query.where(deliveries.c.done_at.is_(None), deliveries.c.dead_at.is_(None))
+        case "done":
+            return query.where(deliveries.c.done_at.is_not(None))
+        case "dead":
+            return query.where(deliveries.c.dead_at.is_not(None))
+        case None:
+            return query
+
+
+def _find(connection: Connection, delivery_id: str, account_id: str | None) -> Row[Any]:
+    query = _WITH_NEWS.where(deliveries.c.message_id == delivery_id)
+    if account_id is not None:
+        query = query.where(deliveries.c.account_id == account_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise DeliveryNotFound(f"there is no delivery {delivery_id}")
+    return row

@@ -1,0 +1,148 @@
+"""Mails that tell of a fax: read, drawn, composed and handed to the relay."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fsfax.document import to_pdf, to_png
+from fsfax.errors import DocumentError, InvalidRequest, JobNotFound
+from fsfax.jobs.database import Database
+from fsfax.jobs.records import Document, Job
+from fsfax.log import get_logger
+from fsfax.notify.deliveries import Delivery
+from fsfax.notify.facts import Attachment, facts
+from fsfax.notify.kinds import Kind
+from fsfax.notify.letter import Envelope, compose
+from fsfax.notify.matter import Matter, fax_of, read_matter, save
+from fsfax.notify.outcome import Never, Result
+from fsfax.notify.relay import Relay
+from fsfax.notify.texts import Texts
+from fsfax.notify.zone import zone_of
+from fsfax.settings import Settings
+
+_log = get_logger(__name__)
+
+_PICTURE_WIDTH = 600
+"""Pixels of the picture of page one: legible in a mail, and some 30 kB."""
+
+_CODINGS = 4
+"""A received TIFF may be coded in MH, which takes so many times of what its PDF will, in MMR."""
+
+InThread = Callable[..., Any]
+
+
+class MailCarrier:
+    """Carries mails.
+
+    Args:
+        settings: ``notify.mail``, ``notify.relay``.
+        database: where the faxes are.
+        texts: the templates.
+        relay: the way out.
+        in_thread: where the database is used.
+        on_line: runs what talks to the relay: threads that a slow one may hold.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        texts: Texts,
+        relay: Relay,
+        *,
+        in_thread: InThread,
+        on_line: InThread,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._texts = texts
+        self._in_thread = in_thread
+        self._relay = relay
+        self._on_line = on_line
+
+    def carry(self, delivery: Delivery, job: Job) -> Result:
+        """Mail one recipient."""
+        if not self._relay.settings.host:
+            return Never("there is no mail relay: set notify.relay.host, then repeat this")
+        matter: Matter = self._in_thread(read_matter, self._database, job)
+        with tempfile.TemporaryDirectory(prefix="fsfax-mail-") as folder:
+            attachment, fax, picture = self._files(matter, Path(folder))
+            mail = self._on_line(self._compose, delivery, matter, attachment, fax, picture)
+        result: Result = self._on_line(self._relay.send, delivery.target, mail)
+        return result
+
+    def _compose(
+        self,
+        delivery: Delivery,
+        matter: Matter,
+        attachment: Attachment,
+        fax: Path | None,
+        picture: Path | None,
+    ) -> bytes:
+        relay, limits = self._relay.settings, self._settings.notify.mail
+        zone = zone_of(
+            matter.job.wish.timezone or "",
+            str(matter.box.data.get("fax_timezone") or "") if matter.box else "",
+            self._settings.fax.timezone,
+        )
+        known = facts(
+            Kind(delivery.kind),
+            matter.job,
+            matter.attempts,
+            matter.box,
+            zone,
+            attachment=attachment,
+        )
+        envelope = Envelope(
+            sender=relay.sender,
+            sender_name=relay.sender_name,
+            recipient=delivery.target,
+            message_id=delivery.id,
+            date=delivery.happened_at,
+            language=delivery.data.get("language"),
+        )
+        return compose(
+            envelope,
+            known | {"limit": limits.max_attachment},
+            self._texts,
+            fax=fax.read_bytes() if fax else None,
+            picture=picture.read_bytes() if picture else None,
+            with_report=limits.report,
+        )
+
+    def _files(self, matter: Matter, folder: Path) -> tuple[Attachment, Path | None, Path | None]:
+        """The fax as PDF and page one as PNG, as files; what became of the attachment."""
+        limits = self._settings.notify.mail
+        document = fax_of(matter.documents)
+        if document is None or not (limits.attach or limits.picture):
+            return "none", None, None
+        if document.size > _CODINGS * limits.max_attachment:
+            return "too_large", None, None
+        try:
+            return self._drawn(document, folder)
+        except JobNotFound:
+            return "none", None, None
+        except (DocumentError, InvalidRequest) as error:
+            _log.warning("fax_not_attached", job=matter.job.id, error=str(error))
+            return "unreadable", None, None
+
+    def _drawn(
+        self, document: Document, folder: Path
+    ) -> tuple[Attachment, Path | None, Path | None]:
+        limits = self._settings.notify.mail
+        file: Path = self._in_thread(save, self._database, document, folder)
+        pdf, picture = file, None
+        if document.media_type != "application/pdf":
+            pdf = folder / "fax.pdf"
+            to_pdf(file, pdf)
+            if limits.picture:
+                picture = folder / "page1.png"
+                to_png(file, 1, picture, width=_PICTURE_WIDTH)
+        if not limits.attach:
+            return "none", None, picture
+        if pdf.stat().st_size > limits.max_attachment:
+            return "too_large", None, picture
+        return "attached", pdf, picture

@@ -1,0 +1,85 @@
+"""The body of a webhook's message. Pure.
+
+    {"type": "fax.in.completed",
+     "timestamp": "2026-11-23T12:00:00Z",            when it happened
+     "data": {"account_id": "…", "faxbox_id": "…",
+              "fax": {…},                            as the API shows it at the time of sending
+              "links": {"fax": "/v2/accounts/…", "attachment": "/v2/accounts/…/attachment"},
+              "reason": "…", "next_attempt_at": "…"  of fax.out.retrying and fax.out.uncertain
+    }}
+
+The document is not in it: ``links`` say where the API has it. As a form the same has dotted
+names: ``type=fax.in.completed&data.fax.id=…``; an item of a list has its place, ``labels.0``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from fsfax.jobs.records import Job
+from fsfax.jobs.states import Direction
+from fsfax.notify.kinds import Kind
+
+CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+_PRIVATE = frozenset({"notifications", "_read_only"})
+"""Of a fax: who else is told is nobody's business, and the API's own notes are its own."""
+
+
+def message(
+    kind: Kind, job: Job, fax: Mapping[str, Any], at: datetime, news: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the message of a piece of news.
+
+    Args:
+        kind: of news.
+        job: what it is about.
+        fax: the job as the API shows it.
+        at: when it happened.
+        news: what held of that moment alone.
+    """
+    folder = "outbox" if job.direction is Direction.OUT else "inbox"
+    if job.direction is Direction.OUT and not job.state.is_final:
+        folder = "outgoing"
+    place = f"/v2/accounts/{job.account_id}/faxes/{folder}/{job.id}"
+    links = {"fax": place}
+    if job.state.is_final:
+        links["attachment"] = f"{place}/attachment"
+    data = {
+        "account_id": job.account_id,
+        "faxbox_id": job.faxbox_id,
+        "fax": {name: value for name, value in fax.items() if name not in _PRIVATE},
+        "links": links,
+    }
+    return envelope(kind.event, at, dict(news) | data)
+
+
+def envelope(event: str, at: datetime, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message in the form that Standard Webhooks recommends for the body."""
+    timestamp = at.isoformat().replace("+00:00", "Z")
+    return {"type": event, "timestamp": timestamp, "data": dict(data)}
+
+
+def encode(body: Mapping[str, Any], form: str) -> bytes:
+    """Return a message as bytes, as JSON or as a form."""
+    if form == "form":
+        # A lone surrogate, which JSON may hold, has no place in UTF-8.
+        return urlencode(list(_flat(body)), errors="replace").encode("ascii")
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "replace")
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _flat(inner, f"{name}.{place}")
+    elif value is not None:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        yield name, text

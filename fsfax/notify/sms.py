@@ -1,0 +1,157 @@
+"""Short messages: a small gateway interface, with an HTTP request or the log behind it.
+
+A gateway is anything with ``send(to, text, id) -> Result``. The HTTP one fills templates (see
+`fsfax.settings_notify.SmsSettings`): what is filled into a JSON body is escaped as inside of a
+JSON string, into a form or a URL it is percent-encoded, into a header it is one line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup
+
+from fsfax.document.fetch_stream import Resolver, resolve
+from fsfax.errors import ConfigurationError, FsfaxError
+from fsfax.jobs.records import Job
+from fsfax.log import get_logger
+from fsfax.notify import post
+from fsfax.notify.deliveries import Delivery
+from fsfax.notify.facts import facts
+from fsfax.notify.kinds import Kind
+from fsfax.notify.outcome import Delivered, Later, Result
+from fsfax.notify.plain import one_line
+from fsfax.notify.texts import Texts
+from fsfax.notify.zone import zone_of
+from fsfax.settings import Settings
+from fsfax.settings_notify import SmsSettings
+
+_log = get_logger(__name__)
+
+LONGEST = 300
+"""Characters of a short message: two parts."""
+
+_REFUSALS = 5
+
+
+class Gateway(Protocol):
+    """A way out for short messages."""
+
+    def send(self, to: str, text: str, id: str) -> Result:
+        """Send a text to a number; ``id`` is the same in every try."""
+
+
+class LogGateway:
+    """Writes them into the log, and nowhere else."""
+
+    def send(self, to: str, text: str, id: str) -> Result:
+        """Log it; as a warning, because somebody may be waiting for it."""
+        _log.warning("sms_only_logged", to=to, text=text, id=id)
+        return Delivered()
+
+
+class HttpGateway:
+    """Sends them by a request to a provider.
+
+    Raises:
+        ConfigurationError: a template, or the URL, is wrong.
+    """
+
+    def __init__(self, settings: SmsSettings, resolver: Resolver = resolve) -> None:
+        if not settings.url:
+            raise ConfigurationError("notify.sms.gateway is http, but notify.sms.url is missing")
+        self._settings = settings
+        self._resolver = resolver
+        is_json = settings.content_type == "application/json"
+        try:
+            self._url = _template(settings.url, _in_url)
+            self._body = _template(settings.body, _in_json if is_json else _in_url)
+            self._headers = {
+                name: _template(value, _in_header) for name, value in settings.headers.items()
+            }
+        except TemplateError as error:
+            raise ConfigurationError(f"a template in notify.sms is wrong: {error}") from error
+
+    def send(self, to: str, text: str, id: str) -> Result:
+        """Send the request."""
+        try:
+            request = self.request(to, text, id)
+        except (TemplateError, FsfaxError) as error:
+            return Later(f"a template in notify.sms: {one_line(error, 200)}")
+        return post.send(request, self._settings, refusals=_REFUSALS, resolver=self._resolver)
+
+    def request(self, to: str, text: str, id: str) -> post.Request:
+        """Return the request for a message.
+
+        Raises:
+            TemplateError: it cannot be made.
+        """
+        known = {
+            "to": to,
+            "text": text,
+            "id": id,
+            "sender": self._settings.sender,
+            "token": self._settings.token.get_secret_value(),
+        }
+        headers: dict[str, str] = {"Content-Type": self._settings.content_type}
+        headers |= {name: fill(known) for name, fill in self._headers.items()}
+        body = self._body(known).encode("utf-8", "replace")
+        return post.Request(self._settings.method, self._url(known), headers, body)
+
+
+class SmsCarrier:
+    """Carries short messages.
+
+    Args:
+        settings: the zone of times without one.
+        texts: the templates.
+        gateway: the way out.
+    """
+
+    def __init__(self, settings: Settings, texts: Texts, gateway: Gateway) -> None:
+        self._settings = settings
+        self._texts = texts
+        self._gateway = gateway
+
+    def carry(self, delivery: Delivery, job: Job) -> Result:
+        """Send one recipient a short message."""
+        zone = zone_of(job.wish.timezone or "", self._settings.fax.timezone)
+        known = facts(Kind(delivery.kind), job, (), None, zone)
+        text = self._texts.render("sms.txt", delivery.data.get("language"), known)
+        return self._gateway.send(delivery.target, one_line(text, LONGEST), delivery.id)
+
+
+def gateway_of(settings: SmsSettings) -> Gateway:
+    """Return the gateway that the settings name.
+
+    Raises:
+        ConfigurationError: its settings are wrong.
+    """
+    return HttpGateway(settings) if settings.gateway == "http" else LogGateway()
+
+
+def _template(source: str, escape: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
+    """A template into which everything is filled escaped, but for what is marked as safe."""
+
+    def finalize(value: Any) -> Any:
+        return value if isinstance(value, Markup) else escape(value)
+
+    environment = SandboxedEnvironment(finalize=finalize, undefined=StrictUndefined)
+    return environment.from_string(source).render
+
+
+def _in_json(value: Any) -> str:
+    return json.dumps(str(value))[1:-1]
+
+
+def _in_url(value: Any) -> str:
+    return quote(str(value), safe="", errors="replace")
+
+
+def _in_header(value: Any) -> str:
+    return one_line(value, 4096).encode("ascii", "replace").decode("ascii")

@@ -1,0 +1,96 @@
+"""Texts of mails and short messages: Jinja2 templates, a folder for each language.
+
+``mail.subject``, ``mail.txt``, ``mail.html``, ``report.txt`` (the transmission report, in the mail
+and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. A folder of the user's
+(``notify.templates``) goes before ours, file by file: ``de/mail.subject`` there replaces that one
+text. Where a language has no such file, the default language's is taken, then English.
+
+Templates know the `fsfax.notify.facts` alone. Those called ``.html`` escape what is filled in;
+``mail.html`` may show ``<img src="cid:page1">`` where ``picture`` is true.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+from fsfax.log import get_logger
+from fsfax.notify.plain import one_line
+
+_log = get_logger(__name__)
+
+_OURS = Path(__file__).parent / "templates"
+_LONGEST_SUBJECT = 160
+
+
+class Texts:
+    """The texts; from any thread.
+
+    Args:
+        folder: of the user's own ones.
+        language: where nothing else is said.
+    """
+
+    def __init__(self, folder: Path | None, language: str) -> None:
+        self._folder = folder
+        self._language = language
+        self._environments: dict[tuple[str, bool], SandboxedEnvironment] = {}
+        self._lock = threading.Lock()
+
+    def render(self, name: str, language: str | None, facts: Mapping[str, Any]) -> str:
+        """Return a text.
+
+        A user's template that cannot be rendered is passed over, and the log says so: a mistake
+        in it must not keep anybody from hearing of a fax.
+        """
+        wanted = language or self._language
+        if self._folder:
+            try:
+                return self._environment(wanted, own=True).get_template(name).render(facts)
+            except Exception as error:  # noqa: BLE001  # a template can fail in any way
+                _log.warning("template_failed", template=f"{wanted}/{name}", error=str(error))
+        return self._environment(wanted, own=False).get_template(name).render(facts)
+
+    def subject(self, language: str | None, facts: Mapping[str, Any]) -> str:
+        """Return the subject of a mail: one line."""
+        return one_line(self.render("mail.subject", language, facts), _LONGEST_SUBJECT)
+
+    def _environment(self, language: str, *, own: bool) -> SandboxedEnvironment:
+        with self._lock:
+            key = (language, own)
+            if key not in self._environments:
+                languages = dict.fromkeys((language, self._language, "en"))
+                folders = [self._folder] if own and self._folder else []
+                self._environments[key] = _environment(
+                    [folder / each for each in languages for folder in (*folders, _OURS)]
+                )
+            return self._environments[key]
+
+
+def _environment(folders: Sequence[Path]) -> SandboxedEnvironment:
+    return SandboxedEnvironment(
+        loader=_Loader([FileSystemLoader(folder) for folder in folders]),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+
+
+class _Loader(ChoiceLoader):
+    """The first folder that has the file; a language of a stranger's choice is no path."""
+
+    def __init__(self, loaders: Sequence[BaseLoader]) -> None:
+        super().__init__(loaders)
+
+    def get_source(self, environment: Any, template: str) -> Any:
+        """Get it; what lies outside the folder is not there."""
+        if "/" in template or "\\" in template:
+            raise TemplateNotFound(template)
+        return super().get_source(environment, template)
