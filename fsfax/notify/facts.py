@@ -82,7 +82,7 @@ def _of_call(result: Mapping[str, Any]) -> dict[str, Any]:
         "speed": _count(result, "fax_speed"),
         "ecm": result.get("fax_error_correction") is True,
         "t38": result.get("t38_status") == "negotiated",
-        "outcome": _word(result, "outcome"),
+        "outcome": one_line(_word(result, "outcome")),
         "reason": one_line(_word(result, "error_message"), _SENTENCE),
     }
 

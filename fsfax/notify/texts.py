@@ -5,7 +5,8 @@ and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. A fold
 (``notify.templates``) goes before ours, file by file: ``de/mail.subject`` there replaces that one
 text. Where a language has no such file, the default language's is taken, then English.
 
-Templates know the `fsfax.notify.facts` alone. Those called ``.html`` escape what is filled in;
+Templates know the `fsfax.notify.facts` alone. In those called ``.html``, and in what they include,
+everything that is filled in is escaped;
 ``mail.html`` may show ``<img src="cid:page1">`` where ``picture`` is true.
 """
 
@@ -39,7 +40,7 @@ class Texts:
     def __init__(self, folder: Path | None, language: str) -> None:
         self._folder = folder
         self._language = language
-        self._environments: dict[tuple[str, bool], SandboxedEnvironment] = {}
+        self._environments: dict[tuple[str, bool, bool], SandboxedEnvironment] = {}
         self._lock = threading.Lock()
 
     def render(self, name: str, language: str | None, facts: Mapping[str, Any]) -> str:
@@ -51,31 +52,35 @@ class Texts:
         wanted = language or self._language
         if self._folder:
             try:
-                return self._environment(wanted, own=True).get_template(name).render(facts)
+                return self._environment(wanted, name, own=True).get_template(name).render(facts)
             except Exception as error:  # noqa: BLE001  # a template can fail in any way
                 _log.warning("template_failed", template=f"{wanted}/{name}", error=str(error))
-        return self._environment(wanted, own=False).get_template(name).render(facts)
+        return self._environment(wanted, name, own=False).get_template(name).render(facts)
 
     def subject(self, language: str | None, facts: Mapping[str, Any]) -> str:
         """Return the subject of a mail: one line."""
         return one_line(self.render("mail.subject", language, facts), _LONGEST_SUBJECT)
 
-    def _environment(self, language: str, *, own: bool) -> SandboxedEnvironment:
+    def _environment(self, language: str, name: str, *, own: bool) -> SandboxedEnvironment:
+        # What an HTML text includes and imports escapes, too: Jinja2 takes what a macro gives for
+        # escaped already where the caller escapes, whether the macro's own file does or not.
+        escape = name.endswith(".html")
         with self._lock:
-            key = (language, own)
+            key = (language, escape, own)
             if key not in self._environments:
                 languages = dict.fromkeys((language, self._language, "en"))
                 folders = [self._folder] if own and self._folder else []
                 self._environments[key] = _environment(
-                    [folder / each for each in languages for folder in (*folders, _OURS)]
+                    [folder / each for each in languages for folder in (*folders, _OURS)],
+                    escape=escape,
                 )
             return self._environments[key]
 
 
-def _environment(folders: Sequence[Path]) -> SandboxedEnvironment:
+def _environment(folders: Sequence[Path], *, escape: bool) -> SandboxedEnvironment:
     return SandboxedEnvironment(
         loader=_Loader([FileSystemLoader(folder) for folder in folders]),
-        autoescape=lambda name: bool(name and name.endswith(".html")),
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -14,7 +14,7 @@ from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.records import NewFax
-from fsfax.jobs.store import JobStore
+from fsfax.jobs.store import JobStore, utc_now
 from fsfax.notify.deliveries import Deliveries
 from fsfax.settings import Settings
 from tests.jobs.conftest import (  # noqa: F401  # fixtures
@@ -78,7 +78,7 @@ def sent(
     tiff: Path,
 ) -> Iterator[Callable[..., str]]:
     """Sends a fax without a call; returns its id. ``result``: how its call ended."""
-    hand = Hand(database, Settings(), lambda: store._now())  # type: ignore[arg-type]
+    hand = Hand(database, Settings(), utc_now)  # type: ignore[arg-type]
     numbers = iter(range(15550100, 15560000))
 
     def send(*, result: Any = DELIVERED, notify: Any = None, **changes: Any) -> str:

@@ -50,4 +50,4 @@ def test_a_file_name(text: str) -> None:
     name = file_name(text)
     assert len(name) <= 40
     assert name.isascii()
-    assert not set(name) & set("./\\:*?\"<>| \r\n\0")
+    assert not set(name) & set('./\\:*?"<>| \r\n\0')

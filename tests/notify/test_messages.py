@@ -1,0 +1,106 @@
+"""What webhooks get: bodies and signatures, checked by somebody else's library."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from fsfax.errors import InvalidRequest
+from fsfax.notify.payload import encode
+from fsfax.notify.signature import new_secret, require_secret, sign
+
+
+@given(st.binary(max_size=300))
+def test_signatures_are_those_of_the_standard(body: bytes) -> None:
+    secret = new_secret()
+    headers = sign(secret, "msg_1", int(time.time()), body)
+    # Its `verify` reads the body as JSON; what is signed are bytes.
+    theirs = Webhook(secret)
+    from datetime import UTC, datetime
+
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return
+    assert theirs.sign("msg_1", at, text) == headers["webhook-signature"]
+
+
+def test_a_whole_message_is_verified() -> None:
+    secret = new_secret()
+    body = encode({"type": "fax.out.completed", "data": {"to": "Müller \u202e"}}, "json")
+    headers = sign(secret, "msg_1", int(time.time()), body)
+    assert Webhook(secret).verify(body, headers)["type"] == "fax.out.completed"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body.replace(b"completed", b"failed"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(body, headers)
+    old = sign(secret, "msg_1", int(time.time()) - 1000, body)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body, old)
+
+
+def test_without_a_secret_there_is_no_signature() -> None:
+    assert sign("", "msg_1", 7, b"") == {"webhook-id": "msg_1", "webhook-timestamp": "7"}
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "whsec_", "whsec_!!!!", "whsec_QUJD", "abc", "whsec_" + "A" * 100, "whsec_" + "A" * 43],
+)
+def test_no_secret(secret: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        require_secret(secret)
+    assert not secret or secret == "whsec_" or secret not in str(caught.value)
+
+
+def test_a_chosen_secret() -> None:
+    for secret in (new_secret(), "whsec_" + "A" * 32):
+        assert require_secret(secret) == secret
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=10,
+    )
+)
+def test_json_comes_back(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        encode({"data": value}, "json").decode()  # a lone surrogate: still UTF-8
+        return
+    assert json.loads(encode({"data": value}, "json")) == {"data": value}
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text()))
+def test_a_form_comes_back(values: dict[str, str]) -> None:
+    body = encode({"data": values}, "form")
+    assert body.isascii()
+    found = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+    clean = {
+        f"data.{name}".encode("utf-8", "replace").decode(): each.encode("utf-8", "replace").decode()
+        for name, each in values.items()
+    }
+    assert found == clean
+
+
+def test_the_names_in_a_form() -> None:
+    body = encode(
+        {"type": "t", "data": {"fax": {"pages": 3, "labels": ["a", "b"]}, "n": None}}, "form"
+    )
+    assert parse_qsl(body.decode()) == [
+        ("type", "t"),
+        ("data.fax.pages", "3"),
+        ("data.fax.labels.0", "a"),
+        ("data.fax.labels.1", "b"),
+    ]
