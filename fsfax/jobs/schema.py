@@ -438,7 +438,7 @@ deliveries = Table(
 )
 UNDELIVERED = text("done_at IS NULL AND dead_at IS NULL")
 """Deliveries that are still to be made."""
-Index("ix_deliveries_due", deliveries.c.due_at, **_of(UNDELIVERED))
+Index("ix_deliveries_due", deliveries.c.channel, deliveries.c.due_at, **_of(UNDELIVERED))
 DEAD = text("dead_at IS NOT NULL")
 """Deliveries that were given up."""
 Index("ix_deliveries_dead", deliveries.c.account_id, deliveries.c.id, **_of(DEAD))

@@ -30,6 +30,7 @@ from fsfax.engine.home import Home, HubChoice
 from fsfax.errors import JobNotFound, StoreError
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import Job
+from fsfax.jobs.store import utc_now
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
@@ -219,19 +220,20 @@ class Courier:
 
     def _turn(self) -> float:
         """Begin everything that is due; return for how long nothing else will be."""
+        begun = utc_now()
         while (waiting := self._in_thread(self._deliveries.waiting)).news:
-            self._in_thread(self._deliveries.expand, self.settings.notify.recipients)
+            if not self._in_thread(self._deliveries.expand, self.settings.notify.recipients):
+                break  # another courier does it, and rings
         for channel in waiting.channels:
             self._begin_what_is_due(channel)
         if time.monotonic() > self._forgot + _FORGET_EVERY:
             self._forgot = time.monotonic()
             self._in_thread(self._deliveries.forget, timedelta(days=self.settings.notify.keep_days))
-        due = self._in_thread(self._deliveries.next_due)
+        # What was due before and was not begun waits for room, or for one before it: both ring.
+        due = self._in_thread(self._deliveries.next_due, begun)
         if due is None:
             return _LONGEST_PAUSE
-        # What is due and was not begun waits for room, or for one before it: both ring.
-        seconds = due.timestamp() - time.time()
-        return min(_LONGEST_PAUSE, seconds) if seconds > 0 else _TROUBLE_PAUSE
+        return min(_LONGEST_PAUSE, max(0.0, due.timestamp() - time.time()))
 
     def _begin_what_is_due(self, channel: Channel) -> None:
         while not self._stopping:

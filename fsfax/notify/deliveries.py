@@ -155,14 +155,18 @@ class Deliveries:
     def waiting(self) -> Waiting:
         """Look what there is to do, without being in anybody's way."""
         untold = select(outbox.c.id).where(UNTOLD).limit(1)
-        due = (
-            select(deliveries.c.channel)
-            .where(UNDELIVERED, deliveries.c.due_at <= self._now())
-            .distinct()
-        )
+        due = select(deliveries.c.id).where(UNDELIVERED, deliveries.c.due_at <= self._now())
         with self._database.read() as connection:
-            news = connection.execute(untold).first() is not None
-            channels = tuple(map(Channel, sorted(connection.execute(due).scalars())))
+
+            def is_there(query: Select[Any]) -> bool:
+                return connection.execute(query.limit(1)).first() is not None
+
+            news = is_there(untold)
+            channels = tuple(
+                channel
+                for channel in Channel
+                if is_there(due.where(deliveries.c.channel == channel))
+            )
         return Waiting(news, channels)
 
     def expand(self, limit: int) -> int:
@@ -181,6 +185,7 @@ class Deliveries:
             if rows:
                 make = ledger.insert_for(connection)(deliveries).on_conflict_do_nothing()
                 connection.execute(make, rows)
+                ledger.ring(connection)
             if news:
                 told = outbox.c.id.in_([each.id for each in news])
                 connection.execute(update(outbox).where(told).values(done_at=now))
@@ -232,14 +237,17 @@ class Deliveries:
             claimed = _WITH_NEWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
             return tuple(Delivery.from_row(row) for row in connection.execute(claimed))
 
-    def next_due(self) -> datetime | None:
-        """Return when the next open delivery falls due, None if there is none."""
-        query = select(func.min(deliveries.c.due_at)).where(
-            deliveries.c.done_at.is_(None), deliveries.c.dead_at.is_(None)
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the next open delivery falls due after a time, None if none does."""
+        next_one = select(func.min(deliveries.c.due_at)).where(
+            UNDELIVERED, deliveries.c.due_at > after
         )
         with self._database.read() as connection:
-            due: datetime | None = connection.execute(query).scalar()
-        return due
+            found = [
+                connection.execute(next_one.where(deliveries.c.channel == channel)).scalar()
+                for channel in Channel
+            ]
+        return min((due for due in found if due), default=None)
 
     def extend(self, held: Collection[Delivery]) -> None:
         """Go on owning deliveries that take longer."""
@@ -288,8 +296,18 @@ class Deliveries:
         return gone.rowcount + news.rowcount
 
     def _settle(self, delivery: Delivery, **values: Any) -> bool:
+        following = select(deliveries.c.id).where(
+            UNDELIVERED,
+            deliveries.c.job_id == delivery.job_id,
+            deliveries.c.channel == delivery.channel,
+            deliveries.c.target == delivery.target,
+            deliveries.c.id > delivery.number,
+        )
         with self._database.write() as connection:
-            return bool(connection.execute(_of(delivery).values(**values)).rowcount)
+            settled = bool(connection.execute(_of(delivery).values(**values)).rowcount)
+            if settled and connection.execute(following.limit(1)).first() is not None:
+                ledger.ring(connection)  # somebody else may have room for it
+        return settled
 
     # --- for everybody ------------------------------------------------------------------------
 

@@ -18,6 +18,14 @@ from tests.api.service import SOON
 Answer = Callable[[str], str | None]
 
 
+class _Controller(Controller):
+    """One that may have any port."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        super()._trigger_server()
+
+
 class Mailbox:
     """A relay; ``mails`` are those that it took.
 
@@ -46,7 +54,7 @@ class Mailbox:
             options |= {"tls_context": tls, "require_starttls": True}
         if login:
             options |= {"authenticator": self._check(login), "auth_required": True}
-        self._controller = Controller(self, hostname="127.0.0.1", port=0, **options)
+        self._controller = _Controller(self, hostname="127.0.0.1", port=0, **options)
 
     def __enter__(self) -> Self:
         self._controller.start()
@@ -57,7 +65,7 @@ class Mailbox:
 
     @property
     def port(self) -> int:
-        return int(self._controller.server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        return int(self._controller.port)
 
     @staticmethod
     def _check(login: tuple[str, str]) -> Callable[..., AuthResult]:
@@ -65,7 +73,8 @@ class Mailbox:
             _server: SMTP, _session: object, _envelope: object, _mechanism: str, data: Any
         ) -> AuthResult:
             given = isinstance(data, LoginPassword) and (data.login, data.password)
-            return AuthResult(success=given == tuple(word.encode() for word in login))
+            good = given == tuple(word.encode() for word in login)
+            return AuthResult(success=good, handled=False)
 
         return check
 

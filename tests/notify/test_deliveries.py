@@ -225,13 +225,15 @@ class TestClaims:
     def test_the_next_that_falls_due(
         self, deliveries: Deliveries, sent: Send, clock: Clock
     ) -> None:
-        assert deliveries.next_due() is None
+        before = clock.now - timedelta(seconds=1)
+        assert deliveries.next_due(before) is None
         sent(notify=MAIL)
         expand(deliveries)
-        assert deliveries.next_due() == clock.now
+        assert deliveries.next_due(before) == clock.now
+        assert deliveries.next_due(clock.now) is None
         (one,) = claim(deliveries)
         deliveries.postpone(one, "not now", 90)
-        assert deliveries.next_due() == clock.now + timedelta(seconds=90)
+        assert deliveries.next_due(clock.now) == clock.now + timedelta(seconds=90)
 
     def test_looking_is_cheap(self, deliveries: Deliveries, database: Database) -> None:
         """By an index of what is open, however much was delivered before."""
@@ -243,7 +245,7 @@ class TestClaims:
         listen = lambda _c, _u, statement, values, *_: queries.append((statement, values))  # noqa: E731
         event.listen(database.engine, "before_cursor_execute", listen)
         deliveries.waiting()
-        deliveries.next_due()
+        deliveries.next_due(deliveries._now())
         claim(deliveries)
         event.remove(database.engine, "before_cursor_execute", listen)
         with database.read() as connection:

@@ -55,7 +55,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["due_at"],
+        ["channel", "due_at"],
         sqlite_where=_UNDELIVERED,
         postgresql_where=_UNDELIVERED,
     )
