@@ -74,22 +74,22 @@ class Relay:
             connection = self._take()
         except (OSError, smtplib.SMTPException, ConfigurationError) as error:
             return Later(f"no connection to the mail relay: {_words(error)}")
-        keep = False
+        taken = False
         try:
             connection.smtp.sendmail(self.settings.sender, [recipient], mail)
-            keep = True
+            taken = True
         except smtplib.SMTPRecipientsRefused as error:
-            keep = True
             return _refused(*error.recipients[recipient])
         except smtplib.SMTPSenderRefused as error:
             return Later(f"the relay refuses {self.settings.sender}: {_words(error)}")
         except smtplib.SMTPDataError as error:
-            keep = True
             return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
             return Later(f"the mail relay: {_words(error)}")
         finally:
-            self._give_back(connection, keep)
+            # After a refusal a new one is made: an answer that came late, or in two, would be
+            # taken for the answer about somebody else's mail.
+            self._give_back(connection, keep=taken)
         return Delivered()
 
     def greet(self) -> str:
@@ -131,7 +131,7 @@ class Relay:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _give_back(self, connection: _Connection, keep: bool) -> None:
+    def _give_back(self, connection: _Connection, *, keep: bool) -> None:
         connection.mails += 1
         connection.used = time.monotonic()
         with self._lock:
