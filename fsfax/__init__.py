@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         ConfigurationError,
         ConnectError,
         ConversionFailed,
+        DeliveryNotFound,
         Disconnected,
         DocumentDamaged,
         DocumentEmpty,
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         TokenError,
         TokenExpired,
         TokenUnknown,
+        WebhookNotFound,
     )
     from fsfax.jobs.accounts import Account, Accounts
     from fsfax.jobs.destination import Memory
@@ -195,6 +197,8 @@ _HOMES = {
         "JobNotFound",
         "AccountNotFound",
         "FaxboxNotFound",
+        "WebhookNotFound",
+        "DeliveryNotFound",
         "AddressTaken",
         "TokenError",
         "TokenUnknown",
@@ -273,6 +277,7 @@ __all__ = [
     "ConnectError",
     "ConversionFailed",
     "Created",
+    "DeliveryNotFound",
     "Dialling",
     "Direction",
     "Disconnected",
@@ -358,6 +363,7 @@ __all__ = [
     "Tokens",
     "Try",
     "TxResult",
+    "WebhookNotFound",
     "Wish",
     "Worker",
     "examine",

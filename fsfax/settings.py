@@ -140,6 +140,7 @@ class FetchSettings(WebLimits):
     """How documents are fetched from URLs, and from where they may come."""
 
     section: ClassVar[str] = "fetch"
+    refusal: ClassVar[str] = "documents are not fetched from"
 
     max_bytes: int = Field(
         default=100 * 1024 * 1024, gt=0, description="size of the document, uncompressed"

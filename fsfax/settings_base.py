@@ -27,6 +27,8 @@ class WebLimits(Section):
 
     section: ClassVar[str] = ""
     """Where these settings stand, for messages."""
+    refusal: ClassVar[str] = "nothing is sent to"
+    """… and how they say that an address is none for it."""
 
     connect: Seconds = Field(
         default=10.0, description="finding the name, then each try to connect, TLS included"

@@ -201,8 +201,8 @@ class FaxboxOne(_Administration):
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
         """Replace it; what is not given is gone."""
-        self._box(account_id, faxbox_id)
-        data = _faxbox_data(self._body(req))
+        before = self._box(account_id, faxbox_id)
+        data = _faxbox_data(_with_secrets_of(before, self._body(req)))
         replace = self._rooms.faxboxes.replace
         box = self._rooms.threads.run(replace, faxbox_id, data, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
@@ -219,10 +219,12 @@ class FaxboxOne(_Administration):
     ) -> None:
         """Change the fields that are given; null removes one."""
         before = self._box(account_id, faxbox_id)
-        change = checked(FaxboxPatch, self._body(req)).data
+        change = checked(FaxboxPatch, _with_secrets_of(before, self._body(req))).data
         # What comes of it has to be a good faxbox.
         after = {**before.given(), **change}
-        _faxbox_data({"data": {name: value for name, value in after.items() if value is not None}})
+        after = {name: value for name, value in after.items() if value is not None}
+        whole = _faxbox_data({"data": after})
+        change = {name: whole.get(name) for name in change}
         box = self._rooms.threads.run(self._rooms.faxboxes.change, faxbox_id, change, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
 
@@ -275,6 +277,20 @@ class MailOne(_Administration):
         except JobNotFound as error:
             raise bad_identifier(attempt_id) from error
         succeed(req, resp, fax_view.mail(record))
+
+
+def _with_secrets_of(before: Faxbox, body: dict[str, Any]) -> dict[str, Any]:
+    """A callback that is given again keeps its secret, unless another one is given."""
+    old = before.data.get("notifications") or {}
+    new = body.get("data", {}).get("notifications") if isinstance(body.get("data"), dict) else None
+    for side in ("inbound", "outbound"):
+        known, given = (
+            whole.get(side, {}).get("callback") if isinstance(whole.get(side), dict) else None
+            for whole in (old, new if isinstance(new, dict) else {})
+        )
+        if isinstance(known, dict) and isinstance(given, dict) and known.get("secret"):
+            given.setdefault("secret", known["secret"])
+    return body
 
 
 def _faxbox_data(body: dict[str, Any]) -> dict[str, Any]:

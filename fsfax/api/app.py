@@ -5,6 +5,7 @@
     …/faxes/incoming[/{fax_id}]                     → faxes
     …/faxes/outbox|inbox[/{fax_id}[/attachment]]    → folders
     …/faxes/smtplog[/{id}], /faxboxes, /tokens      → administration
+    …/webhooks[/{id}], /notifications[/{id}]        → news
     …/faxboxes/{faxbox_id}/faxes…                   the same, within a faxbox
     /healthz /readyz /metrics                       → health
     /openapi.json /docs                             → openapi, page
@@ -21,7 +22,7 @@ from typing import Any
 import falcon
 from prometheus_client import CollectorRegistry
 
-from fsfax.api import administration, envelope, faxes, folders, health, metrics
+from fsfax.api import administration, envelope, faxes, folders, health, metrics, news
 from fsfax.api.description import describe
 from fsfax.api.gate import Buckets, Gate
 from fsfax.api.openapi import document
@@ -95,6 +96,10 @@ class Api:
         yield _ACCOUNT, administration.AccountOne(rooms)
         yield f"{_ACCOUNT}/tokens", administration.TokenList(rooms)
         yield f"{_ACCOUNT}/tokens/{{token_id}}", administration.TokenOne(rooms)
+        yield f"{_ACCOUNT}/webhooks", news.WebhookList(rooms)
+        yield f"{_ACCOUNT}/webhooks/{{webhook_id}}", news.WebhookOne(rooms)
+        yield f"{_ACCOUNT}/notifications", news.NotificationList(rooms)
+        yield f"{_ACCOUNT}/notifications/{{notification_id}}", news.NotificationOne(rooms)
         yield f"{_ACCOUNT}/faxboxes", administration.FaxboxList(rooms)
         yield _FAXBOX, administration.FaxboxOne(rooms)
         yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(rooms)

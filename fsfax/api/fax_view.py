@@ -15,6 +15,9 @@ from fsfax.jobs.faxboxes import Faxbox
 from fsfax.jobs.records import Job, Seen, gregorian
 from fsfax.jobs.smtplog import MailRecord
 from fsfax.jobs.states import Direction, JobState
+from fsfax.notify.deliveries import Delivery
+from fsfax.notify.subscriptions import Webhook
+from fsfax.notify.targets import without_password
 
 UNDEFINED = "undefined"
 """What the API's document shows where nothing is known."""
@@ -211,6 +214,36 @@ def faxbox(box: Faxbox) -> dict[str, Any]:
     }
     custom = box.custom_smtp_email_address
     return told | ({"custom_smtp_email_address": custom} if custom else {})
+
+
+def webhook(hook: Webhook) -> dict[str, Any]:
+    """Return a webhook, without its secret."""
+    return {
+        "id": hook.id,
+        "url": without_password(hook.url),
+        "form": hook.form,
+        "events": list(hook.events),
+        "enabled": hook.enabled,
+        "created": gregorian(hook.created_at),
+    }
+
+
+def notification(delivery: Delivery) -> dict[str, Any]:
+    """Return what one recipient is told."""
+    shown: dict[str, Any] = {
+        "id": delivery.id,
+        "fax_id": delivery.job_id,
+        "event": delivery.kind.replace("_", "."),
+        "channel": delivery.channel.value,
+        "target": without_password(delivery.target),
+        "status": delivery.state,
+        "tries": delivery.tries,
+        "problem": delivery.problem,
+        "created": gregorian(delivery.created_at),
+    }
+    if over := delivery.done_at or delivery.dead_at:
+        return shown | {"finished": gregorian(over)}
+    return shown | {"due": gregorian(delivery.due_at)}
 
 
 def _kept(job: Job) -> dict[str, Any]:

@@ -74,6 +74,22 @@ class Calls:
         self._seconds.labels(direction).inc(result.time_elapsed)
 
 
+class Told:
+    """Tries of this process to deliver news."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter(
+            "fsfax_deliveries",
+            "Tries to deliver news: delivered, postponed, dead",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+
+    def told(self, channel: str, outcome: str) -> None:
+        """Count one."""
+        self._count.labels(channel, outcome).inc()
+
+
 class State(Collector):
     """What is true right now: jobs that are not over, their age, workers, event sockets.
 
@@ -108,11 +124,19 @@ def _of_database(seen: Overview, seconds: float) -> Iterable[Metric]:
     for (direction, state), count in seen.jobs.items():
         jobs.add_metric([direction, state], count)
     yield jobs
+    open_ones = GaugeMetricFamily(
+        "fsfax_deliveries_open", "Deliveries that are still to be made", labels=["channel"]
+    )
+    for channel, count in seen.deliveries.items():
+        open_ones.add_metric([channel], count)
+    yield open_ones
     for name, words, value in (
         ("fsfax_jobs_held_uncertain", "Jobs that wait for a person", seen.uncertain),
         ("fsfax_queue_age_seconds", "Age of the oldest job that is due", seen.queue_age),
         ("fsfax_workers", "Workers alive", seen.workers),
-        ("fsfax_outbox", "News that nobody has carried out yet", seen.news),
+        ("fsfax_outbox", "News of which no deliveries were made yet", seen.news),
+        ("fsfax_delivery_age_seconds", "Age of the oldest open delivery", seen.delivery_age),
+        ("fsfax_dead_letters", "Deliveries that were given up", seen.dead_letters),
         ("fsfax_database_seconds", "Seconds that this look took", seconds),
     ):
         yield GaugeMetricFamily(name, words, value=value)

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from fsfax.engine.plan import MAX_IDENT
 from fsfax.engine.timezone import posix_timezone
@@ -17,11 +25,24 @@ from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
 from fsfax.jobs.numbers import kept_number, require_dialable
 from fsfax.jobs.retention import LONGEST
 from fsfax.jobs.tokens import Scope
+from fsfax.notify.signature import new_secret, require_secret
+from fsfax.notify.targets import normal_url
 
 ACCOUNT_ID = r"^[0-9a-f]{32}$"
 FAX_ID = r"^(?:[0-9]{6}-)?[0-9a-f]{32}$"
 
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?"
+# As `fsfax.notify.targets` reads them; what is longer is no path of SMTP (RFC 5321, 4.5.3.1.3).
+Email = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{0,20}}$",
+        max_length=254,
+    ),
+]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{1,30}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+MOST_RECIPIENTS = 50
 Text = Annotated[str, StringConstraints(max_length=1024)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://", max_length=4096)]
 
@@ -70,13 +91,17 @@ class DocumentSource(Open):
 class MailTargets(Open):
     """Who is told by mail."""
 
-    send_to: Email | list[Email] | None = Field(None, description="One address, or several.")
+    send_to: Email | Annotated[list[Email], Field(max_length=MOST_RECIPIENTS)] | None = Field(
+        None, description="One address, or several."
+    )
 
 
 class SmsTargets(Open):
     """Who is told by SMS."""
 
-    send_to: Text | list[Text] | None = Field(None, description="One number, or several.")
+    send_to: Phone | Annotated[list[Phone], Field(max_length=MOST_RECIPIENTS)] | None = Field(
+        None, description="One number, or several."
+    )
 
 
 class Notifications(Open):
@@ -84,6 +109,7 @@ class Notifications(Open):
 
     email: MailTargets | None = None
     sms: SmsTargets | None = None
+    language: Language | None = Field(None, description="Of the texts (beyond the original).")
 
 
 class FaxBody(Open):
@@ -196,12 +222,43 @@ class FaxboxMedia(Open):
     )
 
 
+def _normal_url(url: str) -> str:
+    return normal_url(url)
+
+
+def _good_secret(secret: str) -> str:
+    return require_secret(secret)
+
+
+WebhookUrl = Annotated[Url, AfterValidator(_normal_url)]
+Secret = Annotated[str, StringConstraints(max_length=128), AfterValidator(_good_secret)]
+
+
+class Callback(Open):
+    """A program that is told; messages are signed in the Standard Webhooks form."""
+
+    url: WebhookUrl
+    method: Literal["post", "put"] = "post"
+    type: Literal["json", "www-url-form-encoded"] = "json"
+    secret: Secret | None = Field(
+        None, description="What messages are signed with; made if it is left out."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_secret(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("secret"):
+            return given | {"secret": new_secret()}
+        return given
+
+
 class Direction(Open):
     """Who is told of the faxes of one direction."""
 
     email: MailTargets | None = None
     sms: SmsTargets | None = None
-    callback: dict[str, Any] | None = None
+    callback: Callback | None = None
+    language: Language | None = None
 
 
 class FaxboxNotifications(Open):
@@ -209,6 +266,7 @@ class FaxboxNotifications(Open):
 
     inbound: Direction | None = None
     outbound: Direction | None = None
+    language: Language | None = Field(None, description="Of the texts (beyond the original).")
 
 
 class Callers(Closed):

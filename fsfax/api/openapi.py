@@ -12,12 +12,19 @@ from pydantic.json_schema import models_json_schema
 import fsfax
 from fsfax.api.description import Call, call_of
 from fsfax.api.models import ACCOUNT_ID, FAX_ID
+from fsfax.api.news_models import NOTIFICATION_ID
 
 METHODS = ("get", "put", "post", "patch", "delete")
 
 _PLACE = re.compile(r"\{(\w+)(?::(\w+)[^}]*)?\}")
 _REFERENCE = "#/components/schemas/{model}"
-_PATTERNS = {"account_id": ACCOUNT_ID, "faxbox_id": ACCOUNT_ID, "fax_id": FAX_ID}
+_PATTERNS = {
+    "account_id": ACCOUNT_ID,
+    "faxbox_id": ACCOUNT_ID,
+    "fax_id": FAX_ID,
+    "webhook_id": ACCOUNT_ID,
+    "notification_id": NOTIFICATION_ID,
+}
 _ALWAYS = {
     400: "The request makes no sense; ``data`` says which value broke which rule.",
     401: "There is no (good) token.",
@@ -135,6 +142,8 @@ _TAGS = (
     "outgoing",
     "faxes",
     "faxboxes",
+    "webhooks",
+    "notifications",
     "tokens",
     "accounts",
 )

@@ -14,6 +14,8 @@ from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Tokens
+from fsfax.notify.deliveries import Deliveries
+from fsfax.notify.subscriptions import Webhooks
 from fsfax.settings import Settings
 
 
@@ -35,6 +37,8 @@ class Rooms:
         self.tokens = Tokens(database)
         self.faxboxes = Faxboxes(database)
         self.smtplog = SmtpLog(database)
+        self.webhooks = Webhooks(database)
+        self.deliveries = Deliveries(database)
         self.streams = 0
         """Clients that follow a fax."""
 

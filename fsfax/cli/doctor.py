@@ -12,6 +12,7 @@ from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.engine.doctor import Check, Verdict, examine
 from fsfax.jobs.doctor import examine_database
+from fsfax.notify.doctor import examine_news
 
 _SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.BROKEN: "✗"}
 
@@ -25,7 +26,7 @@ def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bo
     """Look at each FreeSWITCH: connection, modules, gateway, timer, T.38, spool, marks.
 
     And at the jobs' database: tables, rights, workers, who gets faxes to unknown numbers, faxes
-    that wait for a person.
+    that wait for a person; and at the way out for news: the mail relay, dead letters.
 
     Exit code 4 if something is broken at a FreeSWITCH, else 7 if something is at the database.
     """
@@ -37,6 +38,7 @@ def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bo
     ]
     url = settings.database.get_secret_value()
     jobs = _tell(show, "jobs", "", examine_database(url, settings.inbound))
+    _tell(show, "news", "", examine_news(settings))
     if not all(switches):
         return exits.UNREACHABLE
     return exits.OK if jobs else exits.STORE

@@ -31,6 +31,8 @@ _COMMANDS = {
     "account": "account",
     "token": "token",
     "faxbox": "faxbox",
+    "webhook": "webhook",
+    "outbox": "outbox",
     "db": "db",
     "convert": "convert",
     "inspect": "inspect",

@@ -10,8 +10,9 @@ import gevent.event
 import gevent.hub
 from prometheus_client import CollectorRegistry
 
+from fsfax.api import fax_view
 from fsfax.api.app import Api
-from fsfax.api.metrics import Calls
+from fsfax.api.metrics import Calls, Told
 from fsfax.api.rooms import Rooms
 from fsfax.api.server import Server
 from fsfax.cli.main import Common
@@ -20,6 +21,7 @@ from fsfax.jobs.ledger import DEFAULT_ACCOUNT
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Scope
 from fsfax.jobs.worker import Worker
+from fsfax.notify.courier import Courier
 from fsfax.settings import Settings
 
 _FIRST = """\
@@ -35,13 +37,17 @@ There is no account yet. Make one, and a token for it:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port (default: the settings', 8000; 0 = any)."
 )
-@click.option("--api-only", is_flag=True, help="No worker here: `fsfax worker` runs elsewhere.")
+@click.option(
+    "--api-only",
+    is_flag=True,
+    help="Neither calls nor news from here: `fsfax worker` runs elsewhere.",
+)
 @click.option("--dev", is_flag=True, help="Make an account and a token to try things out with.")
 @click.pass_obj
 def command(
     common: Common, *, host: str | None, port: int | None, api_only: bool, dev: bool
 ) -> int:
-    """Serve the Faxes API until SIGTERM or Ctrl-C, and send and receive the faxes.
+    """Serve the Faxes API until SIGTERM or Ctrl-C, send and receive the faxes, and tell of them.
 
     A stop answers what was asked, takes nothing new, and gives running calls time to end; a
     second signal does not wait. A new process may be started before: both answer meanwhile.
@@ -53,16 +59,22 @@ def command(
     rooms = Rooms(database, settings, threads)
     registry = CollectorRegistry()
     calls = Calls(registry)
-    worker = None if api_only else Worker(settings, hub="current", ended=calls.ended)
+    told = Told(registry)
+    worker = courier = None
     try:
+        if not api_only:
+            worker = Worker(settings, hub="current", ended=calls.ended)
+            courier = Courier(settings, fax_view.shown, hub="current", told=told.told)
         api = Api(rooms, worker.engine.nodes if worker else None, registry)
         server = Server(api, settings.api)
         server.start()
         _say(rooms, server, dev=dev)
-        _serve(server, worker, settings)
+        _serve(server, worker, courier, settings)
     finally:
         if worker:
             worker.stop(0.0)
+        if courier:
+            courier.stop(0.0)
         threads.close()
         database.close()
     return 0
@@ -100,8 +112,10 @@ def _try_out(rooms: Rooms, server: Server) -> None:
     )
 
 
-def _serve(server: Server, worker: Worker | None, settings: Settings) -> None:
-    """Wait for a signal; then end everything in order: requests first, calls after them."""
+def _serve(
+    server: Server, worker: Worker | None, courier: Courier | None, settings: Settings
+) -> None:
+    """Wait for a signal; then end everything in order: requests, calls, what is told of them."""
     over = gevent.event.Event()
     stops: list[gevent.Greenlet[..., None]] = []
 
@@ -109,6 +123,8 @@ def _serve(server: Server, worker: Worker | None, settings: Settings) -> None:
         server.stop(0.0 if again else settings.api.drain)
         if worker:
             worker.stop(0.0 if again else None)
+        if courier:
+            courier.stop(0.0 if again else None)
         over.set()
 
     def signalled() -> None:

@@ -226,6 +226,7 @@ def _connect(
         allow_private=settings.allow_private,
         allow_networks=settings.allow_networks,
         section=settings.section,
+        refusal=settings.refusal,
     )
     context = _tls_context(settings.ca_file, settings.section) if target.scheme == "https" else None
     failure: FetchError | None = None

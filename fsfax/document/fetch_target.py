@@ -231,6 +231,7 @@ def require_allowed(
     allow_private: bool = False,
     allow_networks: Sequence[Network] = (),
     section: str = "fetch",
+    refusal: str = "documents are not fetched from",
 ) -> None:
     """Refuse a host if one of its addresses is not allowed.
 
@@ -246,7 +247,7 @@ def require_allowed(
             network = ipaddress.ip_network(embedded(address))
             where = f"{host} is" if host == str(address) else f"{host} has the address {address},"
             raise FetchForbidden(
-                f"{name} addresses are not connected to, and {where} one; to allow it, "
+                f"{refusal} {name} addresses, and {where} one; to allow it, "
                 f'add "{network}" or its network to {section}.allow_networks'
                 + (f" or set {section}.allow_private" if _is_private(address) else "")
             )

@@ -1,7 +1,7 @@
 """How the jobs stand, all together: for metrics and for a readiness check.
 
-Every number here is read from an index of what is *not* over, so that it costs the same however
-long the history is.
+Every number here is read from an index of what is *not* over (or was given up), so that it costs
+the same however long the history is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from fsfax.jobs.database import Database
-from fsfax.jobs.schema import CLAIMABLE, UNDELIVERED, UNTOLD, deliveries, jobs, outbox, workers
+from fsfax.jobs.schema import (
+    CLAIMABLE,
+    DEAD,
+    UNDELIVERED,
+    UNTOLD,
+    deliveries,
+    jobs,
+    outbox,
+    workers,
+)
 from fsfax.jobs.states import Hold
 from fsfax.jobs.store import Clock, utc_now
 
@@ -28,7 +37,9 @@ class Overview:
     jobs: those that are not over, by direction and state.
     uncertain: those that wait for a person.
     queue_age: seconds since the oldest job that could be called fell due; 0 if none could.
-    workers: workers that are alive. news: rows of the outbox that nobody has carried out.
+    workers: workers that are alive. news: rows of the outbox that nobody has made deliveries of.
+    deliveries: those that are open, by channel; delivery_age: seconds since the oldest of them
+        was made. dead_letters: those that were given up.
     """
 
     jobs: Mapping[tuple[str, str], int]
@@ -36,6 +47,9 @@ class Overview:
     queue_age: float
     workers: int
     news: int
+    deliveries: Mapping[str, int]
+    delivery_age: float
+    dead_letters: int
 
 
 def look(database: Database, clock: Clock = utc_now) -> Overview:
@@ -59,6 +73,12 @@ def look(database: Database, clock: Clock = utc_now) -> Overview:
         oldest: datetime | None = connection.execute(
             select(jobs.c.due_at).where(CLAIMABLE).order_by(jobs.c.due_at).limit(1)
         ).scalar()
+        by_channel = connection.execute(
+            select(deliveries.c.channel, func.count(), func.min(deliveries.c.created_at))
+            .where(UNDELIVERED)
+            .group_by(deliveries.c.channel)
+        ).all()
+        first: datetime | None = min((at for _, _, at in by_channel), default=None)
         return Overview(
             jobs={(direction, state): number for direction, state, number in states},
             uncertain=count(
@@ -66,7 +86,14 @@ def look(database: Database, clock: Clock = utc_now) -> Overview:
                 text("state = 'pending' AND removed_at IS NULL"),
                 jobs.c.hold == Hold.UNCERTAIN,
             ),
-            queue_age=max(0.0, (now - oldest.astimezone(UTC)).total_seconds()) if oldest else 0.0,
+            queue_age=_age(oldest, now),
             workers=count(workers, workers.c.alive_until > now),
-            news=count(outbox, UNTOLD) + count(deliveries, UNDELIVERED),
+            news=count(outbox, UNTOLD),
+            deliveries={channel: number for channel, number, _ in by_channel},
+            delivery_age=_age(first, now),
+            dead_letters=count(deliveries, DEAD),
         )
+
+
+def _age(at: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - at.astimezone(UTC)).total_seconds()) if at else 0.0

@@ -106,6 +106,13 @@ def normal_url(url: object) -> str:
     return f"{target.scheme}://{name}{at}{target.authority}{target.path}"
 
 
+def without_password(address: str) -> str:
+    """Return an address as people may see it: a URL without user and password."""
+    scheme, separator, rest = address.partition("://")
+    netloc, slash, path = rest.partition("/")
+    return scheme + separator + netloc.rpartition("@")[2] + slash + path if separator else address
+
+
 def _all(
     kind: Kind,
     fields: Mapping[str, Any],

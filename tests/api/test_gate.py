@@ -14,9 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from fsfax.jobs import ledger
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.tokens import Scope
+from fsfax.notify.deliveries import Deliveries
+from fsfax.notify.subscriptions import Webhooks
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service
 
@@ -89,8 +92,15 @@ def theirs(service: Service, letter: Path) -> Theirs:
         "faxbox_id": box.id,
         "attempt_id": mail.id,
         "token_id": service.tokens.list(account)[0].id,
+        "webhook_id": Webhooks(service.database).create(account, "https://example.org/").id,
         "number": "1",
     }
+    deliveries = Deliveries(service.database)
+    with service.database.write() as connection:
+        row = ledger.row_of(connection, ids["fax_id"])
+        ledger.news(connection, row, "fax_out_completed", row.created_at)
+    deliveries.expand(50)
+    ids["notification_id"] = deliveries.list(account).deliveries[0].id
     return Theirs(account, token, ids)
 
 
@@ -118,6 +128,8 @@ def snapshot(service: Service, theirs: Theirs) -> Iterator[Any]:
     yield Faxboxes(service.database).list(theirs.account)
     yield service.tokens.list(theirs.account)
     yield service.accounts.get(theirs.account)
+    yield Webhooks(service.database).list(theirs.account)
+    yield Deliveries(service.database).list(theirs.account).deliveries
 
 
 def test_nothing_of_another_account(service: Service, calls: list[Call], theirs: Theirs) -> None:
@@ -167,6 +179,8 @@ def test_scopes(service: Service, calls: list[Call], have: str, lack: str) -> No
         "faxbox_id": "0" * 32,
         "attempt_id": "0" * 32,
         "token_id": "0" * 16,
+        "webhook_id": "0" * 32,
+        "notification_id": f"msg_{'0' * 32}",
         "number": "1",
     }
     for call in calls:

@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from fsfax.jobs.tokens import Scope
+from fsfax.notify.subscriptions import Webhooks
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until
 
@@ -54,6 +55,13 @@ def service(new_service: ServiceFactory, letter: Path) -> Service:
     until(lambda: service.get("/faxes/inbox"), "it came in, too")
     service.smtplog.add(from_address="a@b", to_address="1@c", account_id=service.account)
     service.faxboxes.create(service.account, {"name": "Desk"})
+    hooks = Webhooks(service.database)
+    for number in range(5):
+        # Nobody is there, and nobody may go there.
+        hooks.create(service.account, f"http://127.0.0.1:1/{number}")
+    told = {"notifications": {"email": {"send_to": ["a@b.org", "c@d.org"]}}}
+    service.over(service.send(letter, "15550123", **told)["id"])
+    until(lambda: len(service.get("/notifications")) >= 7, "somebody is told")
     for _ in range(30):
         service.send(letter, "15550199", not_before="2099-01-01T00:00:00Z")
     service.again()
@@ -82,6 +90,8 @@ def known(service: Service) -> dict[str, Any]:
         "inbox": itertools.cycle([fax["id"] for fax in service.get("/faxes/inbox")]),
         "attempt_id": itertools.cycle([mail["id"] for mail in service.get("/faxes/smtplog")]),
         "number": itertools.cycle([1, 2, 3]),
+        "webhook_id": itertools.cycle([hook["id"] for hook in service.get("/webhooks")]),
+        "notification_id": itertools.cycle([each["id"] for each in service.get("/notifications")]),
     }
 
 

@@ -1,0 +1,79 @@
+"""The doctor, for news: does a mail get out, and what was given up?
+
+No mail is sent and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+
+from fsfax.engine.doctor import Check, Verdict
+from fsfax.errors import ConfigurationError, FsfaxError, StoreError
+from fsfax.jobs import overview
+from fsfax.jobs.database import Database, sqlite_file
+from fsfax.notify.plain import one_line
+from fsfax.notify.relay import Relay
+from fsfax.notify.sms import gateway_of
+from fsfax.settings import Settings
+
+
+def examine_news(settings: Settings) -> Iterator[Check]:
+    """Look at the ways out and at the outbox; yield findings as they come."""
+    yield _relay(settings)
+    yield _sms(settings)
+    yield from _letters(settings)
+
+
+def _relay(settings: Settings) -> Check:
+    relay = settings.notify.relay
+    if not relay.host:
+        return Check(
+            "mail relay",
+            Verdict.WARNING,
+            "none: mails about faxes become dead letters",
+            "set notify.relay.host, then `fsfax outbox repeat --dead`",
+        )
+    place = f"{relay.host}:{relay.port}"
+    try:
+        name = Relay(relay).greet()
+    except (OSError, smtplib.SMTPException, ConfigurationError) as error:
+        return Check(
+            "mail relay",
+            Verdict.BROKEN,
+            f"{place}: {one_line(error, 200) or type(error).__name__}",
+            "see that it is up and that notify.relay has the right port, tls, username, password",
+        )
+    return Check("mail relay", Verdict.OK, f"{place} answers as {name}, tls: {relay.tls}")
+
+
+def _sms(settings: Settings) -> Check:
+    try:
+        gateway_of(settings.notify.sms)
+    except FsfaxError as error:
+        return Check("short messages", Verdict.BROKEN, str(error), "mend notify.sms")
+    if settings.notify.sms.gateway == "log":
+        return Check("short messages", Verdict.OK, "only written into the log (notify.sms.gateway)")
+    return Check("short messages", Verdict.OK, "by HTTP")
+
+
+def _letters(settings: Settings) -> Iterator[Check]:
+    url = settings.database.get_secret_value()
+    try:
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            return
+        with Database(url) as database:
+            seen = overview.look(database)
+    except (ConfigurationError, StoreError):
+        return  # the doctor of the jobs says so
+    waiting = ", ".join(f"{count} {channel}" for channel, count in sorted(seen.deliveries.items()))
+    if seen.dead_letters:
+        yield Check(
+            "outbox",
+            Verdict.WARNING,
+            f"{seen.dead_letters} dead letters; waiting: {waiting or 'none'}",
+            "`fsfax outbox list --state dead` says why; `fsfax outbox repeat --dead`",
+        )
+    else:
+        yield Check("outbox", Verdict.OK, f"waiting: {waiting or 'none'}")
