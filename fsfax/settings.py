@@ -38,6 +38,7 @@ from fsfax.errors import ConfigurationError
 from fsfax.settings_base import Seconds, WebLimits
 from fsfax.settings_base import Section as _Section
 from fsfax.settings_notify import NotifySettings
+from fsfax.settings_smtp import SmtpSettings
 
 
 class PathMapping(_Section):
@@ -134,6 +135,9 @@ class DocumentSettings(_Section):
     max_pixels: int = Field(default=200_000_000, gt=0, description="pixels of one source image")
     memory: int = Field(default=1024 * 1024 * 1024, gt=0, description="bytes one worker may use")
     timeout: Seconds = Field(default=120.0, description="for one document")
+    office: bool = Field(
+        default=True, description="take office documents, where LibreOffice is installed"
+    )
 
 
 class FetchSettings(WebLimits):
@@ -348,6 +352,7 @@ class Settings(BaseSettings):
     inbound: InboundSettings = InboundSettings()
     api: ApiSettings = ApiSettings()
     notify: NotifySettings = NotifySettings()
+    smtp: SmtpSettings = SmtpSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -18,7 +18,7 @@ import falcon
 
 from fsfax.api.envelope import Refusal, bad_identifier
 from fsfax.api.models import AttachmentQuery
-from fsfax.document import to_pdf, to_png
+from fsfax.document import office, to_pdf, to_png
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.records import Document, Job
 from fsfax.jobs.store import JobStore
@@ -26,6 +26,7 @@ from fsfax.jobs.threads import Threads
 
 PDF, TIFF, PNG, ZIP = "application/pdf", "image/tiff", "image/png", "application/zip"
 _SUFFIXES = {PDF: "pdf", TIFF: "tiff", ZIP: "zip", "image/png": "png", "image/jpeg": "jpg"}
+_SUFFIXES |= {kind: suffix.removeprefix(".") for kind, suffix in office.SUFFIXES.items()}
 _TYPES = {"pdf": PDF, "tiff": TIFF}
 
 Form = Literal["pdf", "tiff", "original"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import falcon
 
@@ -27,7 +26,8 @@ from fsfax.api.models import (
 )
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
-from fsfax.jobs.faxboxes import RETRIES, Faxbox, wish_of
+from fsfax.jobs import presets
+from fsfax.jobs.faxboxes import Faxbox, wish_of
 from fsfax.jobs.records import FetchSource, Job, NewFax, Wish
 from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.tokens import Scope
@@ -41,15 +41,6 @@ _FAX_BODIES = {
     "image/tiff": None,
     "application/x-www-form-urlencoded": None,
 }
-_PREFILLED = {
-    "from_name": "caller_name",
-    "from_number": "caller_id",
-    "fax_identity_name": "fax_header",
-    "fax_identity_number": "fax_identity",
-    "fax_timezone": "fax_timezone",
-}
-"""Fields of a fax that its faxbox fills in, and what they are called there."""
-
 _STORED = frozenset(
     [
         "to_number",
@@ -286,17 +277,12 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
         found = {"data": {name: value for name, value in words.items() if value is not None}}
     data = found.get("data", {})
     if isinstance(data, dict) and box:
-        data = _prefilled(box) | data
+        data = presets.of_faxbox(box) | data
     fax = checked(FaxRequest, {**found, "data": data}).data
     if not body.files and not fax.document:
         message = {"message": "add document url or upload a document"}
         raise Refusal(400, "validation error", {"document.url": {"required": message}})
     return fax
-
-
-def _prefilled(box: Faxbox) -> dict[str, Any]:
-    filled = {name: value for name, there in _PREFILLED.items() if (value := box.data.get(there))}
-    return filled | {"retries": box.data.get("retries", RETRIES)}
 
 
 def _list_live(

@@ -53,6 +53,19 @@ class Requests:
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
+class Mails:
+    """Mails that came to be faxed, by recipient."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter(
+            "fsfax_mails", "Recipients of mails, by what became of them", ["end"], registry=registry
+        )
+
+    def ended(self, end: str) -> None:
+        """Count one: ``accepted``, ``refused``, or ``failed`` by trouble of ours."""
+        self._count.labels(end).inc()
+
+
 class Calls:
     """Calls that ended in this process."""
 

@@ -35,7 +35,7 @@ class Rooms:
         self.store = JobStore(database)
         self.accounts = Accounts(database)
         self.tokens = Tokens(database)
-        self.faxboxes = Faxboxes(database)
+        self.faxboxes = Faxboxes(database, domain=settings.smtp.domain)
         self.smtplog = SmtpLog(database)
         self.webhooks = Webhooks(database)
         self.deliveries = Deliveries(database)

@@ -93,8 +93,10 @@ def create(
     """Make a faxbox called NAME in an account; its id is printed."""
     show = Show(as_json)
     data = _laid_over(_decided({"name": name}, **decisions), numbers, fields)
-    with open_database(common.load().settings) as database:
-        made = Faxboxes(database).create(account_id, _checked(data))
+    settings = common.load().settings
+    with open_database(settings) as database:
+        boxes = Faxboxes(database, domain=settings.smtp.domain)
+        made = boxes.create(account_id, _checked(data))
     if show.as_json:
         show.line({"event": "faxbox", **made.as_dict()})
         return exits.OK

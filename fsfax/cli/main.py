@@ -20,6 +20,7 @@ _COMMANDS = {
     "receive": "receive",
     "submit": "submit",
     "serve": "serve",
+    "smtp": "smtp",
     "worker": "worker",
     "jobs": "jobs",
     "job": "jobs:one",

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from fsfax.api import fax_view
 from fsfax.api.app import Api
-from fsfax.api.metrics import Calls, Told
+from fsfax.api.metrics import Calls, Mails, Told
 from fsfax.api.rooms import Rooms
 from fsfax.api.server import Server
 from fsfax.cli.main import Common
@@ -21,6 +21,7 @@ from fsfax.jobs.ledger import DEFAULT_ACCOUNT
 from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Scope
 from fsfax.jobs.worker import Worker
+from fsfax.mail.server import MailServer
 from fsfax.notify.courier import Courier
 from fsfax.settings import Settings
 
@@ -42,10 +43,19 @@ There is no account yet. Make one, and a token for it:
     is_flag=True,
     help="Neither calls nor news from here: `fsfax worker` runs elsewhere.",
 )
+@click.option(
+    "--smtp/--no-smtp", default=None, help="Take mails, too (default: the setting smtp.enabled)."
+)
 @click.option("--dev", is_flag=True, help="Make an account and a token to try things out with.")
 @click.pass_obj
 def command(
-    common: Common, *, host: str | None, port: int | None, api_only: bool, dev: bool
+    common: Common,
+    *,
+    host: str | None,
+    port: int | None,
+    api_only: bool,
+    smtp: bool | None,
+    dev: bool,
 ) -> int:
     """Serve the Faxes API until SIGTERM or Ctrl-C, send and receive the faxes, and tell of them.
 
@@ -60,6 +70,8 @@ def command(
     registry = CollectorRegistry()
     calls = Calls(registry)
     told = Told(registry)
+    takes_mails = settings.smtp.enabled if smtp is None else smtp
+    mails = MailServer(settings, counted=Mails(registry).ended) if takes_mails else None
     worker = courier = None
     try:
         if not api_only:
@@ -68,11 +80,16 @@ def command(
         api = Api(rooms, worker.engine.nodes if worker else None, registry)
         server = Server(api, settings.api)
         server.start()
+        if mails:
+            mails.start()
+            click.echo(f"taking mails at {mails.address}", err=True)
         _say(rooms, server, dev=dev)
-        _serve(server, worker, courier, settings)
+        _serve(server, mails, worker, courier, settings)
     finally:
         if worker:
             worker.stop(0.0)
+        if mails:
+            mails.stop()
         if courier:
             courier.stop(0.0)
         threads.close()
@@ -113,14 +130,24 @@ def _try_out(rooms: Rooms, server: Server) -> None:
 
 
 def _serve(
-    server: Server, worker: Worker | None, courier: Courier | None, settings: Settings
+    server: Server,
+    mails: MailServer | None,
+    worker: Worker | None,
+    courier: Courier | None,
+    settings: Settings,
 ) -> None:
-    """Wait for a signal; then end everything in order: requests, calls, what is told of them."""
+    """Wait for a signal; then end all in order: requests, mails, calls, what is told of them."""
     over = gevent.event.Event()
     stops: list[gevent.Greenlet[..., None]] = []
+    threads = gevent.get_hub().threadpool
 
     def stop(again: bool) -> None:
+        if mails and again:
+            mails.hurry()
+        taken = threads.spawn(mails.stop) if mails and not again else None
         server.stop(0.0 if again else settings.api.drain)
+        if taken:
+            taken.get()
         if worker:
             worker.stop(0.0 if again else None)
         if courier:

@@ -36,6 +36,7 @@ The rooms inside, from the pure to the busy:
     database      connections, transactions, errors in our words
     documents     documents in the database: streamed in and out, hashed
     intake        new jobs, inside a transaction
+    presets       what a faxbox says about its faxes (pure)
     store         the door for everybody: accept, read, list, cancel, hold, resubmit
     leases        the door for workers: claim, observe, settle, take over
     routing       whose a fax is, by the number that was called

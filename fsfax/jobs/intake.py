@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from fsfax.document import office
 from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
@@ -206,4 +207,6 @@ def _media_type(file: Path) -> str:
             head = stream.read(HEAD)
     except OSError as error:
         raise DocumentNotFound(f"{file} cannot be read: {error.strerror}") from error
+    if (kind := office.kind_of(head, file.name)) and office.program():
+        return kind.media_type
     return MEDIA_TYPES[sniff(head)]

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fsfax.document import office
 from fsfax.document.fetch import FetchRequest, fetch
+from fsfax.document.libreoffice import to_pdf
 from fsfax.document.tiff_f import join
 from fsfax.engine.engine import Engine
 from fsfax.errors import ConfigurationError, DocumentError, FetchError, StoreFull
@@ -87,8 +89,11 @@ class Preparer:
         job = preparation.job
         sources: list[Path] = []
         for document in preparation.originals:
-            sources.append(folder / f"original-{document.position}")
-            self.in_thread(documents.save, self.database, document, sources[-1])
+            source = folder / f"original-{document.position}"
+            self.in_thread(documents.save, self.database, document, source)
+            if kind := office.of_type(document.media_type):
+                source = to_pdf(source, folder, kind, self.settings.document)
+            sources.append(source)
         if not sources and job.source:
             fetched = fetch(FetchRequest(**job.source), folder, self.settings.fetch)
             self.in_thread(self.settlement.fetched, preparation, fetched.path, fetched.media_type)

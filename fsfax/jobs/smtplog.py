@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Row, insert, literal, select, tuple_
+from sqlalchemy import Connection, Row, insert, literal, select, tuple_
 
 from fsfax.errors import InvalidRequest, JobNotFound
 from fsfax.jobs.database import Database
@@ -75,21 +75,18 @@ class SmtpLog:
         data: Mapping[str, Any] | None = None,
     ) -> MailRecord:
         """Write a mail down; ``data`` is whatever else is known of it (JSON)."""
-        now = self._now()
-        id = f"{now:%Y%m}-{uuid.uuid4().hex}"
-        values: dict[str, Any] = {
-            "id": id,
-            "account_id": account_id,
-            "faxbox_id": faxbox_id,
-            "created_at": now,
-            "from_address": from_address,
-            "to_address": to_address,
-            "errors": list(errors),
-            "job_ids": list(job_ids),
-            "data": dict(data or {}),
-        }
         with self._database.write() as connection:
-            connection.execute(insert(mails).values(values))
+            id = put(
+                connection,
+                self._now(),
+                from_address=from_address,
+                to_address=to_address,
+                account_id=account_id,
+                faxbox_id=faxbox_id,
+                errors=errors,
+                job_ids=job_ids,
+                data=data,
+            )
         return self.get(id)
 
     def get(self, record_id: str, account_id: str | None = None) -> MailRecord:
@@ -139,6 +136,36 @@ class SmtpLog:
         if len(rows) <= limit:
             return found, None
         return found, f"{found[-1].created_at.isoformat()}/{found[-1].id}"
+
+
+def put(
+    connection: Connection,
+    now: datetime,
+    *,
+    from_address: str,
+    to_address: str,
+    account_id: str | None = None,
+    faxbox_id: str | None = None,
+    errors: Sequence[str] = (),
+    job_ids: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
+) -> str:
+    """Write a mail down inside a transaction of the caller's; return the entry's id."""
+    id = f"{now:%Y%m}-{uuid.uuid4().hex}"
+    connection.execute(
+        insert(mails).values(
+            id=id,
+            account_id=account_id,
+            faxbox_id=faxbox_id,
+            created_at=now,
+            from_address=from_address,
+            to_address=to_address,
+            errors=list(errors),
+            job_ids=list(job_ids),
+            data=dict(data or {}),
+        )
+    )
+    return id
 
 
 def _cursor(start: str) -> tuple[datetime, str]:

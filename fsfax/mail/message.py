@@ -1,0 +1,215 @@
+"""Messages: a mail as it came, taken apart into a folder of files.
+
+The standard library's parser takes everything; what it cost to take everything is bounded here:
+bytes of the header, parts, levels of parts, time. Memory is about five times the mail (the parser
+keeps lines, then a string, then the decoded bytes), so the caller bounds how much is taken apart
+at once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesFeedParser
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fsfax.document.kinds import HEAD
+from fsfax.log import get_logger
+from fsfax.mail.harmless import file_name, one_line
+from fsfax.mail.parts import Part
+from fsfax.mail.refusal import Refusal
+
+_log = get_logger(__name__)
+
+MAX_HEADER = 256 * 1024
+MAX_PARTS = 100
+MAX_DEPTH = 10
+MAX_SECONDS = 30.0
+
+_PIECE = 64 * 1024
+_LONGEST_FIELD = 8 * 1024
+"""Characters of a field that is looked at: the library's parser of fields is slow on long ones."""
+
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
+"""Codecs of Python's that are no character sets; some need the square of the length in time."""
+
+_GOOD: Any = policy.default
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail, taken apart.
+
+    message_id: what its sender calls it; identity: what makes it this mail and no other, of the
+    Message-ID (else of the date) and of everything behind the header. Trace fields have no part
+    in that: a mail that is sent again has new ones. named: it has a Message-ID or a date.
+    """
+
+    subject: str
+    message_id: str
+    identity: str
+    named: bool
+    parts: tuple[Part, ...]
+    files: tuple[Path, ...]
+    header: Callable[[str], list[str]]
+
+    def file(self, part: Part) -> Path:
+        """Where the bytes of a part are."""
+        return self.files[part.number - 1]
+
+
+def take_apart(
+    stream: BinaryIO, folder: Path, *, clock: Callable[[], float] = time.monotonic
+) -> Mail:
+    """Take a mail apart; the bytes of its parts go to files in the folder.
+
+    Raises:
+        Refusal: 554, it is damaged beyond reading, or goes beyond a limit.
+        OSError: the folder cannot be written.
+    """
+    deadline = clock() + MAX_SECONDS
+    try:
+        message, body = _parsed(stream, lambda: clock() > deadline)
+        header = _fields_of(message)
+        parts, files = _unpacked(message, folder)
+    except (Refusal, OSError):
+        raise
+    except Exception as error:  # hostile input finds errors of any class
+        _log.warning("mail_not_parsed", error=f"{type(error).__name__}: {error}")
+        raise Refusal(554, "5.6.0", "Message decode failed: this is no mail") from error
+    message_id = one_line(next(iter(header("message-id")), ""), 250)
+    name = message_id or next(iter(header("date")), "")
+    return Mail(
+        subject=one_line(next(iter(header("subject")), ""), 250),
+        message_id=message_id,
+        identity=f"{hashlib.sha256(name.encode(errors='replace')).hexdigest()}{body}",
+        named=bool(name),
+        parts=parts,
+        files=files,
+        header=header,
+    )
+
+
+def _parsed(stream: BinaryIO, is_late: Callable[[], bool]) -> tuple[EmailMessage, str]:
+    """The message, and the hash of what stands behind its header."""
+    count = 0
+
+    def new_message(policy: Any = _GOOD) -> EmailMessage:
+        nonlocal count
+        count += 1
+        if count > MAX_PARTS:
+            raise Refusal(554, "5.6.0", f"the mail has more than {MAX_PARTS} parts")
+        return EmailMessage(policy)
+
+    parser = BytesFeedParser(new_message, policy=_GOOD)
+    start = stream.read(MAX_HEADER)
+    end = _end_of_header(start)
+    if end < 0 and len(start) == MAX_HEADER:
+        raise Refusal(554, "5.6.0", f"the header has more than {MAX_HEADER} bytes")
+    digest = hashlib.sha256(start[end:] if end >= 0 else b"")
+    parser.feed(start)
+    while piece := stream.read(_PIECE):
+        digest.update(piece)
+        parser.feed(piece)
+        if is_late():
+            raise Refusal(554, "5.6.0", f"taking the mail apart took more than {MAX_SECONDS:.0f} s")
+    message = parser.close()
+    if not isinstance(message, EmailMessage):
+        raise TypeError(f"a {type(message).__name__} is no message")
+    return message, digest.hexdigest()
+
+
+def _end_of_header(start: bytes) -> int:
+    ends = [start.find(blank) for blank in (b"\r\n\r\n", b"\n\n")]
+    return min((end for end in ends if end >= 0), default=-1)
+
+
+def _fields_of(message: EmailMessage) -> Callable[[str], list[str]]:
+    """Header fields by name: as they were read at best, as they came where that fails."""
+
+    def values(name: str) -> list[str]:
+        found: list[str] = []
+        for field, raw in list(message.raw_items()):
+            if field.lower() == name:
+                found.append(_value(name, str(raw)))
+        return found
+
+    return values
+
+
+def _value(name: str, raw: str) -> str:
+    raw = raw[:_LONGEST_FIELD]
+    try:
+        return str(_GOOD.header_fetch_parse(name, raw))
+    except Exception:  # noqa: BLE001  # the library's parser of fields fails in many ways
+        return raw
+
+
+def _leaves(message: Any, depth: int = 0, related: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The parts without parts, and whether each stands in ``multipart/related``."""
+    if depth > MAX_DEPTH:
+        raise Refusal(554, "5.6.0", f"parts within parts, more than {MAX_DEPTH} deep")
+    kind = _of(message.get_content_type, "application/octet-stream")
+    if message.is_multipart() and kind.startswith("multipart/"):
+        for part in message.get_payload():
+            yield from _leaves(part, depth + 1, related or kind == "multipart/related")
+    else:
+        yield message, related
+
+
+def _unpacked(message: EmailMessage, folder: Path) -> tuple[tuple[Part, ...], tuple[Path, ...]]:
+    parts: list[Part] = []
+    files: list[Path] = []
+    for number, (leaf, related) in enumerate(_leaves(message), 1):
+        part = _described(leaf, number, related)
+        place = folder / str(number)
+        place.mkdir()
+        # The name goes along into the database, see `fsfax.jobs.intake`.
+        file = place / (part.name or "document")
+        data = _data(leaf, part.media_type)
+        file.write_bytes(data)
+        files.append(file)
+        parts.append(replace(part, size=len(data), head=data[:HEAD]))
+        leaf.set_payload("")  # not needed any more: memory
+    return tuple(parts), tuple(files)
+
+
+def _described(leaf: Any, number: int, related: bool) -> Part:
+    return Part(
+        number=number,
+        media_type=one_line(_of(leaf.get_content_type, "application/octet-stream"), 100).lower(),
+        name=file_name(_of(leaf.get_filename, "") or ""),
+        attached=_of(leaf.get_content_disposition, "") == "attachment",
+        related=related and leaf.get("content-id") is not None,
+        size=0,
+        head=b"",
+    )
+
+
+def _of(ask: Callable[[], Any], otherwise: str) -> Any:
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001  # as above
+        return otherwise
+
+
+def _data(leaf: Any, media_type: str) -> bytes:
+    """The decoded bytes; of a text in UTF-8, whatever it was written in."""
+    if leaf.is_multipart():  # message/rfc822: not opened
+        return b""
+    data = leaf.get_payload(decode=True)
+    if not isinstance(data, bytes):
+        return b""
+    if media_type != "text/plain":
+        return data
+    try:
+        charset = codecs.lookup(str(_of(leaf.get_content_charset, "") or "utf-8")).name
+        return data.decode("utf-8" if charset in _NO_CHARSETS else charset).encode()
+    except (LookupError, ValueError):
+        return data.decode("utf-8", "replace").encode()

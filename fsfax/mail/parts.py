@@ -1,0 +1,222 @@
+"""Parts: which parts of a mail are faxed, which are passed over, and which forbid it. Pure.
+
+A part is judged by its place, its label and its first bytes, in this order:
+
+    signature, visiting card, invitation, mail within the mail ──► passed over
+    picture of the HTML text, small picture among the text ──────► passed over
+    the mail's own text ─────────────────────────────────────────► by policy
+    PDF, TIFF, PNG, JPEG, attached text, office document ────────► faxed, in the mail's order
+    anything else ───────────────────────────────────────────────► the mail is refused
+
+The last line is on purpose: who attaches three documents, of which one cannot be faxed, is not
+told "sent" for two of them. Labels lie, and mailers call everything ``application/octet-stream``:
+what a document is, its bytes say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from fsfax.document.kinds import sniff
+from fsfax.errors import DocumentError
+from fsfax.mail.refusal import Refusal
+
+TextPolicy = Literal["never", "alone", "first"]
+"""The mail's own text: never faxed; faxed if nothing else is; faxed as the first page."""
+
+MAX_ATTACHMENTS = 50
+
+_SMALLEST = (700, 10)
+"""Pixels below which a picture among the text is decoration, as in the original."""
+
+_PASSED_OVER = {
+    "application/pgp-keys": "a key",
+    "application/pgp-signature": "a signature",
+    "application/pkcs7-signature": "a signature",
+    "application/x-pkcs7-signature": "a signature",
+    "application/ics": "an invitation",
+    "text/calendar": "an invitation",
+    "text/directory": "a visiting card",
+    "text/vcard": "a visiting card",
+    "text/x-vcard": "a visiting card",
+    "text/html": "HTML",
+    "text/rfc822-headers": "part of a report",
+}
+_UNUSABLE = {
+    "application/ms-tnef": "is in Outlook's own format: send the mail as HTML or plain text",
+    "application/pkcs7-mime": "is encrypted or signed (S/MIME): send it in the clear",
+    "application/x-pkcs7-mime": "is encrypted or signed (S/MIME): send it in the clear",
+    "application/pgp-encrypted": "is encrypted: send it in the clear",
+}
+_EXCHANGE_TEXT = re.compile(r"ATT\d+\.txt\Z", re.IGNORECASE)
+"""What Exchange makes of text that stands behind an attachment."""
+
+_NO_TEXTS = ("application/pdf", "application/x-pdf", "image/")
+_TEXT_SUFFIXES = (".txt", ".text", ".log", ".asc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a mail that has no parts itself.
+
+    media_type: as it is labelled, in lower case. name: made harmless, "" for none.
+    attached: its disposition is ``attachment``. related: it stands in ``multipart/related`` and
+    has a Content-ID, so that the HTML text can show it. size: bytes, decoded; head: the first
+    ones of them.
+    """
+
+    number: int
+    media_type: str
+    name: str = ""
+    attached: bool = False
+    related: bool = False
+    size: int
+    head: bytes
+
+    @property
+    def shown(self) -> str:
+        """What people call it."""
+        return self.name or f"part {self.number} ({self.media_type})"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What becomes of a part; ``why`` if it is not faxed."""
+
+    use: Literal["document", "text", "passed_over", "unusable"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Parts that are faxed, in order, and those that are not, with the reason."""
+
+    documents: tuple[Part, ...]
+    left_out: tuple[tuple[Part, str], ...]
+
+
+def judge(part: Part, office: Callable[[bytes, str], bool]) -> Judgement:
+    """Say what becomes of one part.
+
+    Args:
+        part: which.
+        office: tells of the first bytes and the name whether it is an office document that can
+            be converted here.
+    """
+    if why := _by_its_label(part):
+        return Judgement("passed_over", why)
+    if part.media_type in _UNUSABLE:
+        return Judgement("unusable", _UNUSABLE[part.media_type])
+    if part.media_type == "text/plain" and _is_body(part):
+        return Judgement("text")
+    if office(part.head, part.name):
+        return Judgement("document")
+    try:
+        kind = sniff(part.head)
+    except DocumentError as error:
+        return Judgement("unusable", str(error))
+    if kind == "text" and not _may_be_text(part):
+        return Judgement("unusable", f"is labelled {part.media_type}, but is not one")
+    return Judgement("document")
+
+
+def choose(
+    parts: Iterable[Part], policy: TextPolicy, office: Callable[[bytes, str], bool]
+) -> Choice:
+    """Choose the parts that are faxed.
+
+    Raises:
+        Refusal: 554, there is nothing to fax, too much of it, or something that cannot be.
+    """
+    documents: list[Part] = []
+    texts: list[Part] = []
+    left_out: list[tuple[Part, str]] = []
+    unusable: list[str] = []
+    for part in parts:
+        judged = judge(part, office)
+        if judged.use == "document":
+            documents.append(part)
+        elif judged.use == "text":
+            texts.append(part)
+        else:
+            left_out.append((part, judged.why))
+            if judged.use == "unusable":
+                unusable.append(f"{part.shown}: {judged.why}")
+    if unusable:
+        raise Refusal(554, "5.6.1", f"no valid attachment: {'; '.join(unusable)}")
+    if len(documents) > MAX_ATTACHMENTS:
+        raise Refusal(554, "5.6.0", f"more than {MAX_ATTACHMENTS} attachments")
+    wanted = [] if policy == "never" or (policy == "alone" and documents) else _first_text(texts)
+    left_out += [(text, "the text of a mail is not faxed") for text in texts if text not in wanted]
+    if not documents and not wanted:
+        raise Refusal(554, "5.6.1", _NOTHING[policy != "never"])
+    return Choice((*wanted, *documents), tuple(left_out))
+
+
+_NOTHING = (
+    "no valid attachment: attach a PDF, TIFF, PNG or JPEG; the text of the mail is not faxed",
+    "no valid attachment, and no plain text: attach a PDF, TIFF, PNG or JPEG",
+)
+
+
+def image_size(head: bytes) -> tuple[int, int] | None:
+    """Return width and height that the head of a PNG or JPEG names, None if it has none."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
+        return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    if not head.startswith(b"\xff\xd8"):
+        return None
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:  # noqa: PLR2004
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
+        # SOF0…SOF15 but for DHT, JPG and DAC (ITU-T T.81, table B.1)
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:  # noqa: PLR2004
+            height, width = head[at + 5 : at + 7], head[at + 7 : at + 9]
+            return int.from_bytes(width), int.from_bytes(height)
+        at += 2 + max(length, 2)
+    return None
+
+
+def _by_its_label(part: Part) -> str:
+    """Why a part is passed over, "" if it is not."""
+    if part.media_type.startswith("message/"):
+        return "a mail within the mail is not opened"
+    if what := _PASSED_OVER.get(part.media_type):
+        return f"{what} is not faxed"
+    if part.media_type.startswith("image/") and not part.attached:
+        return _decoration(part)
+    return ""
+
+
+def _is_body(part: Part) -> bool:
+    """Whether a plain text is the mail's own, and not a file that somebody attached."""
+    if _EXCHANGE_TEXT.match(part.name):
+        return True
+    return not part.attached and not part.name
+
+
+def _decoration(part: Part) -> str:
+    if part.related:
+        return "a picture of the HTML text"
+    size = image_size(part.head)
+    if size and (size[0] < _SMALLEST[0] or size[1] < _SMALLEST[1]):
+        return f"a picture of {size[0]} x {size[1]} pixels among the text is not faxed"
+    try:
+        sniff(part.head)
+    except DocumentError:
+        return "a picture among the text, of a kind that is not faxed"
+    return ""
+
+
+def _may_be_text(part: Part) -> bool:
+    """Whether a part that is text in fact was meant to be one."""
+    if part.media_type.startswith(_NO_TEXTS):
+        return False
+    return part.media_type == "text/plain" or part.name.lower().endswith(_TEXT_SUFFIXES)
+
+
+def _first_text(texts: list[Part]) -> list[Part]:
+    """The text that the sender wrote; further ones are footers of lists and scanners."""
+    return [text for text in texts if text.head.strip()][:1]

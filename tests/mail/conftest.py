@@ -1,0 +1,110 @@
+"""A mail server in this process, with a faxbox, and clients for it."""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsfax.jobs.accounts import Accounts
+from fsfax.jobs.database import Database
+from fsfax.jobs.faxboxes import Faxboxes
+from fsfax.jobs.records import Job
+from fsfax.jobs.smtplog import MailRecord, SmtpLog
+from fsfax.jobs.store import JobStore
+from fsfax.jobs.tokens import Scope, Tokens
+from fsfax.mail.server import MailServer
+from fsfax.settings import Settings, SmtpSettings
+from tests.mail.mails import PDF, mail, raw
+
+SENDER = "ann@example.com"
+NUMBER = "5550100"
+
+
+def until(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
+    """Wait for something that happens elsewhere; return it."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(0.01)
+    return value
+
+
+class House:
+    """A server, and what is in its database."""
+
+    def __init__(self, url: str, **smtp: Any) -> None:
+        self.database = Database(url)
+        self.database.upgrade()
+        self.store = JobStore(self.database)
+        self.tokens = Tokens(self.database)
+        self.boxes = Faxboxes(self.database, domain="fax.example")
+        self.log = SmtpLog(self.database)
+        self.account = Accounts(self.database).create("mine").id
+        self.box = self.boxes.create(
+            self.account, {"name": "box", "smtp_permission_list": [SENDER, "@friends.example"]}
+        )
+        self.counts: list[str] = []
+        self.settings = Settings(
+            database=url, smtp=SmtpSettings(**{"port": 0, "hostname": "mx.example", **smtp})
+        )
+        self.start()
+
+    def start(self) -> None:
+        self.server = MailServer(self.settings, counted=self.counts.append)
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.database.close()
+
+    def to(self, number: str = NUMBER) -> str:
+        return f"{number}@{self.box.smtp_email_address}"
+
+    def client(self) -> smtplib.SMTP:
+        return smtplib.SMTP("127.0.0.1", self.server.port, timeout=60)
+
+    def send(self, data: bytes | None = None, *to: str, sender: str = SENDER) -> tuple[int, str]:
+        """Send a mail; return the last answer: of DATA, or of the last recipient."""
+        data = raw(mail(("letter.pdf", "application/pdf", PDF))) if data is None else data
+        with self.client() as client:
+            client.ehlo()
+            code, words = client.mail(sender, [f"size={len(data)}"])
+            if code == 250:
+                for each in to or (self.to(),):
+                    code, words = client.rcpt(each)
+            if code == 250:
+                code, words = client.data(data)
+        return code, words.decode()
+
+    def jobs(self) -> list[Job]:
+        return sorted(self.store.list(limit=1000).jobs, key=lambda job: job.created_at)
+
+    def entries(self, account: str | None = None) -> list[MailRecord]:
+        found, _ = self.log.list(account or self.account, limit=1000, ascending=True)
+        return list(found)
+
+    def token(self, *scopes: Scope, account: str | None = None) -> str:
+        return self.tokens.create(account or self.account, scopes=scopes or (Scope.WRITE,))[1]
+
+
+@pytest.fixture
+def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    houses: list[House] = []
+
+    def make(url: str | None = None, **smtp: Any) -> House:
+        houses.append(House(url or f"sqlite:///{tmp_path}/fsfax-{len(houses)}.db", **smtp))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.stop()
+
+
+@pytest.fixture
+def house(new_house: Callable[..., House]) -> House:
+    return new_house()
