@@ -6,7 +6,8 @@ committed together or not at all.
 SQLite: one file in WAL mode, where readers do not wait for a writer. ``synchronous=FULL`` makes
 every commit reach the disk before it is promised to anybody. A writer begins with ``BEGIN
 IMMEDIATE``: a transaction that first reads and then wants to write could otherwise be refused
-in the middle (SQLITE_BUSY_SNAPSHOT).
+in the middle (SQLITE_BUSY_SNAPSHOT). Writers of one process queue up for their turn: SQLite itself
+would let each look again and again, after up to 100 ms, and the unlucky one for ever.
 
 These calls block their thread. From a greenlet they belong into gevent's thread pool, see
 `fsfax.jobs.worker`.
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+import gevent.monkey
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -45,6 +47,11 @@ _WAIT = 30.0
 """Seconds to wait for another writer; a transaction of ours takes milliseconds."""
 
 _SHORT = 0.005
+
+# Real locks, also where gevent has replaced them: writers are in real threads.
+_allocate_lock = gevent.monkey.get_original("_thread", "allocate_lock")
+_TURNS: dict[str, Any] = {}
+"""Who may write to a file of SQLite's, among the threads of this process."""
 
 _POSTGRESQL: dict[str, str | int] = {
     "connect_timeout": 5,
@@ -95,7 +102,11 @@ class Database:
         self.engine: Engine = create_engine(
             self.url, pool_size=connections, max_overflow=0, hide_parameters=True, **options
         )
+        self._wait = wait
+        self._turns: Any = None
         if self.is_sqlite:
+            file = str(Path(self.url.database or "").absolute())
+            self._turns = _TURNS.setdefault(file, _allocate_lock())
             event.listen(self.engine, "connect", partial(_set_up_sqlite, wait))
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
@@ -126,10 +137,20 @@ class Database:
         Raises:
             StoreUnavailable, StoreFull, StoreOutdated, StoreError: see the classes.
         """
-        with self._translated(), self.engine.connect() as plain:
+        with self._translated(), self.engine.connect() as plain, self._turn():
             connection = plain.execution_options(fsfax_write=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the turn to write. Who waits for too long asks SQLite, which has the words."""
+        mine = self._turns is not None and self._turns.acquire(timeout=self._wait)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turns.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
