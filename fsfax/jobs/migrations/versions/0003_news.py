@@ -20,10 +20,8 @@ _UNDELIVERED = sa.text("done_at IS NULL AND dead_at IS NULL")
 def upgrade() -> None:
     """Bring the tables to this version."""
     op.drop_index("ix_outbox_due", "outbox")
-    with op.batch_alter_table("outbox") as outbox:
-        outbox.drop_column("due_at")
-        outbox.drop_column("tries")
-        outbox.drop_column("problem")
+    for column in ("due_at", "tries", "problem"):
+        op.drop_column("outbox", column)
     op.create_index(
         "ix_outbox_untold", "outbox", ["id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD
     )
