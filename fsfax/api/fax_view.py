@@ -252,15 +252,16 @@ def _kept(job: Job) -> dict[str, Any]:
 
 
 def _common(job: Job, live: str | None) -> dict[str, Any]:
+    created = job.created
     common: dict[str, Any] = {
         "id": job.id,
         "status": live or job.state.value,
-        "created": job.created,
+        "created": created,
         "modified": gregorian(job.modified_at),
         "to_number": job.to_number,
         "from_number": job.from_number,
         "pages": job.pages_total,
-        "_read_only": {"created": job.created, "status": job.state.value},
+        "_read_only": {"created": created, "status": job.state.value},
     }
     optional = {
         "to_name": job.to_name,

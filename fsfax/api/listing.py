@@ -1,8 +1,9 @@
 """Lists: pages, ranges of time, filters, CSV.
 
 Ranges of time are looked up in an index. Filters look at the fax as the API shows it, after it
-was read (as in the original): pages are read until one is full, or until so many faxes were looked
-at that another request had better go on.
+was read (as in the original): parts are read until a page is full, or until so many faxes were
+looked at that another request had better go on. Rows are made in the thread that reads them, so
+that a long list does not hold up the hub.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from fsfax.api.envelope import Refusal, invalid, succeed
 from fsfax.api.filters import Filter, Row, filters, word
 from fsfax.api.models import ListQuery
 from fsfax.api.validation import checked
-from fsfax.jobs.records import GREGORIAN_OFFSET
+from fsfax.jobs.records import GREGORIAN_OFFSET, Placed, cursor
 from fsfax.jobs.threads import Threads
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Placed)
 
 MOST = 1000
 """Rows of a page."""
@@ -35,6 +36,9 @@ _EVERYTHING = 10_000
 
 _LOOKED_AT = 5000
 """Faxes that a filter looks at in one request."""
+
+_AT_ONCE = 500
+"""… and of these in one transaction, however short the page is."""
 
 _LAST_SECOND = 253_402_300_799
 """Seconds from 1970 to the end of the year 9999."""
@@ -80,20 +84,29 @@ def answer(
     rows: list[Row] = []
     start = _decoded(query.start_key) if query.start_key else None
     looked_at = 0
-    while True:
-        part = threads.run(
-            read,
+
+    def look() -> tuple[Sequence[T], str | None]:
+        missing = min(size - len(rows), MOST)
+        part = read(
             Range(
                 created_from=_time("created_from", query.created_from),
                 created_to=_time("created_to", query.created_to),
                 start=start,
-                limit=min(size - len(rows), MOST),
+                limit=max(missing, _AT_ONCE) if tests else missing,
                 ascending=query.ascending,
-            ),
+            )
         )
-        looked_at += len(part.items)
-        rows += [show(item) for item in part.items if _wanted((full or show)(item), tests)]
-        start = part.next_start
+        for number, item in enumerate(part.items):
+            row = show(item)
+            if _wanted(full(item) if full and tests else row, tests):
+                rows.append(row)
+            if len(rows) == size and number + 1 < len(part.items):
+                return part.items, cursor(item)
+        return part.items, part.next_start
+
+    while True:
+        items, start = threads.run(look)
+        looked_at += len(items)
         if start is None or len(rows) >= size or (query.paginate and looked_at >= _LOOKED_AT):
             break
         if looked_at >= _EVERYTHING and not query.paginate:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from sqlalchemy import Row
 
@@ -23,6 +24,23 @@ DocumentKind = Literal["original", "fax", "received"]
 def gregorian(at: datetime) -> int:
     """Return a time as the API's ``created``: whole seconds since year 0, UTC."""
     return int(at.timestamp()) + GREGORIAN_OFFSET
+
+
+class Placed(Protocol):
+    """Something that stands in a list by the time of its creation."""
+
+    @property
+    def id(self) -> str:
+        """It tells those apart that were made at once."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
+
+
+def cursor(item: Placed) -> str:
+    """Return the ``start`` of a list that goes on behind an item."""
+    return f"{item.created_at.isoformat()}/{item.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,17 +183,23 @@ class Job:
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """Make a job of a row of the table."""
-        values: dict[str, Any] = {item.name: getattr(row, item.name, None) for item in fields(cls)}
-        values["direction"] = Direction(row.direction)
-        values["state"] = JobState(row.state)
-        values["hold"] = Hold(row.hold)
+        values: dict[str, Any] = dict(zip(_COLUMNS, _IN_ROW(row), strict=True))
+        values["direction"] = Direction(values["direction"])
+        values["state"] = JobState(values["state"])
+        values["hold"] = Hold(values["hold"])
         values["gateways"] = split_route(row.route)
-        values["wish"] = Wish.from_dict(row.wish)
+        values["wish"] = Wish.from_dict(values["wish"]) if values["wish"] else _NO_WISH
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return plain_fields(self) | {"created": self.created}
+
+
+# Lists make thousands of jobs of rows, so what is the same for all is found out once.
+_COLUMNS = tuple(item.name for item in fields(Job) if item.name != "gateways")
+_IN_ROW = attrgetter(*_COLUMNS)
+_NO_WISH = Wish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, literal, select, tuple_
 
 from fsfax.errors import InvalidRequest, JobNotFound
 from fsfax.jobs.database import Database
-from fsfax.jobs.records import plain_fields
+from fsfax.jobs.records import cursor, plain_fields
 from fsfax.jobs.schema import mails
 from fsfax.jobs.store import Clock, utc_now
 
@@ -135,7 +135,7 @@ class SmtpLog:
         found = tuple(MailRecord.from_row(row) for row in rows[:limit])
         if len(rows) <= limit:
             return found, None
-        return found, f"{found[-1].created_at.isoformat()}/{found[-1].id}"
+        return found, cursor(found[-1])
 
 
 def put(

@@ -28,7 +28,7 @@ from fsfax.esl.dialstring import dialable
 from fsfax.jobs import documents, intake, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.destination import Memory
-from fsfax.jobs.records import Attempt, Document, Job, NewFax, Seen
+from fsfax.jobs.records import Attempt, Document, Job, NewFax, Seen, cursor
 from fsfax.jobs.schema import HEX, LISTED, Utc, attempts, jobs, observations
 from fsfax.jobs.states import Direction, Hold, JobState
 
@@ -194,8 +194,7 @@ class JobStore:
             found = tuple(Job.from_row(row) for row in connection.execute(query, values))
         more = len(found) > limit
         found = found[:limit]
-        last = found[-1] if more else None
-        return Listing(found, f"{last.created_at.isoformat()}/{last.id}" if last else None)
+        return Listing(found, cursor(found[-1]) if more else None)
 
     def attempts(self, job_id: str) -> tuple[Attempt, ...]:
         """Return the attempts of a job, the first one first."""
