@@ -136,10 +136,10 @@ class Converter:
         sheet, lines = paper_named(paper), resolution_named(resolution)
         source, target = Path(source).absolute(), Path(target).absolute()
         job = _Job(self, source, sheet.name, lines.name, coding)
-        plan, strips = job.run()
+        plan, coded = job.run()
         pages = [
-            FaxPage(spot.width, spot.height, strip, coding, lines.x_dpi, lines.y_dpi)
-            for spot, strip in zip(plan, strips, strict=True)
+            FaxPage(spot.width, rows, strip, coding, lines.x_dpi, lines.y_dpi)
+            for spot, (strip, rows) in zip(plan, coded, strict=True)
         ]
         size = in_thread(lambda: write_whole(target, write(pages)))
         conversion = Conversion(
@@ -149,15 +149,15 @@ class Converter:
                 ConvertedPage(
                     number,
                     spot.page + 1,
-                    spot.width,
-                    spot.height,
-                    len(strip),
+                    page.width,
+                    page.height,
+                    len(page.strip),
                     spot.scale,
                     spot.turn != 0,
                     spot.sheet,
                     spot.sheets,
                 )
-                for number, (spot, strip) in enumerate(zip(plan, strips, strict=True), 1)
+                for number, (spot, page) in enumerate(zip(plan, pages, strict=True), 1)
             ),
             resolution=lines.name,
             paper=sheet.name,
@@ -197,19 +197,20 @@ class _Job:
         self.kind = ""
         self.cpu = 0.0
 
-    def run(self) -> tuple[list[Placement], list[bytes]]:
+    def run(self) -> tuple[list[Placement], list[tuple[bytes, int]]]:
+        """Plan and draw; gives the strip of every fax page and the rows in it."""
         header, payload = self._ask({"task": "plan", "at_once": _AT_ONCE})
         self.kind = header["kind"]
         plan = [Placement(*fields) for fields in header["plan"]]
-        strips = dict(enumerate(_cut(payload, header["lengths"])))
-        portions = deque(portions_of(range(len(strips), len(plan)), self._pool.size))
+        coded = dict(enumerate(_pages(header, payload)))
+        portions = deque(portions_of(range(len(coded), len(plan)), self._pool.size))
 
         def draw() -> None:
             while portions:
                 numbers = portions.popleft()
                 wanted = [_fields(plan[number]) for number in numbers]
                 header, payload = self._ask({"task": "draw", "plan": wanted})
-                strips.update(zip(numbers, _cut(payload, header["lengths"]), strict=True))
+                coded.update(zip(numbers, _pages(header, payload), strict=True))
 
         if len(portions) == 1:
             draw()
@@ -221,7 +222,7 @@ class _Job:
                 group.join(raise_error=True)
             finally:
                 group.kill()
-        return plan, [strips[number] for number in range(len(plan))]
+        return plan, [coded[number] for number in range(len(plan))]
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Ask a worker within what is left of the document's time, counted over all workers."""
@@ -249,12 +250,11 @@ def _fields(placement: Placement) -> list[object]:
     return [getattr(placement, name) for name in Placement.__dataclass_fields__]
 
 
-def _cut(payload: bytes, lengths: list[int]) -> list[bytes]:
-    strips, at = [], 0
-    for length in lengths:
-        strips.append(payload[at : at + length])
+def _pages(header: dict[str, Any], payload: bytes) -> Iterator[tuple[bytes, int]]:
+    at = 0
+    for length, rows in zip(header["lengths"], header["rows"], strict=True):
+        yield payload[at : at + length], rows
         at += length
-    return strips
 
 
 def in_thread(function: Callable[[], _Value]) -> _Value:

@@ -13,7 +13,9 @@ The rules of placement, in this order:
 3. A page too long (more than Legal or B4 on 215 mm) is shrunk until it fits, down to 70 % of the
    size that the width allows. A longer one, a till roll or a banner, is cut into sheets that
    overlap by 5 mm.
-4. A page shorter than A5 landscape is padded with white to that length: short pages jam in
+4. A page ends with as many white rows as the header line has (4 mm). What is missing of them is
+   added below when the page has been drawn, see `fsfax.document.source`.
+5. A page shorter than A5 landscape is padded with white to that length: short pages jam in
    some machines, and white rows cost one bit each.
 """
 
@@ -38,6 +40,9 @@ MIN_SCALE = 0.15
 
 MAX_SHEETS = 12
 """A page that would be cut into more sheets than this is refused."""
+
+HEADER_ROWS = 16
+"""Rows of SpanDSP's header line at standard (t4_tx.c, header_row_read_handler)."""
 
 SHEET_OVERLAP_MM = 5.0
 MIN_LENGTH_MM = 148.0
@@ -129,6 +134,11 @@ class Placement:
     sheet: int = 1
     sheets: int = 1
     as_it_is: bool = False
+
+
+def header_rows(y_dpi: float) -> int:
+    """Rows of the header line that SpanDSP prints: 16, 32 or 64 at standard, fine or superfine."""
+    return HEADER_ROWS * max(1, round(y_dpi / RESOLUTIONS["standard"].y_dpi))
 
 
 def resolution_named(name: str) -> Resolution:

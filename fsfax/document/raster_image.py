@@ -2,7 +2,7 @@
 
 A TIFF page that already is a fax page of the wanted geometry is never drawn again: its pels go
 out unchanged, and its strip is copied where the coding fits too, after it was decoded once to
-see that it is whole.
+see that it is whole and needs no white rows at its foot (see `fsfax.document.source`).
 
 The size of an image is what its dots per inch say. Without a credible figure it is fitted to an
 A4 sheet, but never drawn coarser than `COARSEST_DPI`, so that an icon stays an icon.
@@ -19,7 +19,14 @@ from PIL import Image, ImageOps
 from fsfax.document import ccitt, tiff_f
 from fsfax.document.bilevel import Grey, Rect
 from fsfax.document.ccitt import Bits, Coding
-from fsfax.document.geometry import MM_PER_INCH, PageSize, Paper, Placement, Resolution
+from fsfax.document.geometry import (
+    MM_PER_INCH,
+    PageSize,
+    Paper,
+    Placement,
+    Resolution,
+    header_rows,
+)
 from fsfax.document.limits import Limits, check_pages, check_pixels
 from fsfax.errors import DocumentDamaged, DocumentUnsupported
 
@@ -121,7 +128,7 @@ class ImageSource:
         return [Placement(index, *size, 0, 0, *size, turn=0, scale=1.0, as_it_is=True)]
 
     def strip(self, placement: Placement, coding: Coding) -> bytes | None:
-        """The strip of a fax page that is coded as wanted and whole."""
+        """The strip of a fax page that is coded as wanted, whole, and white at its foot."""
         if self._fax is None or not placement.as_it_is:
             return None
         page = self._fax.pages[placement.page]
@@ -130,8 +137,9 @@ class ImageSource:
         if coding == "mh" and not page.t4_options & 4:
             return None
         strip = self._fax.strip(page)
-        _, whole = ccitt.decode(strip, page.width, page.height, coding)
-        return strip if whole else None
+        bits, whole = ccitt.decode(strip, page.width, page.height, coding)
+        white = not bits[-header_rows(page.y_dpi) :].any()
+        return strip if whole and white else None
 
     def draw(self, placement: Placement) -> tuple[Grey, list[Rect]] | Bits:
         """Draw one fax page."""

@@ -28,7 +28,7 @@ from pypdf.generic import (
     StreamObject,
 )
 
-from fsfax.document import ccitt, tiff_f
+from fsfax.document import ccitt, geometry, tiff_f
 from fsfax.document.ccitt import Bits
 from fsfax.document.convert import in_thread, write_whole
 from fsfax.document.inspection import read_bytes
@@ -212,9 +212,11 @@ def compare(
         first: the fax as sent.
         second: the fax as received.
         header_rows: rows of a header line at the top of every received page, which do not
-            count: SpanDSP puts them above the page, which grows by them; where the pages are
-            as long as before, the header was drawn over the first rows. ``auto`` is what
-            SpanDSP makes: 16 rows at standard, 32 at fine, 64 at superfine.
+            count: SpanDSP puts them above the page, which grows by them. Where the pages are
+            as long as before, the header has pushed as many rows off the foot, as with T.85
+            (they count as differences unless they were white), or it was drawn over the first
+            rows. ``auto`` is what SpanDSP makes: 16 rows at standard, 32 at fine, 64 at
+            superfine.
 
     Raises:
         DocumentError: one of them cannot be read at all.
@@ -225,14 +227,8 @@ def compare(
         differences.append(f"{len(one)} pages became {len(two)}")
     pels = []
     for number, (before, after) in enumerate(zip(one, two, strict=False), 1):
-        rows = _header_rows(before.y_dpi) if header_rows == "auto" else header_rows
+        rows = geometry.header_rows(before.y_dpi) if header_rows == "auto" else header_rows
         added = after.height - before.height
-        if added == 0:
-            sent, got = before.bits[rows:], after.bits[rows:]
-        elif added == rows:
-            sent, got = before.bits, after.bits[rows:]
-        else:
-            sent, got = before.bits[: after.height], after.bits[: before.height]
         if not after.whole:
             differences.append(f"page {number} is damaged")
         if before.width != after.width or added not in (0, rows):
@@ -243,12 +239,23 @@ def compare(
         if before.width != after.width:
             pels.append(-1)
             continue
-        pels.append(int(np.bitwise_count(sent ^ got).sum()))
+        pels.append(_pels_that_differ(before.bits, after.bits, rows))
         if pels[-1]:
             differences.append(f"page {number}: {pels[-1]} pels differ")
     return Comparison((len(one), len(two)), tuple(pels), tuple(differences))
 
 
-def _header_rows(y_dpi: float) -> int:
-    """SpanDSP's header line has 16 rows at standard, and as many more as the lines are closer."""
-    return 16 * max(1, round(y_dpi / 98))
+def _pels_that_differ(sent: Bits, got: Bits, rows: int) -> int:
+    """Count them, below a header line of this many rows."""
+
+    def differing(one: Bits, two: Bits) -> int:
+        return int(np.bitwise_count(one ^ two).sum())
+
+    if len(got) == len(sent) + rows:
+        return differing(sent, got[rows:])
+    if len(got) != len(sent):
+        return differing(sent[: len(got)], got[: len(sent)])
+    over = differing(sent[rows:], got[rows:])
+    kept = max(0, len(sent) - rows)
+    pushed = differing(sent[:kept], got[rows:]) + int(np.bitwise_count(sent[kept:]).sum())
+    return min(over, pushed)

@@ -53,9 +53,10 @@ class Desk:
             wanted = plan if len(plan) <= request["at_once"] else []
         else:
             wanted = [Placement(*fields) for fields in request["plan"]]
-        strips = [code_page(source, placement, resolution, coding) for placement in wanted]
-        header["lengths"] = [len(strip) for strip in strips]
-        return header, b"".join(strips)
+        pages = [code_page(source, placement, resolution, coding) for placement in wanted]
+        header["lengths"] = [len(page.strip) for page in pages]
+        header["rows"] = [page.rows for page in pages]
+        return header, b"".join(page.strip for page in pages)
 
     def _open(self, path: Path, limits: Limits, job: str) -> Source:
         key: tuple[object, ...] = ()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fsfax.document import ccitt, tiff_f
+from fsfax.document import ccitt, read_pages, tiff_f
 from fsfax.document.raster_image import natural_size
 from fsfax.errors import (
     DocumentDamaged,
@@ -102,7 +102,8 @@ def test_exif_orientation(fax, orientation, corner, form):
         document = saved(image, form, tiffinfo={274: orientation}, dpi=(150, 150))
     (page,) = fax(document)
     assert page.corner() == corner
-    assert page.bitmap.height == pytest.approx(1825, abs=2)
+    # The frame reaches the foot, where the header line needs room.
+    assert page.bitmap.height == pytest.approx(1825 + 32, abs=2)
 
 
 def test_landscape_images_are_turned_with_their_top_to_the_left(fax):
@@ -173,6 +174,21 @@ def test_a_strip_that_fits_is_copied_and_not_coded_anew(converter, tmp_path):
     (page,) = converter.convert(source, target).pages
     assert page.bytes == len(strip)
     assert source.read_bytes() == target.read_bytes()
+
+
+@pytest.mark.parametrize("coding", ["mmr", "mh"])
+@pytest.mark.parametrize("white", [0, 5, 31])
+def test_a_fax_with_ink_at_its_foot_gets_white_rows_below(converter, tmp_path, coding, white):
+    bits = np.random.default_rng(1).integers(0, 256, (1500, 216), dtype=np.uint8)
+    bits[1500 - white :] = 0
+    source, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    strip = ccitt.encode(bits, 1728, coding)
+    source.write_bytes(tiff_f.write([tiff_f.FaxPage(1728, 1500, strip, coding, 204, 196)]))
+    (converted,) = converter.convert(source, out, coding="mmr").pages
+    (page,) = read_pages(out)
+    assert page.height == converted.height == 1500 + 32 - white
+    assert np.array_equal(page.bits[:1500], bits)
+    assert not page.bits[1500:].any()
 
 
 def test_a_fax_in_another_coding_keeps_its_pels(fax, converter, tmp_path):

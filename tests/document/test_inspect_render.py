@@ -163,7 +163,8 @@ def test_a_preview_has_square_pixels(converter, tmp_path, resolution):
     image = Image.open(png)
     assert image.size == size
     assert size[0] == 1728
-    assert size[1] / size[0] == pytest.approx(297 / 215, rel=0.01)
+    # The frame reaches the foot, where the header line needs 4 mm.
+    assert size[1] / size[0] == pytest.approx((297 + 4.15) / 215, rel=0.01)
     assert to_png(tiff, 1, png, width=600)[0] == 600
     assert Image.open(png).getpixel((100, 60)) < 60  # the bar at the upper left
 
@@ -216,9 +217,22 @@ def test_every_difference_is_named(tiff, tmp_path):
     assert found.pels == (0, 1, 0)
     assert found.differences == ("page 2: 1 pels differ",)
 
-    lined = changed(tiff, tmp_path / "2.tif", header)
-    assert not compare(tiff, lined).identical
-    assert compare(tiff, lined, header_rows=32).identical
+    def pushed(number, bits):
+        """As SpanDSP sends T.85."""
+        return header(number, np.roll(bits, 32, axis=0))
+
+    for number, way in enumerate((header, pushed), 2):
+        lined = changed(tiff, tmp_path / f"{number}.tif", way)
+        assert not compare(tiff, lined).identical
+        assert compare(tiff, lined, header_rows=32).identical
+
+    def ink_at_the_foot(number, bits):
+        bits[-1, 7] = 0x20
+        return bits
+
+    inked = changed(tiff, tmp_path / "4.tif", ink_at_the_foot)
+    lined = changed(inked, tmp_path / "5.tif", pushed)
+    assert compare(inked, lined, header_rows=32).pels == (1, 1, 1)
 
     shorter = changed(
         tiff, tmp_path / "3.tif", lambda number, bits: bits[: 2000 if number else None]

@@ -119,14 +119,18 @@ def test_with_and_without_ecm(converter, tmp_path, ecm):
 @pytest.mark.parametrize(
     ("resolution", "rows"), [("standard", 16), ("fine", 32), ("superfine", 64)]
 )
-def test_the_header_line_is_put_above_the_page(converter, tmp_path, resolution, rows):
+@pytest.mark.parametrize("document", ["text", "black", "till roll"])
+def test_the_header_line_is_put_above_the_page(converter, tmp_path, document, resolution, rows):
+    """Nothing is lost. With T.85, which SpanDSP 0.0.6 has not, the white rows at the foot are:
+    see tests/e2e/test_fax.py, where two FreeSWITCHes do it."""
     source, sent, received = (tmp_path / name for name in ("source", "sent.tif", "received.tif"))
-    source.write_bytes(DOCUMENTS["text"])
+    source.write_bytes(DOCUMENTS[document])
     converter.convert(source, sent, resolution=resolution)
     assert send(sent, received, header="fsfax test").codes["caller"] == 0
     assert not compare(sent, received).identical
     assert compare(sent, received, header_rows=rows).identical
     assert compare(sent, received, header_rows="auto").identical
+    assert all(not page.bits[-rows:].any() for page in read_pages(sent))
 
 
 def test_what_spandsp_wrote_is_inspected_rendered_and_sent_on(converter, tmp_path):

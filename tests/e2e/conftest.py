@@ -91,6 +91,22 @@ def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def full_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with ink from its first row to its last."""
+    path = tmp_path_factory.mktemp("full") / "full.pdf"
+    path.write_bytes(
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R>>endobj\n"
+        b"4 0 obj<</Length 57>>stream\n"
+        b"6 w 40 0 m 560 842 l S 0 1 595 3 re f 0 838 595 3 re f   \n"
+        b"endstream endobj\n"
+        b"trailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
 def converted(letter: Path) -> Path:
     """The same three pages as they go out."""
     target = letter.with_suffix(".tif")

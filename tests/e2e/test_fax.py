@@ -83,6 +83,36 @@ def test_a_fax_arrives_as_it_was_sent(
     assert not (rig.inbox_spool / "in" / fax.file.name).exists()
 
 
+@pytest.mark.parametrize("number", ["fax", "no_ecm"])
+@pytest.mark.parametrize("resolution", ["standard", "fine"])
+def test_the_header_line_takes_nothing_from_the_foot(
+    rig: Rig,
+    sender: Engine,
+    inbound: Inbound,
+    full_page: Path,
+    tmp_path: Path,
+    number: str,
+    resolution: str,
+) -> None:
+    sent, ident = tmp_path / "sent.tif", f"+1 555 0112 {number[-3:]}"
+    sender.convert(full_page, sent, resolution=resolution)  # type: ignore[arg-type]
+    result = send(
+        sender,
+        full_page,
+        rig.numbers[number],
+        ident=ident,
+        header="fsfax",
+        resolution=resolution,
+    )
+    assert result.success, result
+    fax = inbound.from_station(ident, rig.patience)
+    assert fax.file
+    # It is there, and below it is all that was sent but for white rows.
+    assert not compare(sent, fax.file).identical
+    found = compare(sent, fax.file, header_rows="auto")
+    assert found.identical, (found.differences, result.encoding)
+
+
 def test_audio_where_t38_is_refused(
     rig: Rig, sender: Engine, inbound: Inbound, letter: Path, converted: Path
 ) -> None:
