@@ -49,6 +49,7 @@ Grey = NDArray[np.uint8]
 """Rows of pels, 0 is black and 255 white."""
 
 Mask = NDArray[np.bool_]
+Words = NDArray[np.uint64]
 Tiles = NDArray[Any]
 
 Rect = tuple[int, int, int, int]
@@ -60,6 +61,10 @@ THRESHOLD = 175
 _STANDARD_DPI = 98
 _STANDARD_LOWEST = 154
 """The threshold at standard between black pels; between white ones it is 216."""
+
+_WORD = np.uint64
+_IN_FILE = np.dtype(">u8")  # The first byte has the leftmost pels.
+_BAND = 128  # Rows that are cut at a time.
 
 _TILE = 16
 _PAPER = 140  # A brightest grey below this is no paper.
@@ -123,7 +128,7 @@ def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
         plain = grey.copy()
         for left, top, right, bottom in pictures:
             plain[top:bottom, left:right] = 255
-    bits = smooth_edges(np.packbits(_cut(plain, y_dpi), axis=1))
+    bits = smooth_edges(_cut(plain, y_dpi))
     for rect in pictures:
         _overlay(bits, grey, rect, y_dpi, tints=False)
     for rect in tinted_bands(plain):
@@ -131,15 +136,27 @@ def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
     return bits
 
 
-def _cut(grey: Grey, y_dpi: int) -> Mask:
-    if y_dpi != _STANDARD_DPI:
-        return grey < THRESHOLD
-    # Eighths of the grey above and below; beyond the page it is white.
-    eighths = np.full((len(grey) + 2, grey.shape[1]), 255 >> 3, np.uint8)
-    np.right_shift(grey, np.uint8(3), out=eighths[1:-1])
+def _cut(grey: Grey, y_dpi: int) -> Bits:
+    """The threshold for lines and letters; band by band, so that it all stays in the cache."""
+    height, width = grey.shape
+    bits = np.empty((height, (width + 7) // 8), np.uint8)
+    for top in range(0, height, _BAND):
+        band = grey[top : top + _BAND]
+        threshold = _thresholds(grey, top) if y_dpi == _STANDARD_DPI else THRESHOLD
+        bits[top : top + _BAND] = np.packbits(band < threshold, axis=1)
+    return bits
+
+
+def _thresholds(grey: Grey, top: int) -> Grey:
+    """The thresholds at standard for a band: eighths of the grey above and below count."""
+    first, last = max(0, top - 1), min(len(grey), top + _BAND + 1)
+    rows = min(_BAND, len(grey) - top)
+    # Beyond the page it is white.
+    eighths = np.full((rows + 2, grey.shape[1]), 255 >> 3, np.uint8)
+    np.right_shift(grey[first:last], np.uint8(3), out=eighths[first - top + 1 : last - top + 1])
     threshold = eighths[:-2] + eighths[2:]
     threshold += np.uint8(_STANDARD_LOWEST)
-    return grey < threshold
+    return threshold
 
 
 def smooth_edges(bits: Bits) -> Bits:
@@ -157,10 +174,11 @@ def smooth_edges(bits: Bits) -> Bits:
     if not rows.size:
         return bits
     # A white row above and one below, so that the rows around a row are views of one array, and
-    # white at the end of each row, up to a whole word and one more: see `_from_left`.
+    # white at the end of each row, a word or more: see `_from_left`.
     width = bits.shape[1]
-    page = np.zeros((len(rows) + 2, (width // 8 + 2) * 8), np.uint8)
-    page[1:-1, :width] = bits[rows]
+    padded = np.zeros((len(rows) + 2, (width // 8 + 2) * 8), np.uint8)
+    padded[1:-1, :width] = bits[rows]
+    page = padded.view(_IN_FILE).astype(_WORD)
     above, below = page[:-2], page[2:]
     left, right = _from_left(page), _from_right(page)
     second_left, second_right = _from_left(left), _from_right(right)
@@ -195,33 +213,25 @@ def smooth_edges(bits: Bits) -> Bits:
     part = page[1:-1]
     part |= gap
     part &= ~stray
-    bits[rows] = part[:, :width]
+    bits[rows] = part.astype(_IN_FILE).view(np.uint8)[:, :width]
     return bits
 
 
-def _from_left(page: Bits) -> Bits:
+def _from_left(page: Words) -> Words:
     """Each pel's left neighbour in its place.
 
-    numpy has no quick shift of bytes, but one of words. Rows are one run of bytes here: what is
-    carried out of the end of one row would come into the next, so it has to be white there.
+    The pels are the bits of words, the leftmost one highest, and the rows are one run of words:
+    what is carried out of the end of one would come into the next, so it has to be white there.
     """
-    words = page.view(np.uint64)
-    moved = words >> np.uint64(1)
-    moved &= np.uint64(0x7F7F7F7F7F7F7F7F)
-    carried = words << np.uint64(7)
-    carried &= np.uint64(0x8080808080808080)
-    result = moved.view(np.uint8)
-    result.reshape(-1)[1:] |= carried.view(np.uint8).reshape(-1)[:-1]
-    return result
+    moved = page >> _WORD(1)
+    moved.reshape(-1)[1:] |= page.reshape(-1)[:-1] << _WORD(63)
+    return moved
 
 
-def _from_right(page: Bits) -> Bits:
-    words = page.view(np.uint64)
-    carried = words >> np.uint64(7)
-    carried &= np.uint64(0x0101010101010101)
-    result = page + page
-    result.reshape(-1)[:-1] |= carried.view(np.uint8).reshape(-1)[1:]
-    return result
+def _from_right(page: Words) -> Words:
+    moved = page << _WORD(1)
+    moved.reshape(-1)[:-1] |= page.reshape(-1)[1:] >> _WORD(63)
+    return moved
 
 
 def tinted_bands(grey: Grey) -> list[Rect]:
@@ -234,8 +244,8 @@ def tinted_bands(grey: Grey) -> list[Rect]:
     rows = grey[:-_FLAT:_SAMPLE, :-_FLAT]
     flat = rows == grey[_FLAT::_SAMPLE, :-_FLAT][: len(rows)]
     flat &= rows == grey[:-_FLAT:_SAMPLE, _FLAT:]
-    flat &= rows > lowest
-    flat &= rows < highest
+    # The bytes wrap around: one comparison for both ends.
+    flat &= rows - np.uint8(lowest + 1) < highest - lowest - 1
     if np.count_nonzero(flat) < _FEW:
         return []
     found = np.flatnonzero(np.count_nonzero(flat, axis=1) >= _FEW)
