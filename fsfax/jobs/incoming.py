@@ -179,10 +179,15 @@ class Incoming:
     def _numbers(
         self, connection: Connection, row: Row[Any], seen: Created | RxResult, now: datetime
     ) -> dict[str, Any]:
-        """Who called whom, and whose fax it therefore is."""
+        """Who called whom, and whose fax it therefore is.
+
+        What was seen while the call came is not forgotten for what is found of it later: the
+        dialplan records numbers, in digits alone, and no name.
+        """
+        same = seen.from_number.lstrip("+") == row.from_number.lstrip("+")
         called = {
-            "from_number": seen.from_number,
-            "from_name": seen.from_name,
+            "from_number": row.from_number if same else seen.from_number or row.from_number,
+            "from_name": seen.from_name or row.from_name,
             "to_number": seen.to_number,
         }
         if row.to_number == seen.to_number:

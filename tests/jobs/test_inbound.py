@@ -113,6 +113,17 @@ def news(database: Database) -> list[tuple[str, str]]:
         return [tuple(row) for row in rows]
 
 
+def test_who_called_is_not_forgotten_for_what_is_found_later(
+    incoming: Incoming, fax: Callable[..., RxResult]
+) -> None:
+    """After a crash the numbers are those that the dialplan recorded; it has no name."""
+    found = fax(from_number="15550199", from_name="")
+    live = Created(at=1.0, inbound=True, from_number="+15550199", from_name="Ann", to_number="100")
+    incoming.observe(found.call_id, live)
+    job = incoming.store(replace(found, to_number="100"))
+    assert (job.from_number, job.from_name) == ("+15550199", "Ann")
+
+
 class TestRouting:
     @pytest.mark.parametrize(
         "called", ["+35315550100", "35315550100", "0035315550100", "+35315550100;npdi=yes"]
