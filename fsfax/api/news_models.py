@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fsfax.api.models import ACCOUNT_ID, Closed, ListQuery, Open, Secret, WebhookUrl
+from fsfax.api.models import ACCOUNT_ID, Closed, Fax, ListQuery, Open, Secret, WebhookUrl
 from fsfax.notify.kinds import EVENTS, Channel
 
 NOTIFICATION_ID = r"^msg_[0-9a-f]{32}$"
@@ -103,3 +103,29 @@ class Notification(Open):
     tries: int
     problem: str
     created: int
+
+
+class MessageLinks(Open):
+    """Where the API has the fax."""
+
+    fax: str
+    attachment: str | None = Field(None, description="Its document; of a fax that is over.")
+
+
+class MessageData(Open):
+    """What a message tells."""
+
+    account_id: str = Field(pattern=ACCOUNT_ID)
+    faxbox_id: str | None
+    fax: Fax = Field(description="As the API shows it at the time of sending.")
+    links: MessageLinks
+    reason: str | None = Field(None, description="Of fax.out.retrying and fax.out.uncertain.")
+    next_attempt_at: str | None = Field(None, description="ISO 8601; of fax.out.retrying.")
+
+
+class Message(Open):
+    """What a webhook gets: signed, at least once, in order for each fax, under an id that stays."""
+
+    type: Event
+    timestamp: str = Field(description="ISO 8601: when it happened.")
+    data: MessageData

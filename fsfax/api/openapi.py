@@ -12,7 +12,9 @@ from pydantic.json_schema import models_json_schema
 import fsfax
 from fsfax.api.description import Call, call_of
 from fsfax.api.models import ACCOUNT_ID, FAX_ID
-from fsfax.api.news_models import NOTIFICATION_ID
+from fsfax.api.news_models import NOTIFICATION_ID, Message
+from fsfax.notify.kinds import EVENTS
+from fsfax.notify.payload import CONTENT_TYPES
 
 METHODS = ("get", "put", "post", "patch", "delete")
 
@@ -71,12 +73,42 @@ def document(routes: Routes) -> dict[str, Any]:
             " seconds since the year 0, UTC (Unix time + 62167219200).",
         },
         "paths": paths,
+        "webhooks": {event: {"post": _message(event, names)} for event in EVENTS},
         "components": {
             "schemas": schemas | {"Error": _error()},
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
                 "bearer": {"type": "http", "scheme": "bearer"},
             },
+        },
+    }
+
+
+def _message(event: str, names: Mapping[Any, str]) -> dict[str, Any]:
+    """What is sent to a webhook (OpenAPI 3.1, 4.8.1: ``webhooks``)."""
+    schema = {"$ref": names[Message, "serialization"]}
+    headers = {
+        "webhook-id": "The same in every try: who knows it already has had this message.",
+        "webhook-timestamp": "Seconds since 1970 of this try.",
+        "webhook-signature": "v1, and the base64 of HMAC-SHA256 over id.timestamp.body"
+        " (standardwebhooks.com).",
+    }
+    return {
+        "summary": f"{event} happened to a fax of the account",
+        "operationId": f"message_{event.replace('.', '_')}",
+        "parameters": [
+            {"name": name, "in": "header", "description": words, "schema": {"type": "string"}}
+            for name, words in headers.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": schema} for media_type in CONTENT_TYPES.values()},
+        },
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Nobody wants this any more: the webhook is disabled."},
+            "4XX": {"description": "Refused: tried again a few times."},
+            "5XX": {"description": "Not now: tried again, after Retry-After or growing pauses."},
         },
     }
 
@@ -92,6 +124,7 @@ def _schemas(calls: Iterable[Call]) -> tuple[dict[str, Any], Mapping[Any, str]]:
                 wanted[model, "serialization"] = None
         if call.query:
             wanted[call.query, "validation"] = None
+    wanted[Message, "serialization"] = None
     found, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
     return definitions.get("$defs", {}), {key: value["$ref"] for key, value in found.items()}
 

@@ -24,6 +24,11 @@ def page(document: Mapping[str, Any]) -> str:
             section = _operation(path, method, operation)
             tags.setdefault(operation["tags"][0], []).append(section)
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in tags.items())
+    body += "<h2>messages to webhooks</h2>" + "".join(
+        _operation(event, method, operation)
+        for event, operations in document["webhooks"].items()
+        for method, operation in operations.items()
+    )
     schemas = document["components"]["schemas"]
     models = "".join(_model(name, schema) for name, schema in sorted(schemas.items()))
     return (

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from fsfax.api.news_models import Message
+from fsfax.notify.kinds import EVENTS
 from fsfax.notify.signature import new_secret
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until
@@ -191,6 +193,8 @@ def test_a_fax_that_goes_and_comes(
         assert found["page1.png"].startswith(b"\x89PNG")
     calls = receiver.wait(2)
     bodies = [Verifier(hook["secret"]).verify(call.body, call.headers) for call in calls]
+    for body in bodies:
+        Message.model_validate(body)  # as the description says
     by_type = {body["type"]: body["data"] for body in bodies}
     assert set(by_type) == {"fax.out.completed", "fax.in.completed"}
     assert by_type["fax.out.completed"]["fax"]["id"] == made["id"]
@@ -215,6 +219,17 @@ def test_a_fax_that_goes_and_comes(
     service.client.delete(f"/webhooks/{hook['id']}")
     assert "sms_only_logged" in service.log.read_text()
     assert "\u202e" not in service.log.read_text()
+
+
+def test_messages_are_described(service: Service) -> None:
+    described = service.anyone.get(f"{service.url}/openapi.json").json()
+    assert set(described["webhooks"]) == set(EVENTS)
+    content = described["webhooks"]["fax.in.completed"]["post"]["requestBody"]["content"]
+    name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert {"type", "timestamp", "data"} <= set(
+        described["components"]["schemas"][name]["required"]
+    )
+    assert "webhook-signature" in service.anyone.get(f"{service.url}/docs").text
 
 
 def test_dead_letters_and_metrics(service: Service, receiver: Receiver, letter: Path) -> None:
