@@ -147,7 +147,8 @@ class Session(SMTP):
 
     def say_goodbye(self, answer: str) -> None:
         """Close the connection with a word."""
-        if isinstance(self.transport, asyncio.Transport):
+        # Behind STARTTLS, a transport that was closed has nothing left to write to.
+        if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
             self.transport.write(f"{answer}\r\n".encode())
             self.transport.close()
 

@@ -109,6 +109,17 @@ class TestTls:
             client.starttls(context=context)
             assert client.sendmail(SENDER, guarded.to(), letter()) == {}
         assert len(guarded.jobs()) == 1
+        until(lambda: not guarded.server.sessions, "the session has ended")
+
+    def test_a_stop_says_goodbye_behind_it(self, guarded: House) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        client = guarded.client()
+        client.starttls(context=context)
+        client.ehlo()
+        guarded.server.stop()
+        assert client.getreply()[0] == 421
 
     def test_nothing_before_it(self, guarded: House) -> None:
         code, words = guarded.send(letter())

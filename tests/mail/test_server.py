@@ -17,7 +17,7 @@ from fsfax.jobs.states import JobState
 from fsfax.jobs.tokens import Scope
 from fsfax.mail.message import MAX_PARTS
 from tests.mail.conftest import SENDER, House
-from tests.mail.mails import PDF, mail, picture, raw
+from tests.mail.mails import OFFICE_HEAD, PDF, mail, picture, raw
 
 NewHouse = Callable[..., House]
 
@@ -246,6 +246,17 @@ class TestRefused:
         assert entry.data["size"] == len(data)
         assert house.counts == ["refused"]
         assert house.jobs() == []
+
+    def test_an_office_document_without_an_office(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+        data = raw(mail(("a.odt", "application/octet-stream", OFFICE_HEAD)))
+        code, words = house.send(data)
+        assert (code, words) == (
+            554,
+            "5.6.1 a.odt: Office documents are not taken here: send PDF",
+        )
 
     def test_a_programs_mail_where_the_settings_let_it_in(self, new_house: NewHouse) -> None:
         house = new_house(allow_automatic=True)
