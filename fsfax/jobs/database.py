@@ -72,6 +72,8 @@ _SQLITE_CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 # PostgreSQL's SQLSTATEs: class 53 is "insufficient resources" (53100 disk_full).
 _POSTGRESQL_FULL = "53100"
 _READ_ONLY: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_ALONE: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+_ALONE_SQLITE: dict[str, Any] = {"fsfax_alone": True}  # these are in autocommit mode already
 _OUTDATED = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 
 
@@ -164,6 +166,19 @@ class Database:
             connection = plain.execution_options(**options)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """One statement that only reads: it sees one state of things without a transaction around.
+
+        Beginning and ending one would cost more than the statement, where it finds a row by its id.
+
+        Raises:
+            StoreUnavailable, StoreOutdated, StoreError: see the classes.
+        """
+        options = _ALONE_SQLITE if self.is_sqlite else _ALONE
+        with self._translated(), self.engine.connect() as plain:
+            yield plain.execution_options(**options)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -354,7 +369,10 @@ def _set_up_postgresql(wait: float, connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("fsfax_write")
+    options = connection.get_execution_options()
+    if options.get("fsfax_alone"):
+        return
+    writes = options.get("fsfax_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

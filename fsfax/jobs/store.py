@@ -134,7 +134,7 @@ class JobStore:
         Raises:
             JobNotFound: there is none (of that account).
         """
-        with self.database.read() as connection:
+        with self.database.ask() as connection:
             return Job.from_row(self._find(connection, job_id, account_id))
 
     def list(
@@ -190,8 +190,9 @@ class JobStore:
         ids = ids.bindparams(*(_TIMES[name] for name in _TIMES.keys() & values.keys()))
         order = [c if ascending else c.desc() for c in (jobs.c.created_at, jobs.c.id)]
         query = select(jobs).where(jobs.c.id.in_(ids)).order_by(*order).limit(limit + 1)
-        with self.database.read() as connection:
-            found = tuple(Job.from_row(row) for row in connection.execute(query, values))
+        with self.database.ask() as connection:
+            rows = connection.execute(query, values).all()
+        found = tuple(map(Job.from_row, rows))
         more = len(found) > limit
         found = found[:limit]
         return Listing(found, cursor(found[-1]) if more else None)
@@ -222,7 +223,7 @@ class JobStore:
             .order_by(observations.c.id.desc())
             .limit(1)
         )
-        with self.database.read() as connection:
+        with self.database.ask() as connection:
             row = connection.execute(query).first()
         return Seen.from_row(row) if row else None
 

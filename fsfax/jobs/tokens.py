@@ -165,7 +165,7 @@ class Tokens:
         return Token.from_row(row)
 
     def _row(self, token_id: str) -> Row[Any] | None:
-        with self._database.read() as connection:
+        with self._database.ask() as connection:
             return connection.execute(select(tokens).where(tokens.c.id == token_id)).first()
 
 
