@@ -27,7 +27,10 @@ from fsfax.jobs.schema import (
 from fsfax.jobs.states import Hold
 from fsfax.jobs.store import Clock, utc_now
 
-_LIVE = text("state IN ('attaching_files', 'pending', 'processing') AND removed_at IS NULL")
+# The direction, of which there is no third, is named for the index: it comes first there.
+_WAITING = "direction IN ('in', 'out') AND removed_at IS NULL AND state"
+_LIVE = text(f"{_WAITING} IN ('attaching_files', 'pending', 'processing')")
+_PENDING = text(f"{_WAITING} = 'pending'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +84,7 @@ def look(database: Database, clock: Clock = utc_now) -> Overview:
         first: datetime | None = min((at for _, _, at in by_channel), default=None)
         return Overview(
             jobs={(direction, state): number for direction, state, number in states},
-            uncertain=count(
-                jobs,
-                text("state = 'pending' AND removed_at IS NULL"),
-                jobs.c.hold == Hold.UNCERTAIN,
-            ),
+            uncertain=count(jobs, _PENDING, jobs.c.hold == Hold.UNCERTAIN),
             queue_age=_age(oldest, now),
             workers=count(workers, workers.c.alive_until > now),
             news=count(outbox, UNTOLD),
