@@ -107,6 +107,15 @@ class _Connection(pywsgi.WSGIHandler):
             self.close_connection = True
         return known
 
+    def finalize_headers(self) -> None:
+        """Say so if this is the last answer here: whoever knows does not ask again in vain."""
+        super().finalize_headers()
+        if self.server.stopping:
+            self.close_connection = True
+        headers: Any = self.response_headers  # of bytes, other than it says
+        if self.close_connection and b"connection" not in {name.lower() for name, _ in headers}:
+            headers.append((b"Connection", b"close"))
+
     def MessageClass(self, fp: Any, *_: Any) -> Any:  # noqa: N802 (gevent's name)
         """Read the header fields."""
         fields = heads.read(fp)

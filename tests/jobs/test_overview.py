@@ -1,0 +1,40 @@
+"""How the jobs stand: what is counted, and that it is not counted from the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from fsfax.jobs import overview
+from fsfax.jobs.database import Database
+from fsfax.jobs.store import JobStore
+from tests.bench import job_rows
+from tests.bench.job_places import Statements, plan
+
+
+def test_what_is_counted(store: JobStore, ready: Callable[..., str]) -> None:
+    ready()
+    held, over = ready(), ready()
+    store.hold(held)
+    store.cancel(over)
+    later = datetime.now(UTC) + timedelta(seconds=50)
+    seen = overview.look(store.database, lambda: later)
+    assert seen.jobs == {("out", "pending"): 2}
+    assert seen.queue_age > 0
+    assert (seen.uncertain, seen.workers, seen.news) == (0, 0, 1)
+
+
+def test_nothing_is_counted_from_the_history(database_url: str) -> None:
+    database = Database(database_url)
+    ids = job_rows.account_ids(2)
+    job_rows.make_accounts(database, ids)
+    job_rows.fill(database, 20_000, ids)
+    asked = Statements(database.engine, lambda words: "FROM jobs" in words)
+    overview.look(database)
+    assert len(asked.kept) == 3
+    for statement, values in list(asked.kept):  # the plans are statements, too
+        told = "\n".join(plan(database, statement, values))
+        assert "Seq Scan" not in told, told
+        assert "SCAN jobs USING INDEX ix_jobs_list" not in told, told
+        assert "SCAN jobs\n" not in told, told
+    database.close()
