@@ -182,6 +182,7 @@ def questions(service: Service) -> dict[str, tuple[Callable[[int], bytes], int]]
             lambda _: ask("GET", f"/faxes/outbox?filter_to_number={number[1:]}"),
             200,
         ),
+        "metrics": (lambda _: request("GET", "/metrics"), 200),
     }
 
 
@@ -211,7 +212,7 @@ def run(service: Service, folder: Path, label: str, clients: int, seconds: float
     """Measure each question, ours and bare by turns."""
     asked = questions(service)
     first = Connection(service.url)
-    answers = {name: json.loads(first.ask(ask(0))[1]) for name, (ask, _) in asked.items()}
+    answers = {name: _plain(first.ask(ask(0))[1]) for name, (ask, _) in asked.items()}
     first.close()
     with bare(answers, folder) as url:
         for name, (ask, code) in asked.items():
@@ -226,6 +227,10 @@ def run(service: Service, folder: Path, label: str, clients: int, seconds: float
             ours = measure(service.url, ask, seconds=seconds, **how)
             print(f"{label:22}{name:22}{words(ours)}{words(least)}", end="")
             print(f"{least.rate / ours.rate:7.1f}{up:7}", flush=True)
+
+
+def _plain(answer: bytes) -> Any:
+    return json.loads(answer) if answer.startswith(b"{") else answer.decode()
 
 
 def words(of: Measured) -> str:
