@@ -4,9 +4,10 @@
 
 A document of somebody else's meets a million lines of C++. So each conversion has a process group
 of its own, a fresh profile that forbids macros, links and scripts, limits of memory, processor
-time and file size (`prlimit`), and, where the system lets us, no network at all (`unshare`); it is
-killed when its time is over. LibreOffice keeps one process for each profile: with a profile of its
-own no conversion waits for, or shares, another one's.
+time and file size (`prlimit`), and, where the system lets us, no network at all and a process
+namespace that its children cannot leave (`unshare`); all of it is killed when its time is over,
+and nothing but the PDF stays on the disk. LibreOffice keeps one process for each profile: with a
+profile of its own no conversion waits for, or shares, another one's.
 
 The waiting greenlet polls the process. That works in every hub, and in a plain thread: gevent's
 own ``wait`` needs child watchers, which only the main hub has.
@@ -48,14 +49,16 @@ _SETTINGS = {
     ("Calc/Content/Update", "Link"): "2",
 }
 
-_NO_NETWORK = (
-    ("unshare", "--net", "--"),
-    ("unshare", "--user", "--map-current-user", "--net", "--"),
+_APART = ("--net", "--pid", "--fork", "--kill-child", "--")
+_WAYS_APART = (
+    ("unshare", *_APART),
+    ("unshare", "--user", "--map-current-user", *_APART),
 )
+_LAST_WORDS = 4096
 
 
 def to_pdf(source: Path, folder: Path, kind: office.OfficeKind, settings: DocumentSettings) -> Path:
-    """Make a PDF of an office document; return its path, in a new folder inside ``folder``.
+    """Make a PDF of an office document; return its path, in ``folder``.
 
     The calling greenlet waits; others run.
 
@@ -72,13 +75,23 @@ def to_pdf(source: Path, folder: Path, kind: office.OfficeKind, settings: Docume
             " on the machine of this worker; save it as PDF"
         )
     place = folder / f"office-{source.name}"
+    try:
+        made = _convert(program, source, place, kind, settings)
+        return made.rename(folder / f"{source.name}.pdf")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _convert(
+    program: str, source: Path, place: Path, kind: office.OfficeKind, settings: DocumentSettings
+) -> Path:
     profile, out = place / "profile", place / "out"
     document = place / f"document{kind.suffix}"
     _write_profile(profile)
     shutil.copyfile(source, document)
     command = [
         *_limits(settings),
-        *_without_network(),
+        *_apart(),
         program,
         f"-env:UserInstallation={profile.absolute().as_uri()}",
         *("--headless", "--nologo", "--norestore", "--nolockcheck", "--nodefault"),
@@ -87,9 +100,10 @@ def to_pdf(source: Path, folder: Path, kind: office.OfficeKind, settings: Docume
     log = place / "log"
     code = _run(command, place, log, settings.timeout)
     made = out / "document.pdf"
-    if made.is_file() and made.stat().st_size:
+    # One that broke on the way may have left a piece of a PDF.
+    if code == 0 and made.is_file() and not made.is_symlink() and made.stat().st_size:
         return made
-    words = " ".join(log.read_text(errors="replace").split())[-300:]
+    words = _last_words(log)
     _log.warning("office_not_converted", kind=kind.suffix, code=code, words=words)
     if code < 0 or code > 128:  # noqa: PLR2004  # killed by a signal, as a limit does it
         raise ConversionFailed(
@@ -97,6 +111,15 @@ def to_pdf(source: Path, folder: Path, kind: office.OfficeKind, settings: Docume
             " perhaps); save it as PDF"
         )
     raise DocumentDamaged(f"LibreOffice cannot read {kind.shown}; open it, and save it as PDF")
+
+
+def _last_words(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - _LAST_WORDS))
+        words = stream.read(_LAST_WORDS).decode(errors="replace")
+    return " ".join("".join(sign for sign in words if sign.isprintable() or sign == "\n").split())[
+        -300:
+    ]
 
 
 def _run(command: list[str], place: Path, log: Path, seconds: float) -> int:
@@ -151,15 +174,18 @@ def _limits(settings: DocumentSettings) -> list[str]:
 
 
 @functools.cache
-def _without_network() -> tuple[str, ...]:
-    """What to put before a command so that it has no network; nothing where that is forbidden."""
-    for prefix in _NO_NETWORK:
+def _apart() -> tuple[str, ...]:
+    """What to put before a command so that it has no network and leaves no process behind.
+
+    Nothing where that is forbidden, as in many containers: then its process group is killed.
+    """
+    for prefix in _WAYS_APART:
         if shutil.which(prefix[0]) is None:
             continue
         done = subprocess.run([*prefix, "true"], capture_output=True, check=False)
         if done.returncode == 0:
             return prefix
-    _log.warning("office_has_network", hint="unshare(1) may not be used here")
+    _log.warning("office_not_apart", hint="unshare(1) may not be used here")
     return ()
 
 

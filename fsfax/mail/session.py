@@ -197,7 +197,9 @@ class Session(SMTP):
     async def _data(self, mail: Envelope) -> None:
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         smtp = self.house.settings.smtp
-        stream = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whoever takes it over
+        # Without a buffer: what does not fit on the disk is known at once, not when it is closed.
+        # It is closed by whoever takes it over.
+        stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         try:
             async with asyncio.timeout(smtp.body_timeout):
                 size, problem = await self._read_mail(stream)
@@ -321,8 +323,10 @@ class Busy(asyncio.Protocol):
 
 
 def _written(stream: BinaryIO, piece: bytes | bytearray) -> OSError | None:
+    written = 0
     try:
-        stream.write(piece)
+        while written < len(piece):
+            written += stream.write(piece[written:])
     except OSError as error:
         _log.error("mail_not_stored", error=str(error))
         return error

@@ -119,7 +119,7 @@ class TestTokens:
         _, secret = tokens.create(mine.id)
         with database.read() as connection:
             (row,) = connection.execute(select(token_table)).all()
-        assert secret.rpartition("_")[2] not in repr(row)
+        assert secret.split("_", 2)[2] not in repr(row)
 
     def test_time(self, tokens: Tokens, mine: Account, clock: Clock) -> None:
         _, secret = tokens.create(mine.id, expires_at=clock.now + timedelta(seconds=10))

@@ -19,7 +19,10 @@ from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Scope, Tokens
 from fsfax.mail.server import MailServer
 from fsfax.settings import Settings, SmtpSettings
+from tests.jobs.conftest import postgresql_server, small_disk, sqlite_template
 from tests.mail.mails import PDF, mail, raw
+
+__all__ = ["postgresql_server", "small_disk", "sqlite_template"]
 
 SENDER = "ann@example.com"
 NUMBER = "5550100"

@@ -1,0 +1,38 @@
+"""A mail server in a process of its own that dies at a named point: DATABASE POINT."""
+
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from pydantic import SecretStr
+
+from fsfax.jobs import smtplog
+from fsfax.mail.acceptance import Acceptance
+from fsfax.mail.server import MailServer
+from fsfax.settings import Settings, SmtpSettings
+
+POINTS = ("before the commit", "between the commit and the answer")
+
+
+def die_after(owner: Any, name: str) -> None:
+    """Let the process end at once, without a word to anybody, behind a function."""
+    real = getattr(owner, name)
+
+    def mortal(*args: Any, **named: Any) -> Any:
+        real(*args, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, mortal)
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == POINTS[0]:
+        die_after(smtplog, "put")  # the last that is done in the transaction
+    else:
+        die_after(Acceptance, "take")
+    server = MailServer(Settings(database=SecretStr(sys.argv[1]), smtp=SmtpSettings(port=0)))
+    server.start()
+    print(server.port, flush=True)
+    threading.Event().wait()
