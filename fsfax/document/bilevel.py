@@ -44,12 +44,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsfax.document.ccitt import Bits
+from fsfax.document.edges import smooth_edges
 
 Grey = NDArray[np.uint8]
 """Rows of pels, 0 is black and 255 white."""
 
 Mask = NDArray[np.bool_]
-Words = NDArray[np.uint64]
 Tiles = NDArray[Any]
 
 Rect = tuple[int, int, int, int]
@@ -62,8 +62,6 @@ _STANDARD_DPI = 98
 _STANDARD_LOWEST = 154
 """The threshold at standard between black pels; between white ones it is 216."""
 
-_WORD = np.uint64
-_IN_FILE = np.dtype(">u8")  # The first byte has the leftmost pels.
 _BAND = 128  # Rows that are cut at a time.
 
 _TILE = 16
@@ -157,81 +155,6 @@ def _thresholds(grey: Grey, top: int) -> Grey:
     threshold = eighths[:-2] + eighths[2:]
     threshold += np.uint8(_STANDARD_LOWEST)
     return threshold
-
-
-def smooth_edges(bits: Bits) -> Bits:
-    """Fill gaps of one or two pels in horizontal edges, and take away pels that stick out.
-
-    A gap has black on both sides and along one of its other sides, and nothing but white along
-    the opposite one. A pel sticks out that has nothing beside it within two pels, five black
-    ones along one side of it, and white on the opposite side. The bits are changed in place.
-    """
-    # White rows stay white, and a third of a full page is white: only rows with ink and those
-    # around them are looked at, as if they were one below the other.
-    inked = np.zeros(len(bits) + 2, np.bool_)
-    inked[1:-1] = bits.any(axis=1)
-    rows = np.flatnonzero(inked[:-2] | inked[1:-1] | inked[2:])
-    if not rows.size:
-        return bits
-    # A white row above and one below, so that the rows around a row are views of one array, and
-    # white at the end of each row, a word or more: see `_from_left`.
-    width = bits.shape[1]
-    padded = np.zeros((len(rows) + 2, (width // 8 + 2) * 8), np.uint8)
-    padded[1:-1, :width] = bits[rows]
-    page = padded.view(_IN_FILE).astype(_WORD)
-    above, below = page[:-2], page[2:]
-    left, right = _from_left(page), _from_right(page)
-    second_left, second_right = _from_left(left), _from_right(right)
-
-    near = left | right
-    three_white = ~(near | page)
-    near |= second_left
-    near |= second_right
-    four_white = three_white & ~second_right
-    five_black = left & right
-    five_black &= page
-    five_black &= second_left
-    five_black &= second_right
-
-    stray = five_black[2:] & ~above
-    stray |= five_black[:-2] & ~below
-    stray &= ~near[1:-1]
-
-    gap = below & three_white[:-2]
-    gap |= above & three_white[2:]
-    gap &= left[1:-1]
-    gap &= right[1:-1]
-
-    # The left pel of a gap of two; its right neighbour is below or above too.
-    pair = below & right[2:] & four_white[:-2]
-    pair |= above & right[:-2] & four_white[2:]
-    pair &= left[1:-1]
-    pair &= second_right[1:-1]
-
-    gap |= pair
-    gap |= _from_left(pair)
-    part = page[1:-1]
-    part |= gap
-    part &= ~stray
-    bits[rows] = part.astype(_IN_FILE).view(np.uint8)[:, :width]
-    return bits
-
-
-def _from_left(page: Words) -> Words:
-    """Each pel's left neighbour in its place.
-
-    The pels are the bits of words, the leftmost one highest, and the rows are one run of words:
-    what is carried out of the end of one would come into the next, so it has to be white there.
-    """
-    moved = page >> _WORD(1)
-    moved.reshape(-1)[1:] |= page.reshape(-1)[:-1] << _WORD(63)
-    return moved
-
-
-def _from_right(page: Words) -> Words:
-    moved = page << _WORD(1)
-    moved.reshape(-1)[:-1] |= page.reshape(-1)[1:] >> _WORD(63)
-    return moved
 
 
 def tinted_bands(grey: Grey) -> list[Rect]:

@@ -69,8 +69,10 @@ static inline void put(Line *line, Code code)
 {
     line->held |= (uint64_t) code.code << line->count;
     line->count += code.length;
-    for (int byte = 0; byte < 4; byte++)
-        line->next[byte] = (uint8_t) (line->held >> 8 * byte);
+    line->next[0] = (uint8_t) line->held;
+    line->next[1] = (uint8_t) (line->held >> 8);
+    line->next[2] = (uint8_t) (line->held >> 16);
+    line->next[3] = (uint8_t) (line->held >> 24);
     line->next += line->count / 8;
     line->held >>= line->count / 8 * 8;
     line->count %= 8;
@@ -83,6 +85,14 @@ static void put_run(Line *line, const Code *table, int run)
     put(line, table[run % 64]);
 }
 
+/* Written out, because only then compilers make one instruction of it. */
+static inline uint64_t whole_word(const uint8_t *at)
+{
+    return (uint64_t) at[0] << 56 | (uint64_t) at[1] << 48 | (uint64_t) at[2] << 40
+        | (uint64_t) at[3] << 32 | (uint64_t) at[4] << 24 | (uint64_t) at[5] << 16
+        | (uint64_t) at[6] << 8 | at[7];
+}
+
 /* List where the colour changes in a row that begins white, and the row's end four times: as a1, as
  * a2 after it, and as b1 and b2 wherever there are none. */
 static void changes(const uint8_t *row, int width, int *found)
@@ -92,8 +102,7 @@ static void changes(const uint8_t *row, int width, int *found)
         uint64_t pels = 0, edges;
         int bytes = (width - start + 7) / 8;
         if (bytes >= 8) {
-            for (int byte = 0; byte < 8; byte++)
-                pels = pels << 8 | row[start / 8 + byte];
+            pels = whole_word(row + start / 8);
         } else {
             for (int byte = 0; byte < bytes; byte++)
                 pels |= (uint64_t) row[start / 8 + byte] << (56 - 8 * byte);

@@ -6,22 +6,21 @@ more carefully than Ghostscript does. T.6 goes from one changing element to the 
 cannot do at once for many of them in less time than libtiff (it was tried: twice as long), and no
 package on PyPI that may be used here has another coder.
 
-It is compiled when fsfax is installed (pyproject.toml), if there is a C compiler. The library is
-called through ctypes, which lets go of the interpreter's lock. `fsfax.document.ccitt` falls back on
-libtiff.
+It is compiled when fsfax is installed, if there is a C compiler (`fsfax.document.compiled`).
+`fsfax.document.ccitt` falls back on libtiff.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MODULE = "fsfax.document._mmr"
+from fsfax.document import compiled
+
 _SPARE = 4096
 
 
@@ -47,12 +46,8 @@ def available() -> bool:
 
 @functools.cache
 def _coder() -> Callable[..., int] | None:
-    found = importlib.util.find_spec(_MODULE)
-    if found is None or found.origin is None:
-        return None
-    try:
-        library = ctypes.CDLL(found.origin)
-    except OSError:  # compiled for another machine
+    library = compiled.load("_mmr")
+    if library is None:
         return None
     function = library.fsfax_mmr
     function.restype = ctypes.c_size_t

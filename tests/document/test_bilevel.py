@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fsfax.document.bilevel import bilevel, smooth_edges, tinted_bands
+from fsfax.document.bilevel import THRESHOLD, _cut, bilevel, tinted_bands
+from fsfax.document.edges import smooth_edges
 
 
 def pack(*rows: str) -> np.ndarray:
@@ -191,3 +192,14 @@ def test_a_photograph_beside_text_is_screened_and_the_text_is_not():
     assert pels[16:144, 16:144].mean() == pytest.approx(0.5, abs=0.05)
     assert pels[300:304, 100:600].all()
     assert pels[240:].sum() == 4 * 500
+
+
+@pytest.mark.parametrize("y_dpi", [98, 196])
+@pytest.mark.parametrize("height", [1, 2, 127, 128, 129, 256, 257, 300])
+def test_pages_are_cut_in_bands_without_a_seam(height, y_dpi):
+    grey = np.random.default_rng(height).integers(0, 256, (height, 29), dtype=np.uint8)
+    threshold = np.full(grey.shape, THRESHOLD)
+    if y_dpi == 98:
+        around = np.pad(grey, ((1, 1), (0, 0)), constant_values=255) // 8
+        threshold = 154 + around[:-2].astype(int) + around[2:]
+    assert np.array_equal(_cut(grey, y_dpi), np.packbits(grey < threshold, axis=1))
