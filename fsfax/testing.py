@@ -61,7 +61,7 @@ class LiveSoftswitch:
     """
 
     def __init__(self, **options: Any) -> None:
-        from fsfax.engine.home import Home  # noqa: PLC0415  # see the module's docstring
+        from fsfax.runtime.hub import Home  # noqa: PLC0415  # see the module's docstring
         from fsfax.softswitch import Softswitch  # noqa: PLC0415
 
         self._home = Home("auto")

@@ -22,7 +22,7 @@ from fsfax.document import office, to_pdf, to_png
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.records import Document, Job
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.threads import Threads
+from fsfax.runtime.threads import Threads
 
 PDF, TIFF, PNG, ZIP = "application/pdf", "image/tiff", "image/png", "application/zip"
 _SUFFIXES = {PDF: "pdf", TIFF: "tiff", ZIP: "zip", "image/png": "png", "image/jpeg": "jpg"}

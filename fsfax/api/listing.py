@@ -24,7 +24,7 @@ from fsfax.api.filters import Filter, Row, filters, word
 from fsfax.api.models import ListQuery
 from fsfax.api.validation import checked
 from fsfax.jobs.records import GREGORIAN_OFFSET, Placed, cursor
-from fsfax.jobs.threads import Threads
+from fsfax.runtime.threads import Threads
 
 T = TypeVar("T", bound=Placed)
 

@@ -19,7 +19,6 @@ from pydantic import (
 )
 
 from fsfax.engine.plan import MAX_IDENT
-from fsfax.engine.timezone import posix_timezone
 from fsfax.jobs.callers import kept_caller
 from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
 from fsfax.jobs.numbers import kept_number, require_dialable
@@ -27,6 +26,7 @@ from fsfax.jobs.retention import LONGEST
 from fsfax.jobs.tokens import Scope
 from fsfax.notify.signature import new_secret, require_secret
 from fsfax.notify.targets import normal_url
+from fsfax.runtime.timezone import posix_timezone
 
 ACCOUNT_ID = r"^[0-9a-f]{32}$"
 FAX_ID = r"^(?:[0-9]{6}-)?[0-9a-f]{32}$"

@@ -12,10 +12,10 @@ from fsfax.jobs.records import Job
 from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Tokens
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.subscriptions import Webhooks
+from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 

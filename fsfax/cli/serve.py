@@ -18,11 +18,11 @@ from fsfax.api.server import Server
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.jobs.ledger import DEFAULT_ACCOUNT
-from fsfax.jobs.threads import Threads
 from fsfax.jobs.tokens import Scope
 from fsfax.jobs.worker import Worker
 from fsfax.mail.server import MailServer
 from fsfax.notify.courier import Courier
+from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 _FIRST = """\

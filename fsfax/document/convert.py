@@ -14,7 +14,6 @@ from typing import Any, Literal, Self, TypeVar
 import gevent
 from gevent.pool import Group
 
-from fsfax import durable
 from fsfax.document.geometry import (
     PaperName,
     Placement,
@@ -26,6 +25,7 @@ from fsfax.document.pool import WorkerPool
 from fsfax.document.tiff_f import FaxPage, write
 from fsfax.errors import ConversionFailed, InvalidRequest
 from fsfax.log import get_logger
+from fsfax.runtime import atomic_file
 from fsfax.settings import DocumentSettings
 
 log = get_logger(__name__)
@@ -263,13 +263,13 @@ def in_thread(function: Callable[[], _Value]) -> _Value:
 
 
 def write_whole(target: Path, data: bytes) -> int:
-    """Write a result of ours with `fsfax.durable`; return its size.
+    """Write a result of ours with `fsfax.runtime.atomic_file`; return its size.
 
     Raises:
         ConversionFailed: it cannot be written (``not_written``).
     """
     try:
-        durable.write_whole(target, data)
+        atomic_file.write_whole(target, data)
     except OSError as error:
         raise ConversionFailed(
             f"{target} cannot be written: {error.strerror}; check the folder, its permissions "

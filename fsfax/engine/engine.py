@@ -6,7 +6,7 @@
         result = engine.send("letter.pdf", to="+353 1 555 0100", gateways=["carrier"])
         print(result.success, result.pages_sent, result.error_message)
 
-Calls block the calling thread or greenlet alone; see `fsfax.engine.home` for where the engine
+Calls block the calling thread or greenlet alone; see `fsfax.runtime.hub` for where the engine
 itself runs. A document that cannot be faxed, a number that cannot be dialled and a FreeSWITCH
 that cannot be reached are exceptions, and nothing was dialled then. A call that was dialled
 always ends in a result, also when the result is that nobody knows.
@@ -27,7 +27,6 @@ from fsfax.engine import marks
 from fsfax.engine.admission import Admit
 from fsfax.engine.adopt import Adoption, Planned
 from fsfax.engine.handles import Receiving, SendCall
-from fsfax.engine.home import Home, HubChoice
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prepared
 from fsfax.engine.outgoing import Outgoing
@@ -41,6 +40,7 @@ from fsfax.errors import AlreadyDialled, Closed, EslError, FsfaxError, NoCapacit
 from fsfax.esl.dialstring import dialable
 from fsfax.esl.pool import Node, Pool, Reservation
 from fsfax.log import get_logger
+from fsfax.runtime.hub import Home, HubChoice
 from fsfax.settings import CallTimeouts, Settings
 
 _log = get_logger(__name__)

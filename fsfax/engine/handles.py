@@ -13,11 +13,11 @@ from typing import Protocol, Self
 
 import gevent
 
-from fsfax.engine.home import Home
 from fsfax.engine.observations import Observation
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import RxResult, TxResult
 from fsfax.errors import Closed
+from fsfax.runtime.hub import Home
 
 
 class Work(Protocol):

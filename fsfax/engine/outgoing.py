@@ -23,7 +23,7 @@ from fsfax.log import get_logger
 
 _log = get_logger(__name__)
 
-# Ours alone: <attempt id>.tif, or the beginning of one (see `fsfax.durable`).
+# Ours alone: <attempt id>.tif, or the beginning of one (see `fsfax.runtime.atomic_file`).
 _NAME = re.compile(r"\.?(?P<id>[0-9A-Za-z-]{1,64})\.tif(?:\.[0-9a-f]{12}\.part)?\Z")
 
 

@@ -15,9 +15,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from fsfax.engine import marks
-from fsfax.engine.timezone import posix_timezone
 from fsfax.errors import InvalidRequest
 from fsfax.esl.dialstring import Gateway, Originate
+from fsfax.runtime.timezone import posix_timezone
 from fsfax.settings import CallTimeouts
 
 MAX_IDENT = 20  # ITU-T T.30, 5.3.6.2.5: CSI, CIG and TSI have 20 characters

@@ -17,8 +17,8 @@ from fsfax.jobs.ledger import insert_for
 from fsfax.jobs.numbers import kept_number, number_key
 from fsfax.jobs.records import plain_fields
 from fsfax.jobs.schema import accounts, inbound_numbers
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.jobs.window import require_windows
+from fsfax.runtime.clock import Clock, utc_now
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 

@@ -40,8 +40,8 @@ from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
 from fsfax.jobs.records import Attempt, Document, Job, split_route
 from fsfax.jobs.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, attempts, jobs
 from fsfax.jobs.states import AttemptState, Direction, JobState
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.jobs.window import is_open, next_opening
+from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
 _CLAIM_LOCK = 0x66736662

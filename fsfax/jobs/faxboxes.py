@@ -27,7 +27,7 @@ from fsfax.jobs.database import Database
 from fsfax.jobs.numbers import number_key
 from fsfax.jobs.records import Wish, plain_fields
 from fsfax.jobs.schema import accounts, faxboxes, inbound_numbers
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 
 DOMAIN = "fax.invalid"
 """Under which mail domains are made where the settings name none; mail never gets there."""

@@ -36,7 +36,7 @@ from fsfax.jobs.records import Job
 from fsfax.jobs.schema import PROCESSING, jobs
 from fsfax.jobs.schema import documents as documents_table
 from fsfax.jobs.states import Direction, JobState
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
 
 

@@ -20,8 +20,8 @@ from fsfax.errors import LeaseLost
 from fsfax.jobs import ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.schema import duties, workers
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.log import get_logger
+from fsfax.runtime.clock import Clock, utc_now
 
 _log = get_logger(__name__)
 

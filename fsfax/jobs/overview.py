@@ -25,7 +25,7 @@ from fsfax.jobs.schema import (
     workers,
 )
 from fsfax.jobs.states import Hold
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 
 # The direction, of which there is no third, is named for the index: it comes first there.
 _WAITING = "direction IN ('in', 'out') AND removed_at IS NULL AND state"

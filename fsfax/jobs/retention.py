@@ -16,8 +16,8 @@ from sqlalchemy import Connection, exists, select, update
 from fsfax.jobs import documents, ledger
 from fsfax.jobs.database import Database
 from fsfax.jobs.schema import KEPT, UNDELIVERED, deliveries, faxboxes, jobs
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.log import get_logger
+from fsfax.runtime.clock import Clock, utc_now
 
 _log = get_logger(__name__)
 

@@ -33,7 +33,7 @@ from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.jobs.records import Job
 from fsfax.jobs.schema import attempts, jobs, observations
 from fsfax.jobs.states import AttemptState, Hold, JobState, require_attempt_move
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
 _NOT_DIALLED_DELAY = 5.0

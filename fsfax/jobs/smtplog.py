@@ -14,7 +14,7 @@ from fsfax.errors import InvalidRequest, JobNotFound
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import cursor, plain_fields
 from fsfax.jobs.schema import mails
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

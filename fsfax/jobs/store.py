@@ -31,21 +31,15 @@ from fsfax.jobs.destination import Memory
 from fsfax.jobs.records import Attempt, Document, Job, NewFax, Seen, cursor
 from fsfax.jobs.schema import HEX, LISTED, Utc, attempts, jobs, observations
 from fsfax.jobs.states import Direction, Hold, JobState
+from fsfax.runtime.clock import Clock, utc_now
 
 _HEX = 32  # digits of an id, behind its YYYYMM-
 _LONGEST_PAGE = 1000
 
 _TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "latest")}
 
-Clock = Callable[[], datetime]
-
 Along = Callable[[Connection, Sequence[str]], None]
 """What else is written in the transaction that makes jobs of these ids."""
-
-
-def utc_now() -> datetime:
-    """Return the time, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:

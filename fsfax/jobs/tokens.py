@@ -22,7 +22,7 @@ from fsfax.errors import AccountNotFound, InvalidRequest, TokenExpired, TokenUnk
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import plain_fields
 from fsfax.jobs.schema import tokens
-from fsfax.jobs.store import Clock, utc_now
+from fsfax.runtime.clock import Clock, utc_now
 
 _FORM = re.compile(r"fsfax_([0-9a-f]{16})_[A-Za-z0-9_-]{43}\Z")
 _NO_HASH = hashlib.sha256(b"there is no such token").hexdigest()

@@ -3,7 +3,7 @@
     with fsfax.Worker(settings) as worker:      # or: fsfax worker
         worker.wait()
 
-It lives in one gevent hub, together with its engine (see `fsfax.engine.home` for which). The
+It lives in one gevent hub, together with its engine (see `fsfax.runtime.hub` for which). The
 database is used in a few real threads, so that a slow disk or a server that went away never
 stops a fax on the line. Its greenlets:
 
@@ -33,7 +33,6 @@ import gevent.event
 import gevent.pool
 
 from fsfax.engine.engine import Engine
-from fsfax.engine.home import Home, HubChoice
 from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
@@ -46,9 +45,10 @@ from fsfax.jobs.receive import Reception
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.settle import Settlement
-from fsfax.jobs.threads import Threads
 from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
+from fsfax.runtime.hub import Home, HubChoice
+from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)

@@ -34,7 +34,7 @@ from fsfax.jobs import presets, smtplog
 from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes, wish_of
 from fsfax.jobs.records import Job, NewFax
-from fsfax.jobs.store import Clock, JobStore, utc_now
+from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Scope, Token, Tokens
 from fsfax.log import get_logger
 from fsfax.mail import origin, permission
@@ -44,6 +44,7 @@ from fsfax.mail.harmless import one_line
 from fsfax.mail.message import Mail, take_apart
 from fsfax.mail.parts import Choice, choose
 from fsfax.mail.refusal import Refusal
+from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)

@@ -26,12 +26,9 @@ from typing import Any, NamedTuple, Protocol, Self
 import gevent
 import gevent.event
 
-from fsfax.engine.home import Home, HubChoice
 from fsfax.errors import JobNotFound, StoreError
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import Job
-from fsfax.jobs.store import utc_now
-from fsfax.jobs.threads import Threads
 from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Deliveries, Delivery
@@ -46,6 +43,9 @@ from fsfax.notify.sms import HttpGateway, SmsCarrier, gateway_of
 from fsfax.notify.subscriptions import Webhooks
 from fsfax.notify.texts import Texts
 from fsfax.notify.webhook import Show, WebhookCarrier
+from fsfax.runtime.clock import utc_now
+from fsfax.runtime.hub import Home, HubChoice
+from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)

@@ -33,9 +33,9 @@ from fsfax.jobs.schema import (
     outbox,
     webhooks,
 )
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.notify.kinds import Channel, Kind
 from fsfax.notify.targets import Subscription, Target, targets
+from fsfax.runtime.clock import Clock, utc_now
 
 State = Literal["open", "done", "dead"]
 

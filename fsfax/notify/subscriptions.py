@@ -14,10 +14,10 @@ from fsfax.errors import AccountNotFound, InvalidRequest, WebhookNotFound
 from fsfax.jobs.database import Database
 from fsfax.jobs.records import plain_fields
 from fsfax.jobs.schema import accounts, webhooks
-from fsfax.jobs.store import Clock, utc_now
 from fsfax.notify.kinds import EVENTS
 from fsfax.notify.signature import new_secret, require_secret
 from fsfax.notify.targets import normal_url
+from fsfax.runtime.clock import Clock, utc_now
 
 MOST = 20
 """Webhooks of an account."""

@@ -12,8 +12,8 @@ import zoneinfo
 from datetime import UTC, tzinfo
 from functools import lru_cache
 
-from fsfax.engine.timezone import posix_timezone
 from fsfax.errors import InvalidRequest
+from fsfax.runtime.timezone import posix_timezone
 
 _HEADER = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
 _BLOCK = struct.pack(">lbb", 0, 0, 0) + b"UTC\0"

@@ -37,8 +37,9 @@ from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.records import NewFax
 from fsfax.jobs.schema import jobs, outbox
-from fsfax.jobs.store import JobStore, utc_now
+from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
+from fsfax.runtime.clock import utc_now
 from tests.jobs.results import DELIVERED
 from tests.mail.mails import mail, raw
 from tests.notify.mailbox import Mailbox

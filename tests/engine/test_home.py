@@ -12,8 +12,8 @@ import gevent
 import gevent.event
 import pytest
 
-from fsfax.engine.home import Home
 from fsfax.errors import Closed
+from fsfax.runtime.hub import Home
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_patched_program_gets_its_own_hub() -> None:
     """In a process of its own: monkey-patching cannot be undone."""
     program = (
         "from gevent import monkey; monkey.patch_all()\n"
-        "from fsfax.engine.home import Home\n"
+        "from fsfax.runtime.hub import Home\n"
         "from fsfax.errors import ConfigurationError\n"
         "assert not Home('auto').own_thread\n"
         "try: Home('own')\n"

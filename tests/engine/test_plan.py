@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
-from fsfax.engine.timezone import posix_timezone
 from fsfax.errors import InvalidNumber, InvalidRequest
 from fsfax.esl.dialstring import parse
+from fsfax.runtime.timezone import posix_timezone
 
 ID = "40e2b99d-0678-49b2-95d7-942f0744e265"
 

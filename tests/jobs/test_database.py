@@ -34,7 +34,8 @@ from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database, newest_version, sqlite_file
 from fsfax.jobs.records import NewFax
 from fsfax.jobs.schema import metadata, workers
-from fsfax.jobs.store import JobStore, utc_now
+from fsfax.jobs.store import JobStore
+from fsfax.runtime.clock import utc_now
 from tests.jobs.conftest import NUMBERS, fill
 from tests.postgresql import Server
 

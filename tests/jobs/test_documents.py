@@ -21,7 +21,8 @@ from fsfax.jobs.database import Database
 from fsfax.jobs.documents import CHUNK
 from fsfax.jobs.records import Document, NewFax
 from fsfax.jobs.schema import chunks
-from fsfax.jobs.store import JobStore, utc_now
+from fsfax.jobs.store import JobStore
+from fsfax.runtime.clock import utc_now
 from tests.jobs.conftest import NUMBERS
 
 Keep = Callable[[bytes], Document]

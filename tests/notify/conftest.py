@@ -14,8 +14,9 @@ from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.records import NewFax
-from fsfax.jobs.store import JobStore, utc_now
+from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
+from fsfax.runtime.clock import utc_now
 from fsfax.settings import Settings
 from tests.jobs.conftest import (  # noqa: F401  # fixtures
     ROOM,
