@@ -22,6 +22,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fsfax.db.records import (
+        Attempt,
+        Document,
+        FetchSource,
+        Job,
+        NewFax,
+        Seen,
+        Wish,
+    )
+    from fsfax.db.states import AttemptState, Direction, Hold, JobState
     from fsfax.engine.doctor import Check, examine
     from fsfax.engine.engine import Engine, NodeStatus, SendOptions
     from fsfax.engine.handles import Receiving, SendCall
@@ -95,16 +105,6 @@ if TYPE_CHECKING:
     from fsfax.jobs.accounts import Account, Accounts
     from fsfax.jobs.destination import Memory
     from fsfax.jobs.faxboxes import Faxbox, Faxboxes
-    from fsfax.jobs.records import (
-        Attempt,
-        Document,
-        FetchSource,
-        Job,
-        NewFax,
-        Seen,
-        Wish,
-    )
-    from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
     from fsfax.jobs.store import JobStore, Listing
     from fsfax.jobs.tokens import Scope, Token, Tokens
     from fsfax.jobs.worker import Worker
@@ -219,7 +219,7 @@ _HOMES = {
     "fsfax.jobs.accounts": ("Account", "Accounts"),
     "fsfax.jobs.destination": ("Memory",),
     "fsfax.jobs.faxboxes": ("Faxbox", "Faxboxes"),
-    "fsfax.jobs.records": (
+    "fsfax.db.records": (
         "Attempt",
         "Document",
         "FetchSource",
@@ -228,7 +228,7 @@ _HOMES = {
         "Seen",
         "Wish",
     ),
-    "fsfax.jobs.states": (
+    "fsfax.db.states": (
         "AttemptState",
         "Direction",
         "Hold",

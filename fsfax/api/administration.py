@@ -24,10 +24,10 @@ from fsfax.api.models import (
 )
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
+from fsfax.db.records import gregorian
 from fsfax.errors import AccountNotFound, FaxboxNotFound, JobNotFound, TokenUnknown
 from fsfax.jobs.accounts import Account
 from fsfax.jobs.faxboxes import Faxbox
-from fsfax.jobs.records import gregorian
 from fsfax.jobs.smtplog import MailRecord
 from fsfax.jobs.tokens import Scope, Token
 

@@ -28,9 +28,9 @@ from fsfax.api.gate import Buckets, Gate
 from fsfax.api.openapi import document
 from fsfax.api.page import page
 from fsfax.api.rooms import Rooms
+from fsfax.db.states import Direction
 from fsfax.errors import FsfaxError
 from fsfax.jobs import overview
-from fsfax.jobs.states import Direction
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)

@@ -18,9 +18,9 @@ import falcon
 
 from fsfax.api.envelope import Refusal, bad_identifier
 from fsfax.api.models import AttachmentQuery
+from fsfax.db.records import Document, Job
 from fsfax.document import office, to_pdf, to_png
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.records import Document, Job
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.threads import Threads
 

@@ -18,6 +18,7 @@ from typing import Any
 import falcon
 
 import fsfax
+from fsfax.db.records import GREGORIAN_OFFSET
 from fsfax.errors import (
     AccountNotFound,
     AddressTaken,
@@ -31,7 +32,6 @@ from fsfax.errors import (
     StoreError,
     StoreFull,
 )
-from fsfax.jobs.records import GREGORIAN_OFFSET
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)

@@ -16,8 +16,8 @@ import gevent
 from fsfax.api import fax_view
 from fsfax.api.envelope import Refusal
 from fsfax.api.rooms import Rooms
+from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
-from fsfax.jobs.records import Job
 
 _LOOK_EVERY = 0.3
 _SIGN_OF_LIFE = 15.0

@@ -26,10 +26,10 @@ from fsfax.api.models import (
 )
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
+from fsfax.db.records import FetchSource, Job, NewFax, Wish
+from fsfax.db.states import Direction, JobState
 from fsfax.jobs import presets
 from fsfax.jobs.faxboxes import Faxbox, wish_of
-from fsfax.jobs.records import FetchSource, Job, NewFax, Wish
-from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.tokens import Scope
 
 _FAX_BODIES = {

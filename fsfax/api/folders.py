@@ -18,8 +18,8 @@ from fsfax.api.faxes import new_fax
 from fsfax.api.models import Action, AttachmentQuery, Fax, FaxBody, ListQuery, Nothing, SentFax
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
-from fsfax.jobs.records import Job
-from fsfax.jobs.states import Direction, JobState
+from fsfax.db.records import Job
+from fsfax.db.states import Direction, JobState
 from fsfax.jobs.tokens import Scope
 
 _OVER = tuple(state for state in JobState if state.is_final)

@@ -23,7 +23,7 @@ from fsfax.api.envelope import Refusal, invalid, succeed
 from fsfax.api.filters import Filter, Row, filters, word
 from fsfax.api.models import ListQuery
 from fsfax.api.validation import checked
-from fsfax.jobs.records import GREGORIAN_OFFSET, Placed, cursor
+from fsfax.db.records import GREGORIAN_OFFSET, Placed, cursor
 from fsfax.runtime.threads import Threads
 
 T = TypeVar("T", bound=Placed)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fsfax.api import fax_view
 from fsfax.api.envelope import bad_identifier
+from fsfax.db.database import Database
+from fsfax.db.records import Job
+from fsfax.db.states import Direction, JobState
 from fsfax.errors import FaxboxNotFound, JobNotFound
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes
-from fsfax.jobs.records import Job
 from fsfax.jobs.smtplog import SmtpLog
-from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Tokens
 from fsfax.notify.deliveries import Deliveries

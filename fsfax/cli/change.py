@@ -10,8 +10,8 @@ from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.cli.store import open_store
+from fsfax.db.records import Job
 from fsfax.errors import FsfaxError
-from fsfax.jobs.records import Job
 from fsfax.jobs.store import JobStore
 
 _IDS = click.argument("job_ids", nargs=-1, required=True, metavar="ID...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fsfax.cli.main import Common
-from fsfax.jobs.database import Database, newest_version, sqlite_file
+from fsfax.db.database import Database, newest_version, sqlite_file
 
 
 @click.group()

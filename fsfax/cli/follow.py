@@ -6,9 +6,9 @@ import time
 
 from fsfax.cli import exits
 from fsfax.cli.show import Show
+from fsfax.db.records import Job, Seen
+from fsfax.db.states import JobState
 from fsfax.engine.outcome import Outcome
-from fsfax.jobs.records import Job, Seen
-from fsfax.jobs.states import JobState
 from fsfax.jobs.store import JobStore
 
 _PAUSE = 0.3

@@ -12,8 +12,8 @@ from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_store
-from fsfax.jobs.records import Attempt, Job
-from fsfax.jobs.states import Direction, JobState
+from fsfax.db.records import Attempt, Job
+from fsfax.db.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 
 _SUFFIXES = {

@@ -17,7 +17,7 @@ from fsfax.api.rooms import Rooms
 from fsfax.api.server import Server
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
-from fsfax.jobs.ledger import DEFAULT_ACCOUNT
+from fsfax.db.transitions import DEFAULT_ACCOUNT
 from fsfax.jobs.tokens import Scope
 from fsfax.jobs.worker import Worker
 from fsfax.mail.server import MailServer

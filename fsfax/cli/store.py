@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsfax.jobs.database import Database, sqlite_file
+from fsfax.db.database import Database, sqlite_file
 from fsfax.jobs.store import JobStore
 from fsfax.settings import Settings
 

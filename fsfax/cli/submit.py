@@ -13,8 +13,8 @@ from fsfax.cli.follow import follow
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.cli.store import open_store
+from fsfax.db.records import FetchSource, NewFax, Wish
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.records import FetchSource, NewFax, Wish
 
 
 @click.command(epilog=exits.TABLE)

@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, select, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import plain_fields
+from fsfax.db.schema import accounts, inbound_numbers
+from fsfax.db.transitions import insert_for
 from fsfax.errors import AccountNotFound, AddressTaken, InvalidRequest
-from fsfax.jobs.database import Database
-from fsfax.jobs.ledger import insert_for
 from fsfax.jobs.numbers import kept_number, number_key
-from fsfax.jobs.records import plain_fields
-from fsfax.jobs.schema import accounts, inbound_numbers
 from fsfax.jobs.window import require_windows
 from fsfax.runtime.clock import Clock, utc_now
 

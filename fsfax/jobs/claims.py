@@ -31,15 +31,15 @@ from sqlalchemy import (
     update,
 )
 
+from fsfax.db import documents, transitions
+from fsfax.db.database import Database
+from fsfax.db.records import Attempt, Document, Job, split_route
+from fsfax.db.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, attempts, jobs
+from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.engine.plan import new_call_id
 from fsfax.engine.results import TxResult
-from fsfax.jobs import documents, ledger
-from fsfax.jobs.database import Database
 from fsfax.jobs.destination import DAY, Memory, advise
 from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
-from fsfax.jobs.records import Attempt, Document, Job, split_route
-from fsfax.jobs.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, attempts, jobs
-from fsfax.jobs.states import AttemptState, Direction, JobState
 from fsfax.jobs.window import is_open, next_opening
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
@@ -148,7 +148,7 @@ class Claims:
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
-            ledger.require_alive(connection, self._worker_id)
+            transitions.require_alive(connection, self._worker_id)
             now = self._now()
             lines = _Lines(connection, rooms)
             claimed: list[Claim] = []
@@ -174,7 +174,7 @@ class Claims:
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
-            ledger.require_alive(connection, self._worker_id)
+            transitions.require_alive(connection, self._worker_id)
             orphans = connection.execute(
                 select(jobs)
                 .where(
@@ -213,7 +213,7 @@ class Claims:
                 )
                 .values(worker_id=None)
             )
-            ledger.ring(connection)
+            transitions.ring(connection)
 
     def open_attempts(self) -> frozenset[str]:
         """Return the ids of all attempts that are not settled, of whichever worker.
@@ -267,7 +267,7 @@ class Claims:
             StoreError: the database cannot be used; nothing was claimed.
         """
         with self._database.write() as connection:
-            ledger.require_alive(connection, self._worker_id)
+            transitions.require_alive(connection, self._worker_id)
             rows = connection.execute(
                 select(jobs.c.id)
                 .where(UNPREPARED, jobs.c.due_at <= self._now())
@@ -340,8 +340,8 @@ class Claims:
                 # Somebody holds or cancels it right now.
                 locked.add(job_id)
                 continue
-            if ledger.number_is_busy(connection, row.dial_number):
-                ledger.block_number(connection, row.dial_number, now)
+            if transitions.number_is_busy(connection, row.dial_number):
+                transitions.block_number(connection, row.dial_number, now)
                 continue
             line = lines.take(split_route(row.route), account.id)
             if line is None:
@@ -379,7 +379,7 @@ class Claims:
             )
         )
         self._own(connection, row.id)
-        ledger.move(
+        transitions.move(
             connection, row, JobState.PROCESSING, now, dials=row.dials + 1, status_text="dialling"
         )
         return self._as_claim(connection, row.id, attempt_id)
@@ -392,7 +392,9 @@ class Claims:
             ecm=row.wish.get("ecm", fax.ecm),
             v17=row.wish.get("v17", fax.v17),
         )
-        memory = Memory.from_dict(row.dial_number, ledger.memory_of(connection, row.dial_number))
+        memory = Memory.from_dict(
+            row.dial_number, transitions.memory_of(connection, row.dial_number)
+        )
         history = steps(connection, row.id)
         if history and (following := next_mode(history, wish, memory.pins)):
             return following

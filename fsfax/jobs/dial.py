@@ -14,6 +14,8 @@ from typing import Any
 
 import gevent
 
+from fsfax.db import documents
+from fsfax.db.database import Database
 from fsfax.engine.engine import Engine
 from fsfax.engine.handles import SendCall
 from fsfax.engine.results import FaxResult, Status, TxResult
@@ -29,9 +31,7 @@ from fsfax.errors import (
     SpoolError,
     StoreError,
 )
-from fsfax.jobs import documents
 from fsfax.jobs.claims import Claim
-from fsfax.jobs.database import Database
 from fsfax.jobs.settle import Settlement
 from fsfax.log import get_logger
 from fsfax.settings import Settings

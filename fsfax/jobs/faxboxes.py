@@ -21,12 +21,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import Wish, plain_fields
+from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.jobs.accounts import own_numbers
-from fsfax.jobs.database import Database
 from fsfax.jobs.numbers import number_key
-from fsfax.jobs.records import Wish, plain_fields
-from fsfax.jobs.schema import accounts, faxboxes, inbound_numbers
 from fsfax.runtime.clock import Clock, utc_now
 
 DOMAIN = "fax.invalid"

@@ -16,12 +16,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from fsfax.db import transitions
+from fsfax.db.records import Job
+from fsfax.db.schema import faxboxes, inbound_numbers
 from fsfax.errors import FsfaxError
-from fsfax.jobs import intake, ledger
+from fsfax.jobs import intake
 from fsfax.jobs.faxboxes import RETRIES, wish_of
 from fsfax.jobs.numbers import number_key, plain_number
-from fsfax.jobs.records import Job
-from fsfax.jobs.schema import faxboxes, inbound_numbers
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)
@@ -46,11 +47,11 @@ def forward(connection: Connection, job: Job, now: datetime) -> str | None:
         except FsfaxError as error:
             problem = str(error)
         else:
-            ledger.note(connection, job.id, "forwarded", now, to=target, job=new_id)
-            ledger.ring(connection)
+            transitions.note(connection, job.id, "forwarded", now, to=target, job=new_id)
+            transitions.ring(connection)
             return new_id
     _log.warning("fax_not_forwarded", job=job.id, to=target, why=problem)
-    ledger.note(connection, job.id, "not_forwarded", now, to=target, why=problem)
+    transitions.note(connection, job.id, "not_forwarded", now, to=target, why=problem)
     return None
 
 

@@ -19,6 +19,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exc, insert, select
 
+from fsfax.db import documents, transitions
+from fsfax.db.database import Database
+from fsfax.db.records import Job
+from fsfax.db.schema import PROCESSING, jobs
+from fsfax.db.schema import documents as documents_table
+from fsfax.db.states import Direction, JobState
 from fsfax.engine.admission import Admission
 from fsfax.engine.observations import (
     Answered,
@@ -29,13 +35,8 @@ from fsfax.engine.observations import (
     PageDone,
 )
 from fsfax.engine.results import RxResult
-from fsfax.jobs import documents, ledger, routing
-from fsfax.jobs.database import Database
+from fsfax.jobs import routing
 from fsfax.jobs.forward import forward
-from fsfax.jobs.records import Job
-from fsfax.jobs.schema import PROCESSING, jobs
-from fsfax.jobs.schema import documents as documents_table
-from fsfax.jobs.states import Direction, JobState
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
 
@@ -85,8 +86,8 @@ class Incoming:
                 return
             if isinstance(seen, Created):
                 changes |= self._numbers(connection, row, seen, now)
-            ledger.change(connection, row.id, now, **changes)
-            ledger.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
+            transitions.change(connection, row.id, now, **changes)
+            transitions.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
 
     def store(self, result: RxResult) -> Job:
         """Store a received fax, its file and its result; a second time changes nothing.
@@ -102,10 +103,10 @@ class Incoming:
             if result.to_number:
                 # Before the news go out: they are its account's.
                 numbers = self._numbers(connection, row, result, now)
-                ledger.change(connection, row.id, now, **numbers)
+                transitions.change(connection, row.id, now, **numbers)
                 row = self._row(connection, row.id)
             if result.file and not self._has_document(connection, row.id):
-                ledger.change(connection, row.id, now, emptied=False)
+                transitions.change(connection, row.id, now, emptied=False)
                 documents.add(
                     connection,
                     row.id,
@@ -121,7 +122,7 @@ class Incoming:
             if row.state == JobState.PROCESSING or (
                 row.state == JobState.FAILED and new is JobState.COMPLETED
             ):
-                ledger.move(
+                transitions.move(
                     connection,
                     row,
                     new,
@@ -156,7 +157,7 @@ class Incoming:
                     "status": "uncertain",
                     "error_message": problem,
                 }
-                ledger.move(
+                transitions.move(
                     connection, row, JobState.FAILED, self._now(), why=problem, result=dict(result)
                 )
 
@@ -225,7 +226,7 @@ class Incoming:
         except exc.IntegrityError:
             # Another worker saw the call in the same moment.
             return connection.execute(select(jobs).where(jobs.c.call_id == call_id)).one()
-        ledger.note(connection, job_id, "state", now, call_id, state=JobState.PROCESSING)
+        transitions.note(connection, job_id, "state", now, call_id, state=JobState.PROCESSING)
         return self._row(connection, job_id)
 
 

@@ -17,15 +17,15 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from fsfax.db import documents, transitions
+from fsfax.db.records import FetchSource, Job, NewFax
+from fsfax.db.schema import jobs
+from fsfax.db.states import Direction, JobState
 from fsfax.document import office
 from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
 from fsfax.esl.dialstring import dialable
-from fsfax.jobs import documents, ledger
-from fsfax.jobs.records import FetchSource, Job, NewFax
-from fsfax.jobs.schema import jobs
-from fsfax.jobs.states import Direction, JobState
 
 MAX_RETRIES = 4
 MAX_PRIORITY = 100
@@ -59,8 +59,8 @@ def put(connection: Connection, request: Request, now: datetime) -> str:
         DocumentNotFound: a file cannot be read any more.
     """
     values = request.values
-    if values["account_id"] == ledger.DEFAULT_ACCOUNT:
-        ledger.ensure_default_account(connection, now)
+    if values["account_id"] == transitions.DEFAULT_ACCOUNT:
+        transitions.ensure_default_account(connection, now)
     if known := _made_before(connection, values):
         return known
     job_id = _insert(connection, now, values)
@@ -123,7 +123,7 @@ def _values(fax: NewFax) -> dict[str, Any]:
     if fax.source:
         FetchRequest(**fax.source.as_dict())  # refuses what could never be fetched
     return {
-        "account_id": fax.account_id or ledger.DEFAULT_ACCOUNT,
+        "account_id": fax.account_id or transitions.DEFAULT_ACCOUNT,
         "state": JobState.PENDING if fax.source else JobState.ATTACHING_FILES,
         "from_number": fax.from_number,
         "from_name": fax.from_name,
@@ -168,7 +168,7 @@ def _insert(connection: Connection, now: datetime, values: Mapping[str, Any]) ->
             **columns,
         )
     )
-    ledger.note(connection, job_id, "state", now, state=columns["state"])
+    transitions.note(connection, job_id, "state", now, state=columns["state"])
     return job_id
 
 

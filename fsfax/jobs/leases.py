@@ -3,7 +3,7 @@
 A worker is a row with a time until which it is alive, put off by each heartbeat. Whoever finds
 one whose time is over removes it; the database then sets every job of it free (``ON DELETE SET
 NULL``), and another worker takes them over. A job's token grows with each owner, so that a
-worker that slept through its own removal is refused when it writes (`fsfax.jobs.ledger.fenced`).
+worker that slept through its own removal is refused when it writes (`fsfax.db.transitions.fenced`).
 
 Clocks of different machines may differ by less than the lease. A takeover that comes too early
 does no harm: FreeSWITCH is asked before anything is dialled.
@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
+from fsfax.db import transitions
+from fsfax.db.database import Database
+from fsfax.db.schema import duties, workers
 from fsfax.errors import LeaseLost
-from fsfax.jobs import ledger
-from fsfax.jobs.database import Database
-from fsfax.jobs.schema import duties, workers
 from fsfax.log import get_logger
 from fsfax.runtime.clock import Clock, utc_now
 
@@ -85,7 +85,7 @@ class Leases:
         """Stop living: what this worker has is taken over by others at once."""
         with self._database.write() as connection:
             connection.execute(delete(workers).where(workers.c.id == self.worker_id))
-            ledger.ring(connection)
+            transitions.ring(connection)
 
     def take_duty(self, name: str) -> bool:
         """Take on a work that one worker at a time does; tell whether it is this one's now.
@@ -94,7 +94,7 @@ class Leases:
             LeaseLost: this worker was replaced.
         """
         with self._database.write() as connection:
-            ledger.require_alive(connection, self.worker_id)
+            transitions.require_alive(connection, self.worker_id)
             taken = connection.execute(
                 update(duties)
                 .where(
@@ -107,7 +107,7 @@ class Leases:
                 return True
             if connection.execute(select(duties.c.name).where(duties.c.name == name)).first():
                 return False
-            new = ledger.insert_for(connection)(duties)
+            new = transitions.insert_for(connection)(duties)
             inserted = connection.execute(
                 new.values(name=name, worker_id=self.worker_id).on_conflict_do_nothing()
             )
@@ -121,5 +121,5 @@ class Leases:
         names = list(dead)
         if names:
             _log.warning("workers_replaced", names=", ".join(names))
-        if ledger.free_all_numbers(connection) or names:
-            ledger.ring(connection)
+        if transitions.free_all_numbers(connection) or names:
+            transitions.ring(connection)

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
-from fsfax.jobs.database import Database
-from fsfax.jobs.schema import (
+from fsfax.db.database import Database
+from fsfax.db.schema import (
     CLAIMABLE,
     DEAD,
     UNDELIVERED,
@@ -24,7 +24,7 @@ from fsfax.jobs.schema import (
     outbox,
     workers,
 )
-from fsfax.jobs.states import Hold
+from fsfax.db.states import Hold
 from fsfax.runtime.clock import Clock, utc_now
 
 # The direction, of which there is no third, is named for the index: it comes first there.

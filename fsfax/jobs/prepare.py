@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fsfax.db import documents
+from fsfax.db.database import Database
 from fsfax.document import office
 from fsfax.document.fetch import FetchRequest, fetch
 from fsfax.document.libreoffice import to_pdf
 from fsfax.document.tiff_f import join
 from fsfax.engine.engine import Engine
 from fsfax.errors import ConfigurationError, DocumentError, FetchError, StoreFull
-from fsfax.jobs import documents
 from fsfax.jobs.claims import Preparation
-from fsfax.jobs.database import Database
 from fsfax.jobs.settle import Settlement
 from fsfax.settings import Settings
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, select, update
 
-from fsfax.jobs import documents, ledger
-from fsfax.jobs.database import Database
-from fsfax.jobs.schema import KEPT, UNDELIVERED, deliveries, faxboxes, jobs
+from fsfax.db import documents, transitions
+from fsfax.db.database import Database
+from fsfax.db.schema import KEPT, UNDELIVERED, deliveries, faxboxes, jobs
 from fsfax.log import get_logger
 from fsfax.runtime.clock import Clock, utc_now
 
@@ -90,7 +90,7 @@ class Retention:
         now = self._now()
         for id in ids:
             if count := documents.remove(connection, id, now):
-                ledger.note(connection, id, "documents_removed", now, documents=count)
+                transitions.note(connection, id, "documents_removed", now, documents=count)
         # Not a change of the fax as anybody sees it: its revision stays.
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(emptied=True))
         return len(ids)

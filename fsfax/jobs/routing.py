@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from fsfax.db import transitions
+from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.engine.admission import REJECTED, WELCOME, Admission
 from fsfax.engine.plan import MAX_IDENT
-from fsfax.jobs import ledger
 from fsfax.jobs.callers import may_send
 from fsfax.jobs.faxboxes import wish_of
 from fsfax.jobs.numbers import number_key
-from fsfax.jobs.schema import accounts, faxboxes, inbound_numbers
 from fsfax.log import get_logger
 from fsfax.settings import InboundSettings
 
@@ -45,7 +45,7 @@ class Owner:
 def owner_of(connection: Connection, called: str, settings: InboundSettings) -> Owner:
     """Return whose the faxes to a called number are; only read, and there is always somebody.
 
-    The default account may have to be made (`ledger.ensure_default_account`).
+    The default account may have to be made (`transitions.ensure_default_account`).
     """
     row = connection.execute(
         select(inbound_numbers).where(inbound_numbers.c.number == number_key(called))
@@ -62,8 +62,8 @@ def route(
 ) -> Owner:
     """Return whose a fax is that comes in, and say so in the log where nobody has the number."""
     owner = owner_of(connection, called, settings)
-    if owner.account_id == ledger.DEFAULT_ACCOUNT:
-        ledger.ensure_default_account(connection, now)
+    if owner.account_id == transitions.DEFAULT_ACCOUNT:
+        transitions.ensure_default_account(connection, now)
     if not owner.is_known:
         _log.warning(
             "called_number_is_nobodys",
@@ -100,7 +100,7 @@ def _of_nobody(connection: Connection, settings: InboundSettings) -> Owner:
         if connection.execute(query).first():
             return Owner(settings.account, is_known=False)
         _log.warning("inbound_account_is_gone", account=settings.account)
-    return Owner(ledger.DEFAULT_ACCOUNT, is_known=False)
+    return Owner(transitions.DEFAULT_ACCOUNT, is_known=False)
 
 
 def _faxbox(connection: Connection, faxbox_id: str) -> Row[Any] | None:

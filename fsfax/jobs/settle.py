@@ -15,6 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from fsfax.db import documents, transitions
+from fsfax.db.database import Database
+from fsfax.db.records import Job
+from fsfax.db.schema import attempts, jobs, observations
+from fsfax.db.states import AttemptState, Hold, JobState, require_attempt_move
 from fsfax.engine.observations import (
     Answered,
     Dialling,
@@ -25,14 +30,10 @@ from fsfax.engine.observations import (
 )
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import PageRecord, Status, TxResult
-from fsfax.jobs import documents, ledger, retry
+from fsfax.jobs import retry
 from fsfax.jobs.claims import Claim, Preparation, steps
-from fsfax.jobs.database import Database
 from fsfax.jobs.destination import DAY, Memory, learn
 from fsfax.jobs.ladder import Mode, next_mode
-from fsfax.jobs.records import Job
-from fsfax.jobs.schema import attempts, jobs, observations
-from fsfax.jobs.states import AttemptState, Hold, JobState, require_attempt_move
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
@@ -113,7 +114,7 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
             if row.cancel_asked:
-                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
                 return
             documents.add(
                 connection,
@@ -127,11 +128,11 @@ class Settlement:
             )
             ready: dict[str, Any] = {"prepared": True, "pages_total": pages, "worker_id": None}
             if row.state == JobState.ATTACHING_FILES:
-                ledger.move(connection, row, JobState.PENDING, now, **ready)
+                transitions.move(connection, row, JobState.PENDING, now, **ready)
             else:
-                ledger.change(connection, row.id, now, **ready)
-                ledger.note(connection, row.id, "prepared", now, pages=pages)
-            ledger.ring(connection)
+                transitions.change(connection, row.id, now, **ready)
+                transitions.note(connection, row.id, "prepared", now, pages=pages)
+            transitions.ring(connection)
 
     def postpone(self, preparation: Preparation, problem: str, delay: float) -> None:
         """Try to make a document ready again after ``delay`` seconds; no attempt is used up.
@@ -142,9 +143,9 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
             if row.cancel_asked:
-                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
                 return
-            ledger.change(
+            transitions.change(
                 connection,
                 row.id,
                 now,
@@ -153,7 +154,7 @@ class Settlement:
                 due_at=now + timedelta(seconds=delay),
                 status_text=problem,
             )
-            ledger.note(connection, row.id, "postponed", now, problem=problem, delay=delay)
+            transitions.note(connection, row.id, "postponed", now, problem=problem, delay=delay)
 
     def unfit(self, preparation: Preparation, problem: str) -> None:
         """Give a job up whose document cannot be fetched or faxed.
@@ -165,7 +166,7 @@ class Settlement:
             row, now = self._fenced(connection, preparation), self._now()
             result = _failed_before_dialling(problem, Outcome.BAD_DOCUMENT)
             state = JobState.CANCELLED if row.cancel_asked else JobState.FAILED
-            ledger.move(
+            transitions.move(
                 connection,
                 row,
                 state,
@@ -212,9 +213,9 @@ class Settlement:
                     update(attempts).where(attempts.c.id == claim.attempt.id).values(**changes)
                 )
             confirmed = max(row.pages_confirmed, changes.get("page", 0))
-            ledger.change(connection, row.id, now, status_text=text, pages_confirmed=confirmed)
+            transitions.change(connection, row.id, now, status_text=text, pages_confirmed=confirmed)
             kind = type(seen).__name__.lower()
-            ledger.note(connection, row.id, kind, now, claim.attempt.id, **data)
+            transitions.note(connection, row.id, kind, now, claim.attempt.id, **data)
             return bool(row.cancel_asked)
 
     def settle(self, claim: Claim, result: TxResult) -> Job:
@@ -230,7 +231,7 @@ class Settlement:
             mode = Mode.from_dict(attempt.plan)
             confirmed = self._confirmed(row, attempt, result)
             memory = Memory.from_dict(
-                row.dial_number, ledger.memory_of(connection, row.dial_number)
+                row.dial_number, transitions.memory_of(connection, row.dial_number)
             )
             before = steps(connection, row.id)
             self._close(connection, attempt, result, now, counts=True)
@@ -253,7 +254,7 @@ class Settlement:
             if _says_something(result):
                 half_life = self._settings.jobs.memory_half_life * DAY
                 learnt = learn(memory, result, mode, now.timestamp(), half_life)
-                ledger.remember(connection, row.dial_number, learnt.as_dict(), now)
+                transitions.remember(connection, row.dial_number, learnt.as_dict(), now)
             values: dict[str, Any] = {
                 "attempts": tried,
                 "pages_confirmed": confirmed,
@@ -262,8 +263,8 @@ class Settlement:
                 "status_text": "",
             }
             self._conclude(connection, row, result, decision, values, now=now)
-            ledger.free_number(connection, row.dial_number)
-            ledger.ring(connection)
+            transitions.free_number(connection, row.dial_number)
+            transitions.ring(connection)
             return self._job(connection, row.id)
 
     def not_dialled(self, claim: Claim, problem: str, delay: float = _NOT_DIALLED_DELAY) -> Job:
@@ -278,9 +279,9 @@ class Settlement:
             result = _failed_before_dialling(problem, Outcome.LOCAL_TROUBLE)
             self._close(connection, attempt, result, now, counts=False)
             if row.cancel_asked:
-                ledger.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
             else:
-                ledger.move(
+                transitions.move(
                     connection,
                     row,
                     JobState.PENDING,
@@ -290,8 +291,8 @@ class Settlement:
                     due_at=now + timedelta(seconds=delay),
                     status_text=problem,
                 )
-            ledger.free_number(connection, row.dial_number)
-            ledger.ring(connection)
+            transitions.free_number(connection, row.dial_number)
+            transitions.ring(connection)
             return self._job(connection, row.id)
 
     def refused(self, claim: Claim, problem: str) -> Job:
@@ -306,13 +307,13 @@ class Settlement:
             result = _failed_before_dialling(problem, Outcome.REFUSED)
             self._close(connection, attempt, result, now, counts=False)
             shown = _for_the_outside(row, result, row.pages_confirmed, now)
-            ledger.move(connection, row, JobState.FAILED, now, why=problem, result=shown)
+            transitions.move(connection, row, JobState.FAILED, now, why=problem, result=shown)
             return self._job(connection, row.id)
 
     # --- within -----------------------------------------------------------------------------
 
     def _fenced(self, connection: Connection, held: Claim | Preparation) -> Row[Any]:
-        return ledger.fenced(connection, held.job.id, self._worker_id, held.token)
+        return transitions.fenced(connection, held.job.id, self._worker_id, held.token)
 
     @staticmethod
     def _open(connection: Connection, claim: Claim) -> Row[Any]:
@@ -372,22 +373,22 @@ class Settlement:
         """Move the job to where the decision puts it."""
         everything = values["pages_confirmed"] >= row.pages_total > 0
         if result.success or everything:
-            ledger.move(connection, row, JobState.COMPLETED, now, **values)
+            transitions.move(connection, row, JobState.COMPLETED, now, **values)
         elif row.cancel_asked or result.outcome is Outcome.CANCELLED:
-            ledger.move(connection, row, JobState.CANCELLED, now, why="by request", **values)
+            transitions.move(connection, row, JobState.CANCELLED, now, why="by request", **values)
         elif decision.action == "hold":
             values |= {"hold": Hold.UNCERTAIN, "status_text": decision.reason}
-            ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            transitions.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
             # A person has to decide, and hears of it.
-            ledger.news(connection, row, "fax_out_uncertain", now, reason=decision.reason)
+            transitions.news(connection, row, "fax_out_uncertain", now, reason=decision.reason)
         elif decision.action == "retry":
             due_at = now + timedelta(seconds=decision.delay)
             values |= {"due_at": due_at, "status_text": decision.reason}
-            ledger.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            transitions.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
             told = {"reason": decision.reason, "next_attempt_at": due_at.isoformat()}
-            ledger.news(connection, row, "fax_out_retrying", now, **told)
+            transitions.news(connection, row, "fax_out_retrying", now, **told)
         else:
-            ledger.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
+            transitions.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
 
 
 def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:

@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, insert, literal, select, tuple_
 
+from fsfax.db.database import Database
+from fsfax.db.records import cursor, plain_fields
+from fsfax.db.schema import mails
 from fsfax.errors import InvalidRequest, JobNotFound
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import cursor, plain_fields
-from fsfax.jobs.schema import mails
 from fsfax.runtime.clock import Clock, utc_now
 
 

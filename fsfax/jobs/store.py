@@ -23,14 +23,15 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, bindparam, exc, select, text
 
+from fsfax.db import documents, transitions
+from fsfax.db.database import Database
+from fsfax.db.records import Attempt, Document, Job, NewFax, Seen, cursor
+from fsfax.db.schema import HEX, LISTED, Utc, attempts, jobs, observations
+from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
 from fsfax.esl.dialstring import dialable
-from fsfax.jobs import documents, intake, ledger
-from fsfax.jobs.database import Database
+from fsfax.jobs import intake
 from fsfax.jobs.destination import Memory
-from fsfax.jobs.records import Attempt, Document, Job, NewFax, Seen, cursor
-from fsfax.jobs.schema import HEX, LISTED, Utc, attempts, jobs, observations
-from fsfax.jobs.states import Direction, Hold, JobState
 from fsfax.runtime.clock import Clock, utc_now
 
 _HEX = 32  # digits of an id, behind its YYYYMM-
@@ -117,7 +118,7 @@ class JobStore:
         with self.database.write() as connection:
             ids = [intake.put(connection, request, now) for request in requests]
             along(connection, ids)
-            ledger.ring(connection)
+            transitions.ring(connection)
         return ids
 
     # --- read -------------------------------------------------------------------------------
@@ -260,12 +261,12 @@ class JobStore:
             if JobState(row.state).is_final:
                 raise IllegalMove(f"job {row.id} is {row.state} already")
             if row.worker_id is None and row.state != JobState.PROCESSING:
-                ledger.move(
+                transitions.move(
                     connection, row, JobState.CANCELLED, now, why="by request", cancel_asked=True
                 )
             else:
-                ledger.change(connection, row.id, now, cancel_asked=True)
-            ledger.ring(connection)
+                transitions.change(connection, row.id, now, cancel_asked=True)
+            transitions.ring(connection)
         return self.get(row.id)
 
     def hold(self, job_id: str, account_id: str | None = None) -> Job:
@@ -279,9 +280,9 @@ class JobStore:
             if row.state not in (JobState.PENDING, JobState.ATTACHING_FILES):
                 raise IllegalMove(f"job {row.id} is {row.state}: only one that waits can be held")
             if row.hold == Hold.NO:
-                ledger.change(connection, row.id, now, hold=Hold.OPERATOR, blocked=False)
-                ledger.note(connection, row.id, "held", now, hold=Hold.OPERATOR)
-                ledger.free_number(connection, row.dial_number)
+                transitions.change(connection, row.id, now, hold=Hold.OPERATOR, blocked=False)
+                transitions.note(connection, row.id, "held", now, hold=Hold.OPERATOR)
+                transitions.free_number(connection, row.dial_number)
         return self.get(row.id)
 
     def release(self, job_id: str, account_id: str | None = None) -> Job:
@@ -294,9 +295,9 @@ class JobStore:
         with self._changing(job_id, account_id) as (connection, row, now):
             if row.hold == Hold.NO:
                 raise IllegalMove(f"job {row.id} is not held, it is {row.state}")
-            ledger.change(connection, row.id, now, hold=Hold.NO, due_at=now)
-            ledger.note(connection, row.id, "released", now)
-            ledger.ring(connection)
+            transitions.change(connection, row.id, now, hold=Hold.NO, due_at=now)
+            transitions.note(connection, row.id, "released", now)
+            transitions.ring(connection)
         return self.get(row.id)
 
     def resubmit(
@@ -322,7 +323,7 @@ class JobStore:
                     f"job {row.id} is {row.state}: only one that is over can be sent again"
                 )
             new_id = intake.put_again(connection, Job.from_row(row), changes or {}, self._now())
-            ledger.ring(connection)
+            transitions.ring(connection)
         return self.get(new_id)
 
     def remove(self, job_id: str, account_id: str | None = None) -> None:
@@ -335,7 +336,7 @@ class JobStore:
         with self._changing(job_id, account_id) as (connection, row, now):
             self._require_over(row)
             documents.remove(connection, row.id, now)
-            ledger.change(connection, row.id, now, removed_at=now)
+            transitions.change(connection, row.id, now, removed_at=now)
 
     def remove_documents(self, job_id: str, account_id: str | None = None) -> int:
         """Remove the bytes of a fax that is over; return how many documents there were.
@@ -358,7 +359,7 @@ class JobStore:
         """
         dial_number = dialable(number)
         with self.database.read() as connection:
-            return Memory.from_dict(dial_number, ledger.memory_of(connection, dial_number))
+            return Memory.from_dict(dial_number, transitions.memory_of(connection, dial_number))
 
     def teach(self, number: str, change: Callable[[Memory], Memory]) -> Memory:
         """Replace what is remembered of a number by what ``change`` makes of it.
@@ -368,9 +369,9 @@ class JobStore:
         """
         dial_number = dialable(number)
         with self.database.write() as connection:
-            known = ledger.memory_of(connection, dial_number)
+            known = transitions.memory_of(connection, dial_number)
             memory = change(Memory.from_dict(dial_number, known))
-            ledger.remember(connection, dial_number, memory.as_dict(), self._now())
+            transitions.remember(connection, dial_number, memory.as_dict(), self._now())
         return memory
 
     # --- within -----------------------------------------------------------------------------
@@ -395,7 +396,7 @@ class JobStore:
         """A transaction with a job's row, locked."""
         with self.database.write() as connection:
             found = self._find(connection, job_id, account_id)
-            yield connection, ledger.row_of(connection, found.id), self._now()
+            yield connection, transitions.row_of(connection, found.id), self._now()
 
     @staticmethod
     def _require_over(row: Row[Any]) -> None:

@@ -18,10 +18,10 @@ from typing import Any, Self
 
 from sqlalchemy import Row, exc, insert, select, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import plain_fields
+from fsfax.db.schema import tokens
 from fsfax.errors import AccountNotFound, InvalidRequest, TokenExpired, TokenUnknown
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import plain_fields
-from fsfax.jobs.schema import tokens
 from fsfax.runtime.clock import Clock, utc_now
 
 _FORM = re.compile(r"fsfax_([0-9a-f]{16})_[A-Za-z0-9_-]{43}\Z")

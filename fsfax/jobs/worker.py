@@ -32,11 +32,12 @@ import gevent
 import gevent.event
 import gevent.pool
 
+from fsfax.db.change_listener import Bell
+from fsfax.db.database import Database
 from fsfax.engine.engine import Engine
 from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
-from fsfax.jobs.database import Database
 from fsfax.jobs.dial import Dialler
 from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.leases import Leases
@@ -45,7 +46,6 @@ from fsfax.jobs.receive import Reception
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.settle import Settlement
-from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
 from fsfax.runtime.hub import Home, HubChoice
 from fsfax.runtime.threads import Threads

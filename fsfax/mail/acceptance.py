@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection
 
+from fsfax.db.database import Database
+from fsfax.db.records import Job, NewFax
 from fsfax.document import office
 from fsfax.errors import (
     DocumentError,
@@ -31,9 +33,7 @@ from fsfax.errors import (
     TokenError,
 )
 from fsfax.jobs import presets, smtplog
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes, wish_of
-from fsfax.jobs.records import Job, NewFax
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Scope, Token, Tokens
 from fsfax.log import get_logger

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from fsfax.db.database import Database
 from fsfax.errors import ConfigurationError
-from fsfax.jobs.database import Database
 from fsfax.log import get_logger
 from fsfax.mail.acceptance import Acceptance
 from fsfax.mail.session import Busy, Session

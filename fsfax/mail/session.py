@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
+from fsfax.db.records import Job
 from fsfax.errors import FsfaxError
-from fsfax.jobs.records import Job
 from fsfax.log import get_logger
 from fsfax.mail.acceptance import Client, Envelope
 from fsfax.mail.address import read_sender

@@ -26,10 +26,10 @@ from typing import Any, NamedTuple, Protocol, Self
 import gevent
 import gevent.event
 
+from fsfax.db.change_listener import Bell
+from fsfax.db.database import Database
+from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import Job
-from fsfax.jobs.wake import Bell
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.kinds import Channel

@@ -19,11 +19,10 @@ from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, text, update
 
-from fsfax.errors import DeliveryNotFound, IllegalMove
-from fsfax.jobs import ledger
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import plain_fields
-from fsfax.jobs.schema import (
+from fsfax.db import transitions
+from fsfax.db.database import Database
+from fsfax.db.records import plain_fields
+from fsfax.db.schema import (
     DEAD,
     UNDELIVERED,
     UNTOLD,
@@ -33,6 +32,7 @@ from fsfax.jobs.schema import (
     outbox,
     webhooks,
 )
+from fsfax.errors import DeliveryNotFound, IllegalMove
 from fsfax.notify.kinds import Channel, Kind
 from fsfax.notify.targets import Subscription, Target, targets
 from fsfax.runtime.clock import Clock, utc_now
@@ -183,9 +183,9 @@ class Deliveries:
             now = self._now()
             rows = [row for each in news for row in _rows(connection, each, now, limit)]
             if rows:
-                make = ledger.insert_for(connection)(deliveries).on_conflict_do_nothing()
+                make = transitions.insert_for(connection)(deliveries).on_conflict_do_nothing()
                 connection.execute(make, rows)
-                ledger.ring(connection)
+                transitions.ring(connection)
             if news:
                 told = outbox.c.id.in_([each.id for each in news])
                 connection.execute(update(outbox).where(told).values(done_at=now))
@@ -263,7 +263,7 @@ class Deliveries:
             for delivery in held:
                 again = {"due_at": self._now(), "problem": "cut off in the middle"}
                 connection.execute(_of(delivery).values(**again))
-            ledger.ring(connection)
+            transitions.ring(connection)
 
     def delivered(self, delivery: Delivery) -> bool:
         """Write down that it was delivered; False if it was somebody else's by now."""
@@ -306,7 +306,7 @@ class Deliveries:
         with self._database.write() as connection:
             settled = bool(connection.execute(_of(delivery).values(**values)).rowcount)
             if settled and connection.execute(following.limit(1)).first() is not None:
-                ledger.ring(connection)  # somebody else may have room for it
+                transitions.ring(connection)  # somebody else may have room for it
         return settled
 
     # --- for everybody ------------------------------------------------------------------------
@@ -372,7 +372,7 @@ class Deliveries:
             elif not row.problem:
                 raise IllegalMove(f"{delivery_id} is being delivered")
             connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(**again))
-            ledger.ring(connection)
+            transitions.ring(connection)
         return self.get(delivery_id)
 
     def repeat_dead(self, account_id: str | None = None) -> int:
@@ -382,7 +382,7 @@ class Deliveries:
             again = again.where(deliveries.c.account_id == account_id)
         with self._database.write() as connection:
             changed = connection.execute(again.values(due_at=self._now(), tries=0, dead_at=None))
-            ledger.ring(connection)
+            transitions.ring(connection)
         return changed.rowcount
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 
+from fsfax.db.database import Database, sqlite_file
 from fsfax.engine.doctor import Check, Verdict
 from fsfax.errors import ConfigurationError, FsfaxError, StoreError
 from fsfax.jobs import overview
-from fsfax.jobs.database import Database, sqlite_file
 from fsfax.notify.plain import one_line
 from fsfax.notify.relay import Relay
 from fsfax.notify.sms import gateway_of

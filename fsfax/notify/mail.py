@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fsfax.db.database import Database
+from fsfax.db.records import Document, Job
 from fsfax.document import to_pdf, to_png
 from fsfax.errors import DocumentError, InvalidRequest, JobNotFound
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import Document, Job
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.facts import Attachment, facts

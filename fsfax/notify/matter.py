@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from fsfax.db import documents
+from fsfax.db.database import Database
+from fsfax.db.records import Attempt, Document, Job
+from fsfax.db.schema import attempts, jobs
 from fsfax.errors import FaxboxNotFound, JobNotFound
-from fsfax.jobs import documents
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes
-from fsfax.jobs.records import Attempt, Document, Job
-from fsfax.jobs.schema import attempts, jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from fsfax.jobs.records import Job
-from fsfax.jobs.states import Direction
+from fsfax.db.records import Job
+from fsfax.db.states import Direction
 from fsfax.notify.kinds import Kind
 
 CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}

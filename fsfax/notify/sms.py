@@ -16,9 +16,9 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
+from fsfax.db.records import Job
 from fsfax.document.fetch_stream import Resolver, resolve
 from fsfax.errors import ConfigurationError, FsfaxError
-from fsfax.jobs.records import Job
 from fsfax.log import get_logger
 from fsfax.notify import post
 from fsfax.notify.deliveries import Delivery

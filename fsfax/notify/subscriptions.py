@@ -10,10 +10,10 @@ from typing import Any, Literal, Self
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import plain_fields
+from fsfax.db.schema import accounts, webhooks
 from fsfax.errors import AccountNotFound, InvalidRequest, WebhookNotFound
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import plain_fields
-from fsfax.jobs.schema import accounts, webhooks
 from fsfax.notify.kinds import EVENTS
 from fsfax.notify.signature import new_secret, require_secret
 from fsfax.notify.targets import normal_url

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from fsfax.db.records import Job
 from fsfax.document.fetch_stream import Resolver, resolve
 from fsfax.errors import WebhookNotFound
-from fsfax.jobs.records import Job
 from fsfax.notify import payload, post
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.kinds import TEST_EVENT, Kind

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
+from fsfax.db.database import Database
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.store import JobStore

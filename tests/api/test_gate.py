@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fsfax.jobs import ledger
+from fsfax.db import transitions
 from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.tokens import Scope
@@ -97,8 +97,8 @@ def theirs(service: Service, letter: Path) -> Theirs:
     }
     deliveries = Deliveries(service.database)
     with service.database.write() as connection:
-        row = ledger.row_of(connection, ids["fax_id"])
-        ledger.news(connection, row, "fax_out_completed", row.created_at)
+        row = transitions.row_of(connection, ids["fax_id"])
+        transitions.news(connection, row, "fax_out_completed", row.created_at)
     deliveries.expand(50)
     ids["notification_id"] = deliveries.list(account).deliveries[0].id
     return Theirs(account, token, ids)

@@ -29,9 +29,9 @@ from sqlalchemy import func, select
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fsfax.cli.sample import sample_pdf
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import jobs
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
+from fsfax.db.schema import jobs
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Tokens
 from tests.bench import job_rows

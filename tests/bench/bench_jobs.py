@@ -29,14 +29,14 @@ from sqlalchemy import func, select
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
+from fsfax.db.schema import jobs
+from fsfax.db.states import Direction, JobState
 from fsfax.jobs.claims import Claim, Claims, Room
-from fsfax.jobs.database import Database
 from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.leases import Leases
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import jobs
 from fsfax.jobs.settle import Settlement
-from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from tests.bench import job_rows

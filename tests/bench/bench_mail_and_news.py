@@ -32,11 +32,11 @@ from sqlalchemy import insert, update
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fsfax.cli.sample import sample_pdf
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
+from fsfax.db.schema import jobs, outbox
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import jobs, outbox
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now

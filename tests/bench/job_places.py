@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from fsfax.jobs.database import Database
+from fsfax.db.database import Database
 from tests.postgresql import Server
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from fsfax.jobs import ledger
-from fsfax.jobs.database import Database
-from fsfax.jobs.schema import accounts, jobs
+from fsfax.db import transitions
+from fsfax.db.database import Database
+from fsfax.db.schema import accounts, jobs
 
 _LOT = 20_000
 _COUNT = itertools.count(1)
@@ -32,7 +32,7 @@ def account_ids(count: int) -> list[str]:
 def make_accounts(database: Database, ids: list[str]) -> None:
     at = now() - timedelta(days=1)
     with database.write() as connection:
-        ledger.ensure_default_account(connection, at)
+        transitions.ensure_default_account(connection, at)
         if ids:
             rows = [
                 {"id": id, "name": id, "created_at": at, "served_at": at, "windows": []}
@@ -41,7 +41,7 @@ def make_accounts(database: Database, ids: list[str]) -> None:
             connection.execute(insert(accounts), rows)
 
 
-def job(account: str = ledger.DEFAULT_ACCOUNT, **changes: Any) -> dict[str, Any]:
+def job(account: str = transitions.DEFAULT_ACCOUNT, **changes: Any) -> dict[str, Any]:
     """A job that could be called now, to a number of its own."""
     number = next(_COUNT)
     at = now()

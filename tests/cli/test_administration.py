@@ -14,8 +14,8 @@ import pytest
 
 from fsfax.cli import exits
 from fsfax.cli.main import main
+from fsfax.db.database import Database
 from fsfax.errors import TokenExpired
-from fsfax.jobs.database import Database
 from fsfax.jobs.tokens import Scope, Tokens
 
 Run = Callable[..., "Done"]

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from fsfax.cli import exits
+from fsfax.db.database import newest_version
 from fsfax.document import inspect
 from fsfax.errors import JobNotFound, StoreUnavailable
-from fsfax.jobs.database import newest_version
 from fsfax.softswitch import number_of
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 

@@ -15,10 +15,10 @@ from standardwebhooks import Webhook as Verifier
 from fsfax.cli import exits
 from fsfax.cli.main import main
 from fsfax.cli.sample import sample_pdf
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
 from fsfax.engine.doctor import Verdict
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.records import NewFax
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.doctor import examine_news

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from fsfax.jobs.records import Job, NewFax, Wish
-from fsfax.jobs.states import AttemptState, Direction, JobState
+from fsfax.db.records import Job, NewFax, Wish
+from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings

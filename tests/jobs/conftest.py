@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
 from fsfax.jobs.claims import Claims, Room
-from fsfax.jobs.database import Database
 from fsfax.jobs.leases import Leases
-from fsfax.jobs.records import NewFax
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings

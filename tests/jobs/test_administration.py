@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from fsfax.db.database import Database
+from fsfax.db.schema import tokens as token_table
 from fsfax.errors import (
     AccountNotFound,
     AddressTaken,
@@ -20,9 +22,7 @@ from fsfax.errors import (
     TokenUnknown,
 )
 from fsfax.jobs.accounts import Account, Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.schema import tokens as token_table
 from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.tokens import Scope, Tokens
 from tests.jobs.conftest import Clock

@@ -20,6 +20,10 @@ import psycopg
 import pytest
 from sqlalchemy import exc, func, insert, select, text
 
+from fsfax.db import transitions
+from fsfax.db.database import Database, newest_version, sqlite_file
+from fsfax.db.records import NewFax
+from fsfax.db.schema import metadata, workers
 from fsfax.errors import (
     ConfigurationError,
     FsfaxError,
@@ -29,11 +33,7 @@ from fsfax.errors import (
     StoreOutdated,
     StoreUnavailable,
 )
-from fsfax.jobs import ledger
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.database import Database, newest_version, sqlite_file
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import metadata, workers
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.clock import utc_now
 from tests.jobs.conftest import NUMBERS, fill
@@ -130,13 +130,13 @@ class TestUrl:
         database.close()
 
 
-UPGRADE = "import sys; from fsfax.jobs.database import Database; Database(sys.argv[1]).upgrade()"
+UPGRADE = "import sys; from fsfax.db.database import Database; Database(sys.argv[1]).upgrade()"
 
 
 COUNT_UP = """
 import sys
 from sqlalchemy import text
-from fsfax.jobs.database import Database
+from fsfax.db.database import Database
 
 database = Database(sys.argv[1])
 sys.stdout.write(".")
@@ -153,7 +153,7 @@ for _ in range(100):
 BEGIN_AND_STAY = """
 import sys, time
 from sqlalchemy import text
-from fsfax.jobs.database import Database
+from fsfax.db.database import Database
 
 with Database(sys.argv[1]).write() as connection:
     connection.execute(text("UPDATE workers SET name = 'x'"))
@@ -189,8 +189,8 @@ class TestVersion:
             database.upgrade("0001")
             now = utc_now()
             with database.write() as connection:
-                ledger.ensure_default_account(connection, now)
-                account = {"id": "202611-" + "a" * 32, "account": ledger.DEFAULT_ACCOUNT}
+                transitions.ensure_default_account(connection, now)
+                account = {"id": "202611-" + "a" * 32, "account": transitions.DEFAULT_ACCOUNT}
                 connection.execute(
                     text("INSERT INTO inbound_numbers VALUES ('1', :account)"), account
                 )
@@ -199,7 +199,7 @@ class TestVersion:
             database.require_current()
             store = JobStore(database)
             assert store.get("202611-" + "a" * 32).faxbox_id is None
-            assert Accounts(database).get(ledger.DEFAULT_ACCOUNT).numbers == ("1",)
+            assert Accounts(database).get(transitions.DEFAULT_ACCOUNT).numbers == ("1",)
             assert store.accept(NewFax(to_number="1", documents=[pdf])).id
             store.close()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from fsfax.db.records import NewFax
+from fsfax.db.states import JobState
 from fsfax.errors import StoreFull
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.states import JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 
+from fsfax.db import documents
+from fsfax.db.database import Database
+from fsfax.db.documents import CHUNK
+from fsfax.db.records import Document, NewFax
+from fsfax.db.schema import chunks
 from fsfax.errors import DocumentNotFound, JobNotFound, StoreError, StoreFull
-from fsfax.jobs import documents
-from fsfax.jobs.database import Database
-from fsfax.jobs.documents import CHUNK
-from fsfax.jobs.records import Document, NewFax
-from fsfax.jobs.schema import chunks
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.clock import utc_now
 from tests.jobs.conftest import NUMBERS
@@ -186,7 +186,7 @@ class TestFiles:
 STREAM = """
 import resource, sys
 from pathlib import Path
-from fsfax.jobs.records import NewFax
+from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
 
 def peak():

@@ -19,7 +19,7 @@ monkey.patch_all()
 import json, sys, time
 import gevent
 import fsfax
-from fsfax.jobs.records import NewFax
+from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 

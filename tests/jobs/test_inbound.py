@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import Job
+from fsfax.db.schema import chunks, deliveries, inbound_numbers, outbox
+from fsfax.db.schema import faxboxes as faxbox_table
+from fsfax.db.schema import jobs as job_table
+from fsfax.db.states import Direction, JobState
+from fsfax.db.transitions import DEFAULT_ACCOUNT
 from fsfax.engine.admission import REJECTED, WELCOME
 from fsfax.engine.observations import Answered, Created, PageDone
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import AddressTaken, InvalidRequest
 from fsfax.jobs.accounts import Account, Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes
 from fsfax.jobs.incoming import Incoming
-from fsfax.jobs.ledger import DEFAULT_ACCOUNT
-from fsfax.jobs.records import Job
 from fsfax.jobs.retention import Retention
-from fsfax.jobs.schema import chunks, deliveries, inbound_numbers, outbox
-from fsfax.jobs.schema import faxboxes as faxbox_table
-from fsfax.jobs.schema import jobs as job_table
-from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import InboundSettings
 from tests.jobs.conftest import Clock, Hand

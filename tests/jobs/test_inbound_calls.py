@@ -18,12 +18,12 @@ from sqlalchemy import delete, select
 
 from fsfax.api import fax_view
 from fsfax.cli.main import main
+from fsfax.db.records import Job
+from fsfax.db.schema import outbox, workers
+from fsfax.db.states import Direction, JobState
 from fsfax.document import compare
 from fsfax.jobs.accounts import Account, Accounts
 from fsfax.jobs.faxboxes import Faxbox, Faxboxes
-from fsfax.jobs.records import Job
-from fsfax.jobs.schema import outbox, workers
-from fsfax.jobs.states import Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings

@@ -32,15 +32,15 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, select
 
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
+from fsfax.db.schema import attempts, documents, jobs
+from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.engine.outcome import Outcome
 from fsfax.errors import IllegalMove, LeaseLost
 from fsfax.jobs.claims import Room
-from fsfax.jobs.database import Database
 from fsfax.jobs.dial import Dialler
 from fsfax.jobs.reconcile import reconcile
-from fsfax.jobs.records import NewFax
-from fsfax.jobs.schema import attempts, documents, jobs
-from fsfax.jobs.states import AttemptState, Hold, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from tests.jobs.conftest import Clock, Hand

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from fsfax.db.database import Database
 from fsfax.jobs import overview
-from fsfax.jobs.database import Database
 from fsfax.jobs.store import JobStore
 from tests.bench import job_rows
 from tests.bench.job_places import Statements, plan

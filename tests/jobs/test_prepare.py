@@ -12,14 +12,14 @@ from pathlib import Path
 import gevent
 import pytest
 
+from fsfax.db.database import Database
+from fsfax.db.records import FetchSource, Job, NewFax
+from fsfax.db.states import JobState
 from fsfax.document import compare
 from fsfax.engine.engine import Engine
 from fsfax.errors import StoreUnavailable
 from fsfax.jobs.claims import Preparation
-from fsfax.jobs.database import Database
 from fsfax.jobs.prepare import Preparer
-from fsfax.jobs.records import FetchSource, Job, NewFax
-from fsfax.jobs.states import JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import DocumentSettings, FetchSettings, Settings
 from tests.document.conftest import make_pdf, text_content

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from fsfax.db.records import FetchSource, NewFax
+from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
 from fsfax.engine.outcome import Outcome
 from fsfax.engine.results import PageRecord
-from fsfax.jobs.records import FetchSource, NewFax
-from fsfax.jobs.states import AttemptState, Hold, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from tests.jobs.conftest import ROOM, Clock, Hand

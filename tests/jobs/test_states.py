@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.errors import IllegalMove
-from fsfax.jobs.states import (
+from fsfax.db.states import (
     INCOMING,
     OUTBOUND,
     AttemptState,
@@ -18,6 +17,7 @@ from fsfax.jobs.states import (
     require_attempt_move,
     require_move,
 )
+from fsfax.errors import IllegalMove
 
 A, J = AttemptState, JobState
 

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
+from fsfax.db.documents import CHUNK
+from fsfax.db.records import FetchSource, NewFax, Wish
+from fsfax.db.schema import chunks, jobs, outbox
+from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import (
     DocumentEmpty,
     DocumentNotFound,
@@ -21,10 +25,6 @@ from fsfax.errors import (
     StoreError,
 )
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.documents import CHUNK
-from fsfax.jobs.records import FetchSource, NewFax, Wish
-from fsfax.jobs.schema import chunks, jobs, outbox
-from fsfax.jobs.states import Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from tests.jobs.conftest import ROOM, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN
@@ -68,7 +68,7 @@ class TestAccept:
     def test_gregorian_seconds_are_those_of_the_api(self) -> None:
         from datetime import UTC, datetime
 
-        from fsfax.jobs.records import gregorian
+        from fsfax.db.records import gregorian
 
         # The API document's own sample: 2016-03-28T19:02:53Z.
         assert gregorian(datetime(2016, 3, 28, 19, 2, 53, tzinfo=UTC)) == 63626410973
@@ -166,7 +166,7 @@ class TestAccept:
         def fail(*_: object, **__: object) -> str:
             raise StoreError("in the middle")
 
-        monkeypatch.setattr("fsfax.jobs.documents.add", fail)
+        monkeypatch.setattr("fsfax.db.documents.add", fail)
         with pytest.raises(StoreError):
             store.accept(NewFax(to_number=TO, documents=[pdf]))
         assert store.list().jobs == ()

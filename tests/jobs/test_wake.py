@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import NewFax
+from fsfax.db.change_listener import Bell
+from fsfax.db.database import Database
+from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.wake import Bell
 from tests.jobs.conftest import NUMBERS
 from tests.postgresql import Server
 

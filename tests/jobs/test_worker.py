@@ -12,6 +12,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select
 
+from fsfax.db.records import Job, NewFax
+from fsfax.db.schema import outbox, workers
+from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.document import compare
 from fsfax.engine.inbox import Inbox
 from fsfax.engine.observations import Answered, Created
@@ -20,9 +23,6 @@ from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
 from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.incoming import Incoming
-from fsfax.jobs.records import Job, NewFax
-from fsfax.jobs.schema import outbox, workers
-from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, RetryRule, Settings

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from fsfax.db.database import Database
+from fsfax.db.records import Job
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.records import Job
 from fsfax.jobs.smtplog import MailRecord, SmtpLog
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.tokens import Scope, Tokens

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from fsfax.db.records import Wish
+from fsfax.db.states import JobState
 from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.records import Wish
-from fsfax.jobs.states import JobState
 from fsfax.jobs.tokens import Scope
 from fsfax.mail.message import MAX_PARTS
 from tests.mail.conftest import SENDER, House
@@ -205,7 +205,7 @@ class TestRefused:
         )
         assert house.entries() == []
         with house.database.read() as connection:
-            from fsfax.jobs.schema import mails
+            from fsfax.db.schema import mails
 
             (row,) = connection.execute(mails.select())
         assert (row.account_id, row.to_address) == (None, "1@nowhere.example")

@@ -19,12 +19,12 @@ from sqlalchemy import func, select
 from standardwebhooks import Webhook as Verifier
 
 from fsfax.api import fax_view
+from fsfax.db import transitions
+from fsfax.db.database import Database
+from fsfax.db.schema import jobs, outbox
+from fsfax.db.transitions import row_of
 from fsfax.document import to_pdf
-from fsfax.jobs import ledger
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.ledger import row_of
-from fsfax.jobs.schema import jobs, outbox
 from fsfax.notify.courier import Courier
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.kinds import Channel, Kind
@@ -283,7 +283,7 @@ class TestWebhooks:
             for job_id in ids:
                 row = row_of(connection, job_id)
                 for kind in kinds[1:]:
-                    ledger.news(connection, row, kind, row.modified_at)
+                    transitions.news(connection, row, kind, row.modified_at)
         with courier(settings(database_url)):
             receiver.wait_calls(10)
             assert set(states(seen, account)) == {"open"}

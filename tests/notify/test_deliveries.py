@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
+from fsfax.db import transitions
+from fsfax.db.database import Database
+from fsfax.db.schema import deliveries as table
+from fsfax.db.schema import outbox
+from fsfax.db.transitions import row_of
 from fsfax.errors import DeliveryNotFound, IllegalMove
-from fsfax.jobs import ledger
-from fsfax.jobs.database import Database
 from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.ledger import row_of
-from fsfax.jobs.schema import deliveries as table
-from fsfax.jobs.schema import outbox
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.kinds import Channel, Kind
 from fsfax.notify.subscriptions import Webhooks
@@ -50,7 +50,7 @@ def more_news(database: Database, job_id: str, *kinds: Kind) -> None:
     with database.write() as connection:
         row = row_of(connection, job_id)
         for kind in kinds:
-            ledger.news(connection, row, kind, row.modified_at)
+            transitions.news(connection, row, kind, row.modified_at)
 
 
 class TestExpansion:
@@ -116,7 +116,7 @@ class TestExpansion:
     ) -> None:
         job_id = sent(notify=MAIL)
         with database.write() as connection:
-            ledger.news(connection, row_of(connection, job_id), "fax_seen", deliveries._now())
+            transitions.news(connection, row_of(connection, job_id), "fax_seen", deliveries._now())
         assert expand(deliveries) == 2
         assert len(deliveries.list().deliveries) == 1
 

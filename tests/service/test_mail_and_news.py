@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from fsfax.jobs.states import Direction
+from fsfax.db.states import Direction
 from fsfax.testing import LiveSoftswitch
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until

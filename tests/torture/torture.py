@@ -33,11 +33,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fsfax.db.database import Database
+from fsfax.db.records import Job, NewFax
+from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.errors import EslError, StoreError
 from fsfax.esl.link import Link
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import Job, NewFax
-from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.settings import EslTimeouts, NodeSettings
 from fsfax.testing import sample_tiff

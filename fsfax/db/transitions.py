@@ -15,8 +15,7 @@ from sqlalchemy import Connection, Row, Table, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from fsfax.errors import JobNotFound, LeaseLost
-from fsfax.jobs.schema import (
+from fsfax.db.schema import (
     BLOCKED,
     CLAIMABLE,
     accounts,
@@ -27,7 +26,8 @@ from fsfax.jobs.schema import (
     outbox,
     workers,
 )
-from fsfax.jobs.states import Direction, Hold, JobState, require_move
+from fsfax.db.states import Direction, Hold, JobState, require_move
+from fsfax.errors import JobNotFound, LeaseLost
 
 CHANNEL = "fsfax_jobs"
 """PostgreSQL's notification channel: somebody should look for work, or at a cancelled job."""

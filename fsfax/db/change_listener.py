@@ -18,8 +18,8 @@ import gevent.threadpool
 import psycopg
 from sqlalchemy import exc
 
-from fsfax.jobs.database import Database
-from fsfax.jobs.ledger import CHANNEL
+from fsfax.db.database import Database
+from fsfax.db.transitions import CHANNEL
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)

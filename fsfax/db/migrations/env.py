@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from fsfax.jobs.schema import metadata
+from fsfax.db.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 from sqlalchemy import Row
 
-from fsfax.jobs.states import AttemptState, Direction, Hold, JobState
+from fsfax.db.states import AttemptState, Direction, Hold, JobState
 
 GREGORIAN_OFFSET = 62_167_219_200
 """Seconds from year 0 to 1970: the API counts time from year 0 (Erlang's gregorian seconds)."""

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, literal, select, update
 
+from fsfax.db.database import Database
+from fsfax.db.records import Document, DocumentKind
+from fsfax.db.schema import chunks, documents
 from fsfax.errors import DocumentNotFound, JobNotFound, StoreError, StoreFull
-from fsfax.jobs.database import Database
-from fsfax.jobs.records import Document, DocumentKind
-from fsfax.jobs.schema import chunks, documents
 
 CHUNK = 256 * 1024
 """Bytes of one piece: large enough that SQLite's pages do not matter, small enough for memory."""
