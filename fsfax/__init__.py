@@ -22,6 +22,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fsfax.accounts.accounts import Account, Accounts
+    from fsfax.accounts.faxboxes import Faxbox, Faxboxes
+    from fsfax.accounts.tokens import Scope, Token, Tokens
     from fsfax.db.records import (
         Attempt,
         Document,
@@ -102,11 +105,8 @@ if TYPE_CHECKING:
         TokenUnknown,
         WebhookNotFound,
     )
-    from fsfax.jobs.accounts import Account, Accounts
     from fsfax.jobs.destination import Memory
-    from fsfax.jobs.faxboxes import Faxbox, Faxboxes
     from fsfax.jobs.store import JobStore, Listing
-    from fsfax.jobs.tokens import Scope, Token, Tokens
     from fsfax.jobs.worker import Worker
     from fsfax.settings import (
         ApiSettings,
@@ -216,9 +216,9 @@ _HOMES = {
         "StoreOutdated",
         "StoreUnavailable",
     ),
-    "fsfax.jobs.accounts": ("Account", "Accounts"),
+    "fsfax.accounts.accounts": ("Account", "Accounts"),
     "fsfax.jobs.destination": ("Memory",),
-    "fsfax.jobs.faxboxes": ("Faxbox", "Faxboxes"),
+    "fsfax.accounts.faxboxes": ("Faxbox", "Faxboxes"),
     "fsfax.db.records": (
         "Attempt",
         "Document",
@@ -238,7 +238,7 @@ _HOMES = {
         "JobStore",
         "Listing",
     ),
-    "fsfax.jobs.tokens": ("Scope", "Token", "Tokens"),
+    "fsfax.accounts.tokens": ("Scope", "Token", "Tokens"),
     "fsfax.jobs.worker": ("Worker",),
     "fsfax.settings": (
         "ApiSettings",

@@ -6,6 +6,9 @@ from typing import Any
 
 import falcon
 
+from fsfax.accounts.accounts import Account
+from fsfax.accounts.faxboxes import Faxbox
+from fsfax.accounts.tokens import Scope, Token
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import bad_identifier, succeed
@@ -26,10 +29,7 @@ from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import gregorian
 from fsfax.errors import AccountNotFound, FaxboxNotFound, JobNotFound, TokenUnknown
-from fsfax.jobs.accounts import Account
-from fsfax.jobs.faxboxes import Faxbox
-from fsfax.jobs.smtplog import MailRecord
-from fsfax.jobs.tokens import Scope, Token
+from fsfax.mail.smtplog import MailRecord
 
 _JSON = "application/json"
 

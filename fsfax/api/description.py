@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from fsfax.jobs.tokens import Scope
+from fsfax.accounts.tokens import Scope
 
 F = TypeVar("F", bound=Callable[..., None])
 

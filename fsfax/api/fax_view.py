@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Job, Seen, gregorian
 from fsfax.db.states import Direction, JobState
-from fsfax.jobs.faxboxes import Faxbox
-from fsfax.jobs.smtplog import MailRecord
+from fsfax.mail.smtplog import MailRecord
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.subscriptions import Webhook
 from fsfax.notify.targets import without_password

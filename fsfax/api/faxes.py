@@ -12,6 +12,9 @@ from pathlib import Path
 
 import falcon
 
+from fsfax.accounts import presets
+from fsfax.accounts.faxboxes import Faxbox, wish_of
+from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, events, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import Refusal, succeed
@@ -28,9 +31,6 @@ from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import FetchSource, Job, NewFax, Wish
 from fsfax.db.states import Direction, JobState
-from fsfax.jobs import presets
-from fsfax.jobs.faxboxes import Faxbox, wish_of
-from fsfax.jobs.tokens import Scope
 
 _FAX_BODIES = {
     "application/json": FaxRequest,

@@ -10,6 +10,7 @@ from typing import Any
 
 import falcon
 
+from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.attachments import PDF, PNG, TIFF, Attachments
 from fsfax.api.description import describe
@@ -20,7 +21,6 @@ from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import Job
 from fsfax.db.states import Direction, JobState
-from fsfax.jobs.tokens import Scope
 
 _OVER = tuple(state for state in JobState if state.is_final)
 _ACTIONS = {Direction.OUT: "resubmit", Direction.IN: "forward"}

@@ -20,11 +20,11 @@ from typing import Any
 
 import falcon
 
+from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.api.description import Call, call_of
 from fsfax.api.envelope import Refusal
 from fsfax.api.metrics import Requests
 from fsfax.errors import TokenError, TokenExpired
-from fsfax.jobs.tokens import Scope, Token, Tokens
 from fsfax.log import REQUESTS, get_logger
 from fsfax.runtime.threads import Threads
 

@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from fsfax.accounts.callers import kept_caller
+from fsfax.accounts.numbers import kept_number, require_dialable
+from fsfax.accounts.tokens import Scope
 from fsfax.engine.plan import MAX_IDENT
-from fsfax.jobs.callers import kept_caller
 from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
-from fsfax.jobs.numbers import kept_number, require_dialable
 from fsfax.jobs.retention import LONGEST
-from fsfax.jobs.tokens import Scope
 from fsfax.notify.signature import new_secret, require_secret
 from fsfax.notify.targets import normal_url
 from fsfax.runtime.timezone import posix_timezone

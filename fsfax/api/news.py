@@ -7,6 +7,7 @@ from typing import Any
 
 import falcon
 
+from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import bad_identifier, invalid, succeed
@@ -24,7 +25,6 @@ from fsfax.api.news_models import (
 from fsfax.api.rooms import Rooms
 from fsfax.api.validation import checked
 from fsfax.errors import AccountNotFound, DeliveryNotFound, WebhookNotFound
-from fsfax.jobs.tokens import Scope
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.outcome import Delivered
 from fsfax.notify.subscriptions import Webhook

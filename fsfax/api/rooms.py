@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
+from fsfax.accounts.tokens import Tokens
 from fsfax.api import fax_view
 from fsfax.api.envelope import bad_identifier
 from fsfax.db.database import Database
 from fsfax.db.records import Job
 from fsfax.db.states import Direction, JobState
 from fsfax.errors import FaxboxNotFound, JobNotFound
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes
-from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.tokens import Tokens
+from fsfax.mail.smtplog import SmtpLog
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.subscriptions import Webhooks
 from fsfax.runtime.threads import Threads

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from fsfax.accounts.accounts import Account, Accounts
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
-from fsfax.jobs.accounts import Account, Accounts
 
 _numbers = click.option(
     "--number",

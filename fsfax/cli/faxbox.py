@@ -9,13 +9,13 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.api.models import FaxboxBody
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes
 from fsfax.jobs.retention import LONGEST
 
 _numbers = click.option(

@@ -10,6 +10,7 @@ import gevent.event
 import gevent.hub
 from prometheus_client import CollectorRegistry
 
+from fsfax.accounts.tokens import Scope
 from fsfax.api import fax_view
 from fsfax.api.app import Api
 from fsfax.api.metrics import Calls, Mails, Told
@@ -18,7 +19,6 @@ from fsfax.api.server import Server
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.db.transitions import DEFAULT_ACCOUNT
-from fsfax.jobs.tokens import Scope
 from fsfax.jobs.worker import Worker
 from fsfax.mail.server import MailServer
 from fsfax.notify.courier import Courier

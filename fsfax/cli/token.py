@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.tokens import Scope, Token, Tokens
 
 _DAYS = re.compile(r"(\d{1,5})d\Z")
 

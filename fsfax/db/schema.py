@@ -91,8 +91,7 @@ accounts = Table(
 )
 
 inbound_numbers = Table(
-    # By the key of a number (`fsfax.jobs.numbers`), so that it is nobody else's in another way of
-    # writing; ``shown`` is the way in which it was entered.
+    # By the key of a number (`fsfax.accounts.numbers`): one owner, however the number is written.
     "inbound_numbers",
     metadata,
     Column("number", String(64), primary_key=True),

@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from fsfax.accounts.windows import is_open, next_opening
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
 from fsfax.db.records import Attempt, Document, Job, split_route
@@ -40,7 +41,6 @@ from fsfax.engine.plan import new_call_id
 from fsfax.engine.results import TxResult
 from fsfax.jobs.destination import DAY, Memory, advise
 from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
-from fsfax.jobs.window import is_open, next_opening
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, false, func, select, update
 
+from fsfax.accounts.routing import owner_of
 from fsfax.db.database import Database, sqlite_file
 from fsfax.db.schema import CLAIMABLE, UNPREPARED, jobs, workers
 from fsfax.db.states import Hold
 from fsfax.engine.doctor import Check, Verdict
 from fsfax.errors import ConfigurationError, StoreError, StoreOutdated
-from fsfax.jobs.routing import owner_of
 from fsfax.settings import InboundSettings
 
 _REACH = "see that the server runs and that the setting `database` has the right host and password"

@@ -16,13 +16,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from fsfax.accounts.faxboxes import RETRIES, wish_of
+from fsfax.accounts.numbers import number_key, plain_number
 from fsfax.db import transitions
 from fsfax.db.records import Job
 from fsfax.db.schema import faxboxes, inbound_numbers
 from fsfax.errors import FsfaxError
 from fsfax.jobs import intake
-from fsfax.jobs.faxboxes import RETRIES, wish_of
-from fsfax.jobs.numbers import number_key, plain_number
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)

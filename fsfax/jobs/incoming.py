@@ -2,7 +2,7 @@
 
 The engine stores a fax as a file before it tells; `Incoming.store` puts file and result into the
 database in one commit, and only then may the file go. Storing a fax twice (after a crash in
-between) changes nothing. Whose it is says `fsfax.jobs.routing`; if its faxbox sends faxes on
+between) changes nothing. Whose it is says `fsfax.accounts.routing`; if its faxbox sends faxes on
 (`fsfax.jobs.forward`), that is a job of the same commit.
 
 Of a caller who is not let in nothing is kept but that he called, and nobody is told: a list that
@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exc, insert, select
 
+from fsfax.accounts import routing
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
 from fsfax.db.records import Job
@@ -35,7 +36,6 @@ from fsfax.engine.observations import (
     PageDone,
 )
 from fsfax.engine.results import RxResult
-from fsfax.jobs import routing
 from fsfax.jobs.forward import forward
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
@@ -62,7 +62,7 @@ class Incoming:
         self._now = clock
 
     def admit(self, caller: str, called: str) -> Admission:
-        """Return whether a call is taken, and how; see `fsfax.jobs.callers`.
+        """Return whether a call is taken, and how; see `fsfax.accounts.callers`.
 
         Raises:
             StoreError: the database cannot be used.

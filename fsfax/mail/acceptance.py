@@ -21,6 +21,9 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection
 
+from fsfax.accounts import presets
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes, wish_of
+from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.db.database import Database
 from fsfax.db.records import Job, NewFax
 from fsfax.document import office
@@ -32,12 +35,9 @@ from fsfax.errors import (
     StoreFull,
     TokenError,
 )
-from fsfax.jobs import presets, smtplog
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes, wish_of
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.tokens import Scope, Token, Tokens
 from fsfax.log import get_logger
-from fsfax.mail import origin, permission
+from fsfax.mail import origin, permission, smtplog
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient
 from fsfax.mail.flood import Flood
 from fsfax.mail.harmless import one_line

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
+from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import Direction, JobState
-from fsfax.jobs.faxboxes import Faxbox
 from fsfax.notify.kinds import Kind
 from fsfax.notify.plain import one_line
 

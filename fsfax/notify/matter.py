@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.db import documents
 from fsfax.db.database import Database
 from fsfax.db.records import Attempt, Document, Job
 from fsfax.db.schema import attempts, jobs
 from fsfax.errors import FaxboxNotFound, JobNotFound
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes
 
 
 @dataclass(frozen=True, slots=True)

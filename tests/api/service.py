@@ -15,12 +15,12 @@ from typing import Any
 
 import httpx
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxboxes
+from fsfax.accounts.tokens import Scope, Tokens
 from fsfax.db.database import Database
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.smtplog import SmtpLog
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.tokens import Scope, Tokens
+from fsfax.mail.smtplog import SmtpLog
 from fsfax.testing import LiveSoftswitch
 
 _SERVING = re.compile(r"serving (http\S+) ")

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.document import inspect
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.softswitch import number_of
 from tests.api.service import Service, until
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from fsfax.accounts.faxboxes import Faxboxes
+from fsfax.accounts.tokens import Scope
 from fsfax.db import transitions
-from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.smtplog import SmtpLog
-from fsfax.jobs.tokens import Scope
+from fsfax.mail.smtplog import SmtpLog
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.subscriptions import Webhooks
 from tests.api.conftest import ServiceFactory

@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from fsfax.jobs.tokens import Scope
+from fsfax.accounts.tokens import Scope
 from fsfax.notify.subscriptions import Webhooks
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fsfax.document import inspect
-from fsfax.jobs.smtplog import SmtpLog
+from fsfax.mail.smtplog import SmtpLog
 from tests.api.service import Service, until
 
 pytestmark = pytest.mark.spandsp

@@ -28,12 +28,12 @@ from sqlalchemy import func, select
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from fsfax.accounts.tokens import Tokens
 from fsfax.cli.sample import sample_pdf
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.db.schema import jobs
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.tokens import Tokens
 from tests.bench import job_rows
 from tests.bench.http_load import Connection, Measured, measure, request
 from tests.bench.job_places import Statements, places, plan

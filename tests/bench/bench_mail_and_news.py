@@ -31,12 +31,12 @@ from sqlalchemy import insert, update
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.cli.sample import sample_pdf
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.db.schema import jobs, outbox
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now

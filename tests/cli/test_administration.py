@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fsfax.accounts.tokens import Scope, Tokens
 from fsfax.cli import exits
 from fsfax.cli.main import main
 from fsfax.db.database import Database
 from fsfax.errors import TokenExpired
-from fsfax.jobs.tokens import Scope, Tokens
 
 Run = Callable[..., "Done"]
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.cli import exits
 from fsfax.cli.main import main
 from fsfax.cli.sample import sample_pdf
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.engine.doctor import Verdict
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.doctor import examine_news

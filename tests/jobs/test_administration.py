@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from fsfax.accounts.accounts import Account, Accounts
+from fsfax.accounts.faxboxes import Faxboxes
+from fsfax.accounts.tokens import Scope, Tokens
 from fsfax.db.database import Database
 from fsfax.db.schema import tokens as token_table
 from fsfax.errors import (
@@ -21,10 +24,7 @@ from fsfax.errors import (
     TokenExpired,
     TokenUnknown,
 )
-from fsfax.jobs.accounts import Account, Accounts
-from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.smtplog import SmtpLog
-from fsfax.jobs.tokens import Scope, Tokens
+from fsfax.mail.smtplog import SmtpLog
 from tests.jobs.conftest import Clock
 
 NOBODY = "f" * 32

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import exc, insert, select
 
+from fsfax.accounts.accounts import Accounts
 from fsfax.db.records import NewFax
 from fsfax.db.schema import attempts, jobs
 from fsfax.db.states import AttemptState, JobState
 from fsfax.engine.observations import Answered
 from fsfax.errors import LeaseLost
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.claims import Claim, Room
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings

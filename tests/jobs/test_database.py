@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from sqlalchemy import exc, func, insert, select, text
 
+from fsfax.accounts.accounts import Accounts
 from fsfax.db import transitions
 from fsfax.db.database import Database, newest_version, sqlite_file
 from fsfax.db.records import NewFax
@@ -33,7 +34,6 @@ from fsfax.errors import (
     StoreOutdated,
     StoreUnavailable,
 )
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.clock import utc_now
 from tests.jobs.conftest import NUMBERS, fill

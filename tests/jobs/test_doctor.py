@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text, update
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.db.database import Database
 from fsfax.db.schema import jobs
 from fsfax.db.states import Hold
 from fsfax.engine.doctor import Check, Verdict
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.doctor import examine_database
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.leases import Leases
 from fsfax.settings import InboundSettings
 from tests.postgresql import Server

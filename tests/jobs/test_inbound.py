@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from fsfax.accounts.accounts import Account, Accounts
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.db.database import Database
 from fsfax.db.records import Job
 from fsfax.db.schema import chunks, deliveries, inbound_numbers, outbox
@@ -23,8 +25,6 @@ from fsfax.engine.observations import Answered, Created, PageDone
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import AddressTaken, InvalidRequest
-from fsfax.jobs.accounts import Account, Accounts
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes
 from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.store import JobStore

@@ -16,14 +16,14 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select
 
+from fsfax.accounts.accounts import Account, Accounts
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.api import fax_view
 from fsfax.cli.main import main
 from fsfax.db.records import Job
 from fsfax.db.schema import outbox, workers
 from fsfax.db.states import Direction, JobState
 from fsfax.document import compare
-from fsfax.jobs.accounts import Account, Accounts
-from fsfax.jobs.faxboxes import Faxbox, Faxboxes
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsfax.accounts.callers import is_anonymous, kept_caller, may_send, names
+from fsfax.accounts.numbers import kept_number, number_key, plain_number, require_dialable
 from fsfax.errors import InvalidNumber, InvalidRequest
-from fsfax.jobs.callers import is_anonymous, kept_caller, may_send, names
-from fsfax.jobs.numbers import kept_number, number_key, plain_number, require_dialable
 
 digits = st.text("0123456789", min_size=1, max_size=15)
 world = st.from_regex(r"[1-9][0-9]{9,14}", fullmatch=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
+from fsfax.accounts.accounts import Accounts
 from fsfax.db.documents import CHUNK
 from fsfax.db.records import FetchSource, NewFax, Wish
 from fsfax.db.schema import chunks, jobs, outbox
@@ -24,7 +25,6 @@ from fsfax.errors import (
     JobNotFound,
     StoreError,
 )
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.store import JobStore
 from tests.jobs.conftest import ROOM, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN

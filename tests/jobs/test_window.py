@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.windows import DAYS, is_open, next_opening, require_windows
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.window import DAYS, is_open, next_opening, require_windows
 
 Window = dict[str, Any]
 DUBLIN = ZoneInfo("Europe/Dublin")

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select
 
+from fsfax.accounts.accounts import Accounts
 from fsfax.db.records import Job, NewFax
 from fsfax.db.schema import outbox, workers
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
@@ -21,7 +22,6 @@ from fsfax.engine.observations import Answered, Created
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
-from fsfax.jobs.accounts import Accounts
 from fsfax.jobs.incoming import Incoming
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxboxes
+from fsfax.accounts.tokens import Scope, Tokens
 from fsfax.db.database import Database
 from fsfax.db.records import Job
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.faxboxes import Faxboxes
-from fsfax.jobs.smtplog import MailRecord, SmtpLog
 from fsfax.jobs.store import JobStore
-from fsfax.jobs.tokens import Scope, Tokens
 from fsfax.mail.server import MailServer
+from fsfax.mail.smtplog import MailRecord, SmtpLog
 from fsfax.settings import Settings, SmtpSettings
 from tests.jobs.conftest import postgresql_server, small_disk, sqlite_template
 from tests.mail.mails import PDF, mail, raw

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from fsfax.jobs import smtplog
+from fsfax.mail import smtplog
 from fsfax.mail.acceptance import Acceptance
 from fsfax.mail.server import MailServer
 from fsfax.settings import Settings, SmtpSettings

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.tokens import Scope
 from fsfax.db.records import Wish
 from fsfax.db.states import JobState
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.tokens import Scope
 from fsfax.mail.message import MAX_PARTS
 from tests.mail.conftest import SENDER, House
 from tests.mail.mails import OFFICE_HEAD, PDF, mail, picture, raw

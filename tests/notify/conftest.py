@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from fsfax.accounts.accounts import Accounts
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.cli.sample import sample_pdf
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.document import Converter
-from fsfax.jobs.accounts import Accounts
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now

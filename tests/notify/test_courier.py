@@ -18,13 +18,13 @@ import trustme
 from sqlalchemy import func, select
 from standardwebhooks import Webhook as Verifier
 
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.api import fax_view
 from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import jobs, outbox
 from fsfax.db.transitions import row_of
 from fsfax.document import to_pdf
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.notify.courier import Courier
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.kinds import Channel, Kind

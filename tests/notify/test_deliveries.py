@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import deliveries as table
 from fsfax.db.schema import outbox
 from fsfax.db.transitions import row_of
 from fsfax.errors import DeliveryNotFound, IllegalMove
-from fsfax.jobs.faxboxes import Faxboxes
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.kinds import Channel, Kind
 from fsfax.notify.subscriptions import Webhooks
@@ -97,7 +97,7 @@ class TestExpansion:
     def test_webhooks_of_others_and_disabled_ones_hear_nothing(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
-        from fsfax.jobs.accounts import Accounts
+        from fsfax.accounts.accounts import Accounts
 
         hooks = Webhooks(database)
         hooks.create(Accounts(database).create("Other").id, "https://other.org/x")

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job, Wish
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.engine.outcome import Outcome
-from fsfax.jobs.faxboxes import Faxbox
 from fsfax.notify.facts import facts
 from fsfax.notify.kinds import BY_MAIL, Kind
 from fsfax.notify.letter import Envelope, compose

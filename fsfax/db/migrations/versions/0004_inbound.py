@@ -50,7 +50,7 @@ def _write_keys(connection: sa.Connection) -> None:
 
 
 def _key(number: str) -> str:
-    """What `fsfax.jobs.numbers.number_key` made of a number when this was written."""
+    """What `fsfax.accounts.numbers.number_key` made of a number when this was written."""
     plain = "".join(c for c in number if c not in " ().-/\t")
     if not plain.removeprefix("+").isascii() or not plain.removeprefix("+").isdigit():
         return number

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fsfax.accounts.numbers import kept_number, number_key, plain_number
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.numbers import kept_number, number_key, plain_number
 
 ANONYMOUS = "anonymous"
 EVERYBODY = "*"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsfax.jobs.faxboxes import RETRIES, Faxbox
+from fsfax.accounts.faxboxes import RETRIES, Faxbox
 
 _NAMES = {
     "from_name": "caller_name",

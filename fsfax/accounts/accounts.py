@@ -11,13 +11,13 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, select, update
 
+from fsfax.accounts.numbers import kept_number, number_key
+from fsfax.accounts.windows import require_windows
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
 from fsfax.db.schema import accounts, inbound_numbers
 from fsfax.db.transitions import insert_for
 from fsfax.errors import AccountNotFound, AddressTaken, InvalidRequest
-from fsfax.jobs.numbers import kept_number, number_key
-from fsfax.jobs.window import require_windows
 from fsfax.runtime.clock import Clock, utc_now
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
@@ -28,7 +28,7 @@ class Account:
     """Whose faxes they are.
 
     max_calls: calls at once; 0 = the setting ``jobs.account_calls``.
-    windows: when it may call, see `fsfax.jobs.window`; none = always.
+    windows: when it may call, see `fsfax.accounts.windows`; none = always.
     numbers: called numbers whose faxes come into its inbox.
     """
 

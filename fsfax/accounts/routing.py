@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from fsfax.accounts.callers import may_send
+from fsfax.accounts.faxboxes import wish_of
+from fsfax.accounts.numbers import number_key
 from fsfax.db import transitions
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.engine.admission import REJECTED, WELCOME, Admission
 from fsfax.engine.plan import MAX_IDENT
-from fsfax.jobs.callers import may_send
-from fsfax.jobs.faxboxes import wish_of
-from fsfax.jobs.numbers import number_key
 from fsfax.log import get_logger
 from fsfax.settings import InboundSettings
 

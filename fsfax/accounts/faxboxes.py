@@ -5,7 +5,7 @@ A faxbox has called numbers (faxes to them come into it) and a mail domain of it
 who may send mails) is kept as it was given; who makes use of it checks it. Of incoming faxes it
 says:
 
-    callers         who may send some (`fsfax.jobs.callers`)
+    callers         who may send some (`fsfax.accounts.callers`)
     forward_to      a number that complete ones are sent on to (`fsfax.jobs.forward`)
     retention_days  for how long documents are kept, of both directions (`fsfax.jobs.retention`)
 """
@@ -21,12 +21,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 
+from fsfax.accounts.accounts import own_numbers
+from fsfax.accounts.numbers import number_key
 from fsfax.db.database import Database
 from fsfax.db.records import Wish, plain_fields
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
-from fsfax.jobs.accounts import own_numbers
-from fsfax.jobs.numbers import number_key
 from fsfax.runtime.clock import Clock, utc_now
 
 DOMAIN = "fax.invalid"
