@@ -23,9 +23,9 @@ from typing import Literal, Self
 
 import gevent
 
-from fsfax.document.fetch_stream import Exchange, Resolver, Turns, resolve
-from fsfax.document.fetch_target import Target, follow, parse_url
 from fsfax.document.kinds import HEAD, Kind, sniff
+from fsfax.egress.exchange import Exchange, Resolver, Turns, resolve
+from fsfax.egress.target import Target, follow, parse_url
 from fsfax.errors import DocumentEmpty, DocumentUnsupported, FetchError, InvalidFetch
 from fsfax.log import get_logger
 from fsfax.settings import FetchSettings

@@ -1,7 +1,7 @@
 """One request to somebody else's web server, and what its answer means.
 
 The URL is a stranger's choice, so it goes through what fetches documents
-(`fsfax.document.fetch_stream`): names are resolved once, the address is judged and then connected
+(`fsfax.egress.exchange`): names are resolved once, the address is judged and then connected
 to, TLS is verified, everything has a time limit. Redirects are not followed: a webhook that moved
 is to be changed by whoever owns it.
 """
@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 
 import gevent
 
-from fsfax.document.fetch_stream import Exchange, Resolver, resolve
-from fsfax.document.fetch_target import parse_url
+from fsfax.egress.exchange import Exchange, Resolver, resolve
+from fsfax.egress.target import parse_url
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.notify.outcome import Delivered, Later, Never, Result
 from fsfax.notify.plain import one_line

@@ -17,7 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from fsfax.db.records import Job
-from fsfax.document.fetch_stream import Resolver, resolve
+from fsfax.egress.exchange import Resolver, resolve
 from fsfax.errors import ConfigurationError, FsfaxError
 from fsfax.log import get_logger
 from fsfax.notify import post

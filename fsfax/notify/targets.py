@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
-from fsfax.document.fetch_target import parse_url
+from fsfax.egress.target import parse_url
 from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
 from fsfax.notify.kinds import BY_MAIL, BY_SMS, Channel, Kind

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fsfax.db.records import Job
-from fsfax.document.fetch_stream import Resolver, resolve
+from fsfax.egress.exchange import Resolver, resolve
 from fsfax.errors import WebhookNotFound
 from fsfax.notify import payload, post
 from fsfax.notify.deliveries import Delivery

@@ -19,8 +19,8 @@ import trustme
 from gevent import ssl
 
 from fsfax.document.fetch import Fetched, FetchRequest, fetch
-from fsfax.document.fetch_stream import resolve
-from fsfax.document.fetch_target import Address
+from fsfax.egress.exchange import resolve
+from fsfax.egress.target import Address
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.settings import FetchSettings, Settings
 from tests.document.web_server import PDF, RawServer, Visit, WebServer, closed_port

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.document.fetch_target import (
+from fsfax.egress.target import (
     Address,
     embedded,
     follow,

@@ -27,7 +27,7 @@ import gevent
 import h11
 from gevent import socket, ssl
 
-from fsfax.document.fetch_target import Address, Target, require_allowed
+from fsfax.egress.target import Address, Target, require_allowed
 from fsfax.errors import ConfigurationError, FetchError
 from fsfax.log import get_logger
 from fsfax.settings_base import WebLimits
