@@ -2,7 +2,7 @@
 
     import fsfax
 
-    with fsfax.Engine(fsfax.load().settings) as engine:
+    with fsfax.Engine(fsfax.load_settings()) as engine:
         result = engine.send("letter.pdf", to="+353 1 555 0100")
         print(result.success, result.pages_sent, result.error_message)
 
@@ -117,11 +117,12 @@ if TYPE_CHECKING:
         FetchSettings,
         GatewaySettings,
         JobsSettings,
-        Loaded,
+        LoadedSettings,
         NodeSettings,
         PathMapping,
         Settings,
-        load,
+        load_settings,
+        load_with_origins,
     )
 
 __version__ = "0.1.0"
@@ -249,11 +250,12 @@ _HOMES = {
         "FetchSettings",
         "GatewaySettings",
         "JobsSettings",
-        "Loaded",
+        "LoadedSettings",
         "NodeSettings",
         "PathMapping",
         "Settings",
-        "load",
+        "load_settings",
+        "load_with_origins",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -324,7 +326,7 @@ __all__ = [
     "JobsSettings",
     "LeaseLost",
     "Listing",
-    "Loaded",
+    "LoadedSettings",
     "Memory",
     "Negotiated",
     "NewFax",
@@ -367,7 +369,8 @@ __all__ = [
     "Wish",
     "Worker",
     "examine",
-    "load",
+    "load_settings",
+    "load_with_origins",
     "new_call_id",
 ]
 

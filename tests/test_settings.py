@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsfax.errors import ConfigurationError
-from fsfax.settings import NodeSettings, Settings, load
+from fsfax.settings import NodeSettings, Settings, load_settings, load_with_origins
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_defaults() -> None:
-    loaded = load()
+    loaded = load_with_origins()
     assert loaded.settings == Settings()
     assert loaded.origins == {}
     assert loaded.settings.nodes == (NodeSettings(),)
@@ -36,7 +36,7 @@ def test_each_layer_beats_the_one_below(elsewhere: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.setenv("FSFAX_TIMEOUTS__NEGOTIATION", "2")
     monkeypatch.setenv("FSFAX_TIMEOUTS__PAGE", "2")
-    loaded = load(overrides={"timeouts": {"page": 3}})
+    loaded = load_with_origins(overrides={"timeouts": {"page": 3}})
     timeouts = loaded.settings.timeouts
     assert (timeouts.answer, timeouts.negotiation, timeouts.page) == (1, 2, 3)
     assert timeouts.linger == Settings().timeouts.linger
@@ -51,14 +51,14 @@ def test_each_layer_beats_the_one_below(elsewhere: Path, monkeypatch: pytest.Mon
 def test_a_named_file(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = elsewhere / "other.toml"
     named.write_text('[[nodes]]\nname = "one"\n[[nodes]]\nname = "two"\nport = 8022\n')
-    assert [node.name for node in load(named).settings.nodes] == ["one", "two"]
+    assert [node.name for node in load_settings(named).nodes] == ["one", "two"]
     monkeypatch.setenv("FSFAX_CONFIG", str(named))
-    assert load().settings.nodes[1].port == 8022
+    assert load_settings().nodes[1].port == 8022
 
 
 def test_lists_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSFAX_NODES", '[{"host": "pbx", "gateways": [{"name": "c"}]}]')
-    (node,) = load().settings.nodes
+    (node,) = load_settings().nodes
     assert (node.host, node.gateways[0].name) == ("pbx", "c")
 
 
@@ -82,23 +82,23 @@ def test_the_environment_is_read_by_load_alone(monkeypatch: pytest.MonkeyPatch) 
 def test_wrong_files(elsewhere: Path, text: str, words: str) -> None:
     (elsewhere / "fsfax.toml").write_text(text)
     with pytest.raises(ConfigurationError, match=words):
-        load()
+        load_with_origins()
 
 
 def test_files_that_cannot_be_read(elsewhere: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"missing\.toml"):
-        load(elsewhere / "missing.toml")
+        load_with_origins(elsewhere / "missing.toml")
     with pytest.raises(ConfigurationError, match="Is a directory"):
-        load(elsewhere)
+        load_with_origins(elsewhere)
     (elsewhere / "fsfax.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="not TOML"):
-        load()
+        load_with_origins()
 
 
 def test_a_file_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSFAX_CONFIG", "nowhere.toml")
     with pytest.raises(ConfigurationError, match=r"cannot read nowhere\.toml: No such file"):
-        load()
+        load_with_origins()
 
 
 def test_an_argument_beats_the_variable_that_names_a_file(
@@ -106,23 +106,23 @@ def test_an_argument_beats_the_variable_that_names_a_file(
 ) -> None:
     (elsewhere / "here.toml").write_text("marks_realm = 'here'\n")
     monkeypatch.setenv("FSFAX_CONFIG", "nowhere.toml")
-    loaded = load(elsewhere / "here.toml")
+    loaded = load_with_origins(elsewhere / "here.toml")
     assert loaded.settings.marks_realm == "here"
     assert loaded.origins == {"marks_realm": f"file {elsewhere / 'here.toml'}"}
 
 
 def test_the_command_line_is_checked_too() -> None:
     with pytest.raises(ConfigurationError, match=r"timeouts\.answer: .*\(command line\)"):
-        load(overrides={"timeouts": {"answer": 0}})
+        load_with_origins(overrides={"timeouts": {"answer": 0}})
     with pytest.raises(ConfigurationError, match=r"no_such: .*\(command line\)"):
-        load(overrides={"no_such": 1})
+        load_with_origins(overrides={"no_such": 1})
 
 
 def test_every_mistake_is_named_at_once(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (elsewhere / "fsfax.toml").write_text("[timeouts]\nanswer = -1\n")
     monkeypatch.setenv("FSFAX_FAX__RESOLUTION", "coarse")
     with pytest.raises(ConfigurationError) as caught:
-        load(overrides={"log": {"level": "loud"}})
+        load_with_origins(overrides={"log": {"level": "loud"}})
     message = str(caught.value)
     for name, origin in [
         ("timeouts.answer", "file fsfax.toml"),
@@ -141,7 +141,7 @@ def test_a_later_list_replaces_an_earlier_one(
     """Nodes are not mixed: half a node of the file with half a node of the environment."""
     (elsewhere / "fsfax.toml").write_text('[[nodes]]\nname = "file"\nport = 8022\n')
     monkeypatch.setenv("FSFAX_NODES", '[{"name": "environment"}]')
-    loaded = load()
+    loaded = load_with_origins()
     assert [(node.name, node.port) for node in loaded.settings.nodes] == [("environment", 8021)]
     assert loaded.origins == {"nodes": "environment"}
 
@@ -149,11 +149,11 @@ def test_a_later_list_replaces_an_earlier_one(
 def test_wrong_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSFAX_NODES", "[{")
     with pytest.raises(ConfigurationError, match="JSON"):
-        load()
+        load_with_origins()
     monkeypatch.setenv("FSFAX_NODES", "[]")
     monkeypatch.setenv("FSFAX_TIMEOUTS__ANSWER", "soon")
     with pytest.raises(ConfigurationError, match=r"timeouts\.answer.*environment"):
-        load()
+        load_with_origins()
 
 
 def test_secrets_are_never_printed() -> None:
@@ -185,7 +185,7 @@ def test_a_mistake_beside_a_secret_does_not_print_it(
     else:
         overrides = {"nodes": [{"password": "hush-hush", "port": 0}]}
     with pytest.raises(ConfigurationError) as caught:
-        load(overrides=overrides)
+        load_with_origins(overrides=overrides)
     assert "nodes" in str(caught.value)
     # Also not in a traceback, which shows the errors behind the error.
     error: BaseException | None = caught.value
@@ -205,7 +205,7 @@ def test_a_mistake_beside_a_secret_does_not_print_it(
 )
 def test_a_secret_in_the_wrong_place_is_not_printed(nodes: object) -> None:
     with pytest.raises(ConfigurationError, match="nodes") as caught:
-        load(overrides={"nodes": nodes})
+        load_with_origins(overrides={"nodes": nodes})
     assert "hush-hush" not in str(caught.value)
 
 
@@ -227,7 +227,7 @@ def test_the_strongest_that_says_anything_wins(
         if environment is not None:
             patch.setenv("FSFAX_TIMEOUTS__ANSWER", str(environment))
         overrides = {} if command_line is None else {"timeouts": {"answer": command_line}}
-        loaded = load(overrides=overrides)
+        loaded = load_with_origins(overrides=overrides)
     said = [
         ("command line", command_line),
         ("environment", environment),
@@ -255,11 +255,11 @@ def test_settings_do_not_change() -> None:
 def test_a_misspelt_variable(monkeypatch: pytest.MonkeyPatch, variable: str, hint: str) -> None:
     monkeypatch.setenv(variable, "1")
     with pytest.raises(ConfigurationError, match=f"{variable} is no setting.*{hint}"):
-        load()
+        load_with_origins()
 
 
 def test_a_traceback_shows_no_secret(elsewhere: Path) -> None:
     (elsewhere / "fsfax.toml").write_text('[[nodes]]\npasword = "hush-hush"\n')
     with pytest.raises(ConfigurationError) as caught:
-        load()
+        load_with_origins()
     assert "hush-hush" not in "".join(traceback.format_exception(caught.value))

@@ -13,7 +13,7 @@ import fsfax
 from fsfax import log
 from fsfax.cli import exits
 from fsfax.errors import FsfaxError, InvalidRequest
-from fsfax.settings import Loaded, load
+from fsfax.settings import LoadedSettings, load_settings, load_with_origins
 
 _COMMANDS = {
     "send": "send",
@@ -82,7 +82,7 @@ class Common:
         self._config = config
         self._overrides = overrides
 
-    def load(self, esl: str | None = None, gateway: str | None = None) -> Loaded:
+    def load(self, esl: str | None = None, gateway: str | None = None) -> LoadedSettings:
         """Read the settings; ``esl`` ([password@]host:port) and ``gateway`` go above all.
 
         Raises:
@@ -91,7 +91,7 @@ class Common:
         """
         overrides = dict(self._overrides)
         if esl or gateway:
-            base = load(self._config, overrides).settings.nodes[0]
+            base = load_settings(self._config, overrides).nodes[0]
             node = base.model_dump(mode="python")
             node["password"] = base.password.get_secret_value()
             if esl:
@@ -99,7 +99,7 @@ class Common:
             if gateway and gateway not in [g["name"] for g in node["gateways"]]:
                 node["gateways"] = [{"name": gateway}, *node["gateways"]]
             overrides["nodes"] = [node]
-        loaded = load(self._config, overrides)
+        loaded = load_with_origins(self._config, overrides)
         wanted = loaded.settings.log
         log.configure(wanted.level, wanted.format, requests=wanted.requests)
         return loaded

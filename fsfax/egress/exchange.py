@@ -30,7 +30,7 @@ from gevent import socket, ssl
 from fsfax.egress.target import Address, Target, require_allowed
 from fsfax.errors import ConfigurationError, FetchError
 from fsfax.log import get_logger
-from fsfax.settings_base import WebLimits
+from fsfax.settings.base import WebLimits
 
 _log = get_logger(__name__)
 

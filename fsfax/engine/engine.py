@@ -106,7 +106,7 @@ class Engine:
 
     Args:
         settings: everything that can be configured; file and environment are not read (see
-            `fsfax.settings.load` for that).
+            `fsfax.load_settings` for that).
         hub: "current" runs in the calling thread's gevent hub, "own" in a thread of the
             engine's; "auto" takes "current" in a monkey-patched program.
     """

@@ -23,7 +23,7 @@ from fsfax.log import get_logger
 from fsfax.mail.acceptance import Acceptance
 from fsfax.mail.session import Busy, Session
 from fsfax.settings import Settings
-from fsfax.settings_smtp import SmtpSettings
+from fsfax.settings.smtp import SmtpSettings
 
 _log = get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsfax.settings_notify import NotifySettings
+from fsfax.settings.notify import NotifySettings
 
 _JITTER = 0.25
 """So that what failed together does not come again together."""

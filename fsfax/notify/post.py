@@ -21,7 +21,7 @@ from fsfax.egress.target import parse_url
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.notify.outcome import Delivered, Later, Never, Result
 from fsfax.notify.plain import one_line
-from fsfax.settings_base import WebLimits
+from fsfax.settings.base import WebLimits
 
 _LONGEST_WAIT = 3600.0
 """Seconds of a Retry-After that are respected."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from fsfax.errors import ConfigurationError
 from fsfax.notify.outcome import Delivered, Later, Never, Result
 from fsfax.notify.plain import one_line
-from fsfax.settings_notify import RelaySettings
+from fsfax.settings.notify import RelaySettings
 
 _IDLE = 10.0
 """Seconds after which a connection is not used again: relays close those that say nothing."""

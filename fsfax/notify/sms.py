@@ -1,7 +1,7 @@
 """Short messages: a small gateway interface, with an HTTP request or the log behind it.
 
 A gateway is anything with ``send(to, text, id) -> Result``. The HTTP one fills templates (see
-`fsfax.settings_notify.SmsSettings`): what is filled into a JSON body is escaped as inside of a
+`fsfax.settings.notify.SmsSettings`): what is filled into a JSON body is escaped as inside of a
 JSON string, into a form or a URL it is percent-encoded, into a header it is one line.
 """
 
@@ -29,7 +29,7 @@ from fsfax.notify.plain import one_line
 from fsfax.notify.texts import Texts
 from fsfax.notify.zone import zone_of
 from fsfax.settings import Settings
-from fsfax.settings_notify import SmsSettings
+from fsfax.settings.notify import SmsSettings
 
 _log = get_logger(__name__)
 

@@ -53,8 +53,8 @@ _COURIER = """
 import sys
 from fsfax.api import fax_view
 from fsfax.notify.courier import Courier
-from fsfax.settings import load
-with Courier(load().settings, fax_view.shown, hub="own") as courier:
+from fsfax.settings import load_settings, load_with_origins
+with Courier(load_settings(), fax_view.shown, hub="own") as courier:
     print("ready", flush=True)
     sys.stdin.read()
 """

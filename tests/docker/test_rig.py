@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from fsfax.engine.spool import Spool
-from fsfax.settings import Settings, load
+from fsfax.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKER = REPOSITORY / "docker"
@@ -90,7 +90,7 @@ def test_fsfax_reads_the_settings(
     monkeypatch.chdir(tmp_path)
     for variable, value in SERVICES[name]["environment"].items():
         monkeypatch.setenv(variable, filled(value))
-    settings = load().settings
+    settings = load_settings()
     (node,) = settings.nodes
     assert node.host == switch
     assert node.password.get_secret_value() == "s3cret"

@@ -28,5 +28,5 @@ def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dic
 
 
 if __name__ == "__main__":
-    for number, outcome in fax_all(fsfax.load().settings, Path(sys.argv[1]), sys.argv[2:]).items():
+    for number, outcome in fax_all(fsfax.load_settings(), Path(sys.argv[1]), sys.argv[2:]).items():
         print(number, outcome)

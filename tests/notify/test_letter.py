@@ -28,7 +28,7 @@ from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.sms import HttpGateway
 from fsfax.notify.texts import Texts
 from fsfax.notify.zone import zone_of
-from fsfax.settings_notify import SmsSettings
+from fsfax.settings.notify import SmsSettings
 from tests.jobs.results import DELIVERED, TROUBLE
 from tests.notify.mailbox import parts
 

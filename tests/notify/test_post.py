@@ -12,7 +12,7 @@ from fsfax.errors import ConfigurationError
 from fsfax.notify import post
 from fsfax.notify.outcome import Delivered, Later, Never, Result
 from fsfax.notify.sms import HttpGateway, LogGateway, gateway_of
-from fsfax.settings_notify import SmsSettings, WebhookSettings
+from fsfax.settings.notify import SmsSettings, WebhookSettings
 from tests.notify.receiver import Answer, Receiver
 
 NOW = 1_700_000_000.0

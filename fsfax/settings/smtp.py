@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fsfax.settings_base import Seconds, Section
+from fsfax.settings.base import Seconds, Section
 
 
 class SmtpSettings(Section):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from fsfax.settings_base import Seconds, Section, WebLimits
+from fsfax.settings.base import Seconds, Section, WebLimits
 
 
 class RelaySettings(Section):

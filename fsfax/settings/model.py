@@ -1,0 +1,83 @@
+"""The settings object: everything that can be configured, in sections."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from fsfax.settings.api import ApiSettings
+from fsfax.settings.base import Section
+from fsfax.settings.calls import CallTimeouts, EslTimeouts, FaxDefaults, NodeSettings
+from fsfax.settings.documents import DocumentSettings, FetchSettings
+from fsfax.settings.jobs import InboundSettings, JobsSettings
+from fsfax.settings.notify import NotifySettings
+from fsfax.settings.smtp import SmtpSettings
+
+
+class LogSettings(Section):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    format: Literal["console", "json"] = "console"
+    requests: bool = Field(
+        default=True, description="a line for each request of the HTTP API, whatever the level"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FSFAX_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    nodes: tuple[NodeSettings, ...] = (NodeSettings(),)
+    spool: Path = Field(
+        default=Path(tempfile.gettempdir()) / "fsfax",
+        description="where converted documents wait for FreeSWITCH; both must reach it",
+    )
+    inbox: Path = Field(default=Path("inbox"), description="where received faxes are stored")
+    marks_realm: str = Field(
+        default="fsfax",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="realm of the outcome marks in FreeSWITCH's db and hash",
+    )
+    esl: EslTimeouts = EslTimeouts()
+    timeouts: CallTimeouts = CallTimeouts()
+    fax: FaxDefaults = FaxDefaults()
+    document: DocumentSettings = DocumentSettings()
+    fetch: FetchSettings = FetchSettings()
+    database: SecretStr = Field(
+        default=SecretStr("sqlite:///fsfax.db"),
+        description="where the jobs are: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    jobs: JobsSettings = JobsSettings()
+    inbound: InboundSettings = InboundSettings()
+    api: ApiSettings = ApiSettings()
+    notify: NotifySettings = NotifySettings()
+    smtp: SmtpSettings = SmtpSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what the caller passes.
+
+        An embedding program that builds ``Settings(...)`` gets exactly that; `load_settings` is the
+        one place where file and environment are read.
+        """
+        return (init_settings,)
