@@ -121,7 +121,7 @@ def test_the_public_names_do_not_change_unnoticed() -> None:
     assert {
         "Engine",
         "Settings",
-        "load",
+        "load_settings",
         "TxResult",
         "RxResult",
         "Outcome",
