@@ -25,7 +25,7 @@ from fsfax.api.models import (
     TokenRequest,
     TokenShown,
 )
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import gregorian
 from fsfax.errors import AccountNotFound, FaxboxNotFound, JobNotFound, TokenUnknown

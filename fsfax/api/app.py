@@ -22,12 +22,12 @@ from typing import Any
 import falcon
 from prometheus_client import CollectorRegistry
 
-from fsfax.api import administration, envelope, faxes, folders, health, metrics, news
+from fsfax.api import administration, envelope, faxes, folders, health, metrics, webhooks
 from fsfax.api.description import describe
-from fsfax.api.gate import Buckets, Gate
+from fsfax.api.docs_page import page
+from fsfax.api.middleware import Buckets, Gate
 from fsfax.api.openapi import document
-from fsfax.api.page import page
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.db.states import Direction
 from fsfax.errors import FsfaxError
 from fsfax.jobs import overview
@@ -96,10 +96,10 @@ class Api:
         yield _ACCOUNT, administration.AccountOne(rooms)
         yield f"{_ACCOUNT}/tokens", administration.TokenList(rooms)
         yield f"{_ACCOUNT}/tokens/{{token_id}}", administration.TokenOne(rooms)
-        yield f"{_ACCOUNT}/webhooks", news.WebhookList(rooms)
-        yield f"{_ACCOUNT}/webhooks/{{webhook_id}}", news.WebhookOne(rooms)
-        yield f"{_ACCOUNT}/notifications", news.NotificationList(rooms)
-        yield f"{_ACCOUNT}/notifications/{{notification_id}}", news.NotificationOne(rooms)
+        yield f"{_ACCOUNT}/webhooks", webhooks.WebhookList(rooms)
+        yield f"{_ACCOUNT}/webhooks/{{webhook_id}}", webhooks.WebhookOne(rooms)
+        yield f"{_ACCOUNT}/notifications", webhooks.NotificationList(rooms)
+        yield f"{_ACCOUNT}/notifications/{{notification_id}}", webhooks.NotificationOne(rooms)
         yield f"{_ACCOUNT}/faxboxes", administration.FaxboxList(rooms)
         yield _FAXBOX, administration.FaxboxOne(rooms)
         yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(rooms)

@@ -1,6 +1,6 @@
 """What a call of the API is: said once, beside the function that answers it.
 
-`describe` puts a `Call` on a responder. The gate reads from it who may call (`fsfax.api.gate`),
+`describe` puts a `Call` on a responder. The gate reads from it who may call (`fsfax.api.middleware`),
 the OpenAPI document is written from it (`fsfax.api.openapi`); so neither can say anything else
 than what happens.
 

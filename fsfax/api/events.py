@@ -15,7 +15,7 @@ import gevent
 
 from fsfax.api import fax_view
 from fsfax.api.envelope import Refusal
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
 

@@ -27,7 +27,7 @@ from fsfax.api.models import (
     ReceivedFax,
     SentFax,
 )
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import FetchSource, Job, NewFax, Wish
 from fsfax.db.states import Direction, JobState

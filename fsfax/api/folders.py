@@ -17,7 +17,7 @@ from fsfax.api.description import describe
 from fsfax.api.envelope import Refusal, bad_identifier, invalid, succeed
 from fsfax.api.faxes import new_fax
 from fsfax.api.models import Action, AttachmentQuery, Fax, FaxBody, ListQuery, Nothing, SentFax
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.api.validation import checked
 from fsfax.db.records import Job
 from fsfax.db.states import Direction, JobState

@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from fsfax.api.description import describe
 from fsfax.api.envelope import send
-from fsfax.api.rooms import Rooms
+from fsfax.api.services import Rooms
 from fsfax.errors import StoreError
 
 Problems = Callable[[], list[str]]

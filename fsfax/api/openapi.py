@@ -12,8 +12,8 @@ from pydantic.json_schema import models_json_schema
 import fsfax
 from fsfax.api.description import Call, call_of
 from fsfax.api.models import ACCOUNT_ID, FAX_ID
-from fsfax.api.news_models import NOTIFICATION_ID, Message
-from fsfax.notify.kinds import EVENTS
+from fsfax.api.webhook_models import NOTIFICATION_ID, Message
+from fsfax.notify.events import EVENTS
 from fsfax.notify.payload import CONTENT_TYPES
 
 METHODS = ("get", "put", "post", "patch", "delete")

@@ -23,7 +23,7 @@ import gevent.pool
 import gevent.socket
 from gevent import pywsgi
 
-from fsfax.api import heads
+from fsfax.api import http_head
 from fsfax.errors import ConfigurationError
 from fsfax.settings import ApiSettings
 
@@ -100,7 +100,7 @@ class _Connection(pywsgi.WSGIHandler):
     def read_request(self, raw_requestline: Any) -> Any:
         """Read the headers; for the body the application has patience of its own."""
         if len(raw_requestline.split()) != 3:  # noqa: PLR2004 (method, target, version)
-            raise heads.FaultyHead(HTTPStatus.BAD_REQUEST, "no request line of HTTP/1.1")
+            raise http_head.FaultyHead(HTTPStatus.BAD_REQUEST, "no request line of HTTP/1.1")
         known = super().read_request(raw_requestline)
         self._patience.close()
         if self.server.stopping:
@@ -118,8 +118,8 @@ class _Connection(pywsgi.WSGIHandler):
 
     def MessageClass(self, fp: Any, *_: Any) -> Any:  # noqa: N802 (gevent's name)
         """Read the header fields."""
-        fields = heads.read(fp)
-        heads.check(fields, self.request_version or "")
+        fields = http_head.read(fp)
+        http_head.check(fields, self.request_version or "")
         head = _Head()
         for name, value in fields:
             head.add_header(name, value)
@@ -132,7 +132,7 @@ class _Connection(pywsgi.WSGIHandler):
     def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
         if not isinstance(ex, ValueError):
             raise ex
-        status = ex.status if isinstance(ex, heads.FaultyHead) else HTTPStatus.BAD_REQUEST
+        status = ex.status if isinstance(ex, http_head.FaultyHead) else HTTPStatus.BAD_REQUEST
         id = uuid.uuid4().hex
         self.log_error("%s from %s: %s, request %s", status, self.client_address, ex, id)
         return str(status.value), _refusal(status, str(ex), id)

@@ -14,14 +14,14 @@ from fsfax.accounts.tokens import Scope
 from fsfax.api import fax_view
 from fsfax.api.app import Api
 from fsfax.api.metrics import Calls, Mails, Told
-from fsfax.api.rooms import Rooms
 from fsfax.api.server import Server
+from fsfax.api.services import Rooms
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.db.transitions import DEFAULT_ACCOUNT
 from fsfax.jobs.worker import Worker
 from fsfax.mail.server import MailServer
-from fsfax.notify.courier import Courier
+from fsfax.notify.dispatcher import Courier
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 

@@ -10,8 +10,8 @@ from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
-from fsfax.notify.kinds import EVENTS
-from fsfax.notify.outcome import Delivered
+from fsfax.notify.events import EVENTS
+from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook, Webhooks
 from fsfax.notify.targets import without_password
 from fsfax.notify.webhook import try_out

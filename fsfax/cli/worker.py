@@ -12,7 +12,7 @@ from fsfax.api import fax_view
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.jobs.worker import Worker
-from fsfax.notify.courier import Courier
+from fsfax.notify.dispatcher import Courier
 
 
 @click.command()

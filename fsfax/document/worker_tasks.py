@@ -33,7 +33,7 @@ class Desk:
             DocumentError: what is wrong with the document.
         """
         if task == "inspect":
-            from fsfax.document.details import details  # noqa: PLC0415
+            from fsfax.document.inspect_task import details  # noqa: PLC0415
 
             return details(Path(request["path"]), Limits(**request["limits"])), b""
         source = self._open(Path(request["path"]), Limits(**request["limits"]), request["job"])

@@ -27,9 +27,9 @@ from fsfax.engine import marks
 from fsfax.engine.admission import Admit
 from fsfax.engine.adopt import Adoption, Planned
 from fsfax.engine.handles import Receiving, SendCall
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prepared
-from fsfax.engine.outgoing import Outgoing
+from fsfax.engine.outbound_spool import Outgoing
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import Status, TxResult

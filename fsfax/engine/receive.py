@@ -32,7 +32,7 @@ from fsfax.document import tiff_f
 from fsfax.engine import marks
 from fsfax.engine.admission import WELCOME, Admission, Admit
 from fsfax.engine.channel import Channel
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.observations import (
     Created,
     EventsMissed,

@@ -39,10 +39,10 @@ from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, Preparation, Room
 from fsfax.jobs.dial import Dialler
-from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.inbound_faxes import Incoming
+from fsfax.jobs.inbound_service import Reception
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.prepare import Preparer
-from fsfax.jobs.receive import Reception
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.settle import Settlement

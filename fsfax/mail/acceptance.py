@@ -37,12 +37,12 @@ from fsfax.errors import (
 )
 from fsfax.jobs.store import JobStore
 from fsfax.log import get_logger
-from fsfax.mail import origin, permission, smtplog
+from fsfax.mail import auto_reply, permission, smtplog
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient
 from fsfax.mail.flood import Flood
 from fsfax.mail.harmless import one_line
 from fsfax.mail.message import Mail, take_apart
-from fsfax.mail.parts import Choice, choose
+from fsfax.mail.part_selection import Choice, choose
 from fsfax.mail.refusal import Refusal
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
@@ -238,7 +238,7 @@ class Acceptance:
         try:
             mail = take_apart(stream, folder)
             seen |= _described(mail, None)
-            if why := origin.objection(mail.header, automatic=self._smtp.allow_automatic):
+            if why := auto_reply.objection(mail.header, automatic=self._smtp.allow_automatic):
                 raise Refusal(554, "5.7.1", why)
             choice = choose(mail.parts, self._smtp.text, self._is_office)
             seen |= _described(mail, choice)

@@ -33,7 +33,7 @@ from fsfax.db.schema import (
     webhooks,
 )
 from fsfax.errors import DeliveryNotFound, IllegalMove
-from fsfax.notify.kinds import Channel, Kind
+from fsfax.notify.events import Channel, Kind
 from fsfax.notify.targets import Subscription, Target, targets
 from fsfax.runtime.clock import Clock, utc_now
 

@@ -13,13 +13,13 @@ from fsfax.document import to_pdf, to_png
 from fsfax.errors import DocumentError, InvalidRequest, JobNotFound
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.facts import Attachment, facts
-from fsfax.notify.kinds import Kind
-from fsfax.notify.letter import Envelope, compose
-from fsfax.notify.matter import Matter, fax_of, read_matter, save
-from fsfax.notify.outcome import Never, Result
+from fsfax.notify.events import Kind
+from fsfax.notify.fax_context import Matter, fax_of, read_matter, save
+from fsfax.notify.mail_message import Envelope, compose
 from fsfax.notify.relay import Relay
-from fsfax.notify.texts import Texts
+from fsfax.notify.send_result import Never, Result
+from fsfax.notify.template_context import Attachment, facts
+from fsfax.notify.template_loader import Texts
 from fsfax.notify.zone import zone_of
 from fsfax.settings import Settings
 

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 from fsfax.db.records import Job
 from fsfax.db.states import Direction
-from fsfax.notify.kinds import Kind
+from fsfax.notify.events import Kind
 
 CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 

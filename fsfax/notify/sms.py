@@ -20,13 +20,13 @@ from fsfax.db.records import Job
 from fsfax.egress.exchange import Resolver, resolve
 from fsfax.errors import ConfigurationError, FsfaxError
 from fsfax.log import get_logger
-from fsfax.notify import post
+from fsfax.notify import http_post
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.facts import facts
-from fsfax.notify.kinds import Kind
-from fsfax.notify.outcome import Delivered, Later, Result
+from fsfax.notify.events import Kind
 from fsfax.notify.plain import one_line
-from fsfax.notify.texts import Texts
+from fsfax.notify.send_result import Delivered, Later, Result
+from fsfax.notify.template_context import facts
+from fsfax.notify.template_loader import Texts
 from fsfax.notify.zone import zone_of
 from fsfax.settings import Settings
 from fsfax.settings.notify import SmsSettings
@@ -83,9 +83,9 @@ class HttpGateway:
             request = self.request(to, text, id)
         except (TemplateError, FsfaxError) as error:
             return Later(f"a template in notify.sms: {one_line(error, 200)}")
-        return post.send(request, self._settings, refusals=_REFUSALS, resolver=self._resolver)
+        return http_post.send(request, self._settings, refusals=_REFUSALS, resolver=self._resolver)
 
-    def request(self, to: str, text: str, id: str) -> post.Request:
+    def request(self, to: str, text: str, id: str) -> http_post.Request:
         """Return the request for a message.
 
         Raises:
@@ -101,7 +101,7 @@ class HttpGateway:
         headers: dict[str, str] = {"Content-Type": self._settings.content_type}
         headers |= {name: fill(known) for name, fill in self._headers.items()}
         body = self._body(known).encode("utf-8", "replace")
-        return post.Request(self._settings.method, self._url(known), headers, body)
+        return http_post.Request(self._settings.method, self._url(known), headers, body)
 
 
 class SmsCarrier:

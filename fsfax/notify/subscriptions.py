@@ -14,7 +14,7 @@ from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
 from fsfax.db.schema import accounts, webhooks
 from fsfax.errors import AccountNotFound, InvalidRequest, WebhookNotFound
-from fsfax.notify.kinds import EVENTS
+from fsfax.notify.events import EVENTS
 from fsfax.notify.signature import new_secret, require_secret
 from fsfax.notify.targets import normal_url
 from fsfax.runtime.clock import Clock, utc_now

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from fsfax.egress.target import parse_url
 from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
-from fsfax.notify.kinds import BY_MAIL, BY_SMS, Channel, Kind
+from fsfax.notify.events import BY_MAIL, BY_SMS, Channel, Kind
 from fsfax.notify.plain import one_line
 from fsfax.notify.signature import require_secret
 

@@ -11,10 +11,10 @@ from typing import Any
 from fsfax.db.records import Job
 from fsfax.egress.exchange import Resolver, resolve
 from fsfax.errors import WebhookNotFound
-from fsfax.notify import payload, post
+from fsfax.notify import http_post, payload
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.kinds import TEST_EVENT, Kind
-from fsfax.notify.outcome import Never, Result
+from fsfax.notify.events import TEST_EVENT, Kind
+from fsfax.notify.send_result import Never, Result
 from fsfax.notify.signature import sign
 from fsfax.notify.subscriptions import Webhook, Webhooks
 from fsfax.settings import Settings
@@ -72,7 +72,7 @@ class WebhookCarrier:
             form,
             sign_with=(secret, delivery.id),
         )
-        return post.send(
+        return http_post.send(
             request, self._settings, refusals=self._settings.refusals, resolver=self._resolver
         )
 
@@ -85,14 +85,14 @@ def try_out(hook: Webhook, settings: Settings, *, resolver: Resolver = resolve) 
     id = f"msg_{uuid.uuid4().hex}"
     request = _signed("POST", hook.url, body, hook.form, sign_with=(hook.secret, id))
     limits = settings.notify.webhook
-    return post.send(request, limits, refusals=limits.refusals, resolver=resolver)
+    return http_post.send(request, limits, refusals=limits.refusals, resolver=resolver)
 
 
 def _signed(
     method: str, url: str, body: bytes, form: str, *, sign_with: tuple[str, str]
-) -> post.Request:
+) -> http_post.Request:
     """A request signed with a secret under a message's id."""
     secret, id = sign_with
     headers = {"Content-Type": payload.CONTENT_TYPES[form]}
     headers |= sign(secret, id, int(time.time()), body)
-    return post.Request(method, url, headers, body)
+    return http_post.Request(method, url, headers, body)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from fsfax.api.news_models import Message
-from fsfax.notify.kinds import EVENTS
+from fsfax.api.webhook_models import Message
+from fsfax.notify.events import EVENTS
 from fsfax.notify.signature import new_secret
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until

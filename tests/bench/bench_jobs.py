@@ -34,7 +34,7 @@ from fsfax.db.records import NewFax
 from fsfax.db.schema import jobs
 from fsfax.db.states import Direction, JobState
 from fsfax.jobs.claims import Claim, Claims, Room
-from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.inbound_faxes import Incoming
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.store import JobStore

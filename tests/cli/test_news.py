@@ -22,7 +22,7 @@ from fsfax.engine.doctor import Verdict
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.doctor import examine_news
-from fsfax.notify.kinds import Channel
+from fsfax.notify.events import Channel
 from fsfax.settings import Settings
 from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver

@@ -8,7 +8,7 @@ import pytest
 
 from fsfax import Created, Engine, Observation, RxResult
 from fsfax.engine.admission import REJECTED, WELCOME, Admission
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.outcome import Outcome
 from fsfax.engine.receive import pages_in
 from fsfax.softswitch import number_of

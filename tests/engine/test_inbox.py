@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax import Doubt, InvalidRequest, Outcome, PageRecord, RxResult, Status, Try, TxResult
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.observations import clean
 from fsfax.errors import SpoolError
 

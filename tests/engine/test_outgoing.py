@@ -9,7 +9,7 @@ import pytest
 
 from fsfax import Closed, DocumentError, Engine, InvalidRequest, PageDone, Prepared
 from fsfax.document import Converter, compare
-from fsfax.engine.outgoing import Outgoing
+from fsfax.engine.outbound_spool import Outgoing
 from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
 from fsfax.softswitch import number_of
 from tests.engine.conftest import Stage

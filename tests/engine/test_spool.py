@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsfax.engine import marks
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Fate, judge_received

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fsfax.engine.receive as module
 from fsfax import Created, Engine, Fate, Observation, PageDone
 from fsfax.engine import marks
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call
 from fsfax.softswitch import number_of

@@ -25,7 +25,7 @@ from fsfax.engine.observations import Answered, Created, PageDone
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import AddressTaken, InvalidRequest
-from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.inbound_faxes import Incoming
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.store import JobStore
 from fsfax.settings import InboundSettings

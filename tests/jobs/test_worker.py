@@ -17,12 +17,12 @@ from fsfax.db.records import Job, NewFax
 from fsfax.db.schema import outbox, workers
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.document import compare
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.observations import Answered, Created
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
-from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.inbound_faxes import Incoming
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, RetryRule, Settings

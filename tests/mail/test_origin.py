@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsfax.mail.origin import MOST_HOPS, objection
+from fsfax.mail.auto_reply import MOST_HOPS, objection
 
 CASES = [
     ({}, False, ""),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.mail.parts import MAX_ATTACHMENTS, Part, TextPolicy, choose, image_size, judge
+from fsfax.mail.part_selection import MAX_ATTACHMENTS, Part, TextPolicy, choose, image_size, judge
 from fsfax.mail.refusal import Refusal
 from tests.mail.mails import OFFICE_HEAD, PDF, bomb, picture
 

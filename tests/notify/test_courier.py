@@ -25,10 +25,10 @@ from fsfax.db.database import Database
 from fsfax.db.schema import jobs, outbox
 from fsfax.db.transitions import row_of
 from fsfax.document import to_pdf
-from fsfax.notify.courier import Courier
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.kinds import Channel, Kind
-from fsfax.notify.outcome import Delivered, Later, Never, Result
+from fsfax.notify.dispatcher import Courier
+from fsfax.notify.events import Channel, Kind
+from fsfax.notify.send_result import Delivered, Later, Never, Result
 from fsfax.notify.signature import new_secret
 from fsfax.notify.subscriptions import Webhooks
 from fsfax.settings import Settings

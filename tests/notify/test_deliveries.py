@@ -17,7 +17,7 @@ from fsfax.db.schema import outbox
 from fsfax.db.transitions import row_of
 from fsfax.errors import DeliveryNotFound, IllegalMove
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.kinds import Channel, Kind
+from fsfax.notify.events import Channel, Kind
 from fsfax.notify.subscriptions import Webhooks
 from tests.jobs.conftest import Clock
 from tests.jobs.results import BUSY

@@ -21,12 +21,12 @@ from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job, Wish
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.engine.outcome import Outcome
-from fsfax.notify.facts import facts
-from fsfax.notify.kinds import BY_MAIL, Kind
-from fsfax.notify.letter import Envelope, compose
+from fsfax.notify.events import BY_MAIL, Kind
+from fsfax.notify.mail_message import Envelope, compose
 from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.sms import HttpGateway
-from fsfax.notify.texts import Texts
+from fsfax.notify.template_context import facts
+from fsfax.notify.template_loader import Texts
 from fsfax.notify.zone import zone_of
 from fsfax.settings.notify import SmsSettings
 from tests.jobs.results import DELIVERED, TROUBLE

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fsfax.errors import ConfigurationError
-from fsfax.notify import post
-from fsfax.notify.outcome import Delivered, Later, Never, Result
+from fsfax.notify import http_post
+from fsfax.notify.send_result import Delivered, Later, Never, Result
 from fsfax.notify.sms import HttpGateway, LogGateway, gateway_of
 from fsfax.settings.notify import SmsSettings, WebhookSettings
 from tests.notify.receiver import Answer, Receiver
@@ -26,8 +26,8 @@ def receiver() -> Iterator[Receiver]:
 
 def send(url: str, method: str = "POST", **limits: Any) -> Result:
     settings = WebhookSettings(**{"allow_private": True, "total": 5.0, **limits})
-    request = post.Request(method, url, {"X-Own": "1"}, b"body")
-    return post.send(request, settings, refusals=3, now=lambda: NOW)
+    request = http_post.Request(method, url, {"X-Own": "1"}, b"body")
+    return http_post.send(request, settings, refusals=3, now=lambda: NOW)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

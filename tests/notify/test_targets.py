@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.notify.kinds import EVENTS, Channel, Kind
+from fsfax.notify.events import EVENTS, Channel, Kind
 from fsfax.notify.signature import new_secret
 from fsfax.notify.targets import (
     Subscription,

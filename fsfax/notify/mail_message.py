@@ -17,7 +17,7 @@ from typing import Any
 
 from fsfax.notify.plain import file_name
 from fsfax.notify.report_pdf import report_pdf
-from fsfax.notify.texts import Texts
+from fsfax.notify.template_loader import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ def compose(
 
     Args:
         envelope: who, when.
-        facts: see `fsfax.notify.facts`.
+        facts: see `fsfax.notify.template_context`.
         texts: the templates.
         fax: the document as PDF. picture: page one as PNG.
         with_report: attach the report as PDF as well.

@@ -1,6 +1,6 @@
 """The courier: makes deliveries of news and carries them out, beside the workers.
 
-    with fsfax.notify.courier.Courier(settings, show) as courier:     # or: fsfax serve, worker
+    with fsfax.notify.dispatcher.Courier(settings, show) as courier:     # or: fsfax serve, worker
         courier.wait()
 
 It lives in one gevent hub. Each channel has its own greenlets, so many at once and no more: what
@@ -31,17 +31,17 @@ from fsfax.db.database import Database
 from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
 from fsfax.log import get_logger
+from fsfax.notify.backoff import pause
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.kinds import Channel
+from fsfax.notify.events import Channel
+from fsfax.notify.fax_context import read_job
 from fsfax.notify.mail import MailCarrier
-from fsfax.notify.matter import read_job
-from fsfax.notify.outcome import Delivered, Later, Never, Result
-from fsfax.notify.pauses import pause
 from fsfax.notify.plain import one_line
 from fsfax.notify.relay import Relay
+from fsfax.notify.send_result import Delivered, Later, Never, Result
 from fsfax.notify.sms import HttpGateway, SmsCarrier, gateway_of
 from fsfax.notify.subscriptions import Webhooks
-from fsfax.notify.texts import Texts
+from fsfax.notify.template_loader import Texts
 from fsfax.notify.webhook import Show, WebhookCarrier
 from fsfax.runtime.clock import utc_now
 from fsfax.runtime.hub import Home, HubChoice

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import Direction, JobState
-from fsfax.notify.kinds import Kind
+from fsfax.notify.events import Kind
 from fsfax.notify.plain import one_line
 
 Attachment = Literal["attached", "too_large", "unreadable", "none"]

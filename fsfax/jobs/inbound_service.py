@@ -1,6 +1,6 @@
 """Reception: incoming faxes carried from the engine into the database.
 
-The engine puts every fax into a folder of its own before it tells (`fsfax.engine.inbox`). Here it
+The engine puts every fax into a folder of its own before it tells (`fsfax.engine.inbound_spool`). Here it
 is stored in the database and only then removed from the folder, so that a crash at any moment
 leaves it in one of the two places; what is found in the folder at the start is stored first.
 """
@@ -15,12 +15,12 @@ import gevent
 
 from fsfax.engine.admission import WELCOME, Admission
 from fsfax.engine.engine import Engine
-from fsfax.engine.inbox import Inbox
+from fsfax.engine.inbound_spool import Inbox
 from fsfax.engine.observations import Observation
 from fsfax.engine.results import FaxResult
 from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, DocumentNotFound, EslError, FsfaxError, StoreError
-from fsfax.jobs.incoming import Incoming
+from fsfax.jobs.inbound_faxes import Incoming
 from fsfax.log import get_logger
 from fsfax.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from fsfax.api.models import ACCOUNT_ID, Closed, Fax, ListQuery, Open, Secret, WebhookUrl
-from fsfax.notify.kinds import EVENTS, Channel
+from fsfax.notify.events import EVENTS, Channel
 
 NOTIFICATION_ID = r"^msg_[0-9a-f]{32}$"
 

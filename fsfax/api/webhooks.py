@@ -11,7 +11,9 @@ from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import bad_identifier, invalid, succeed
-from fsfax.api.news_models import (
+from fsfax.api.services import Rooms
+from fsfax.api.validation import checked
+from fsfax.api.webhook_models import (
     Notification,
     NotificationAction,
     NotificationQuery,
@@ -22,11 +24,9 @@ from fsfax.api.news_models import (
     WebhookShown,
     WebhookTried,
 )
-from fsfax.api.rooms import Rooms
-from fsfax.api.validation import checked
 from fsfax.errors import AccountNotFound, DeliveryNotFound, WebhookNotFound
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.outcome import Delivered
+from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook
 from fsfax.notify.webhook import try_out
 
