@@ -2,7 +2,7 @@
 
     import fsfax
 
-    with fsfax.Engine(fsfax.load_settings()) as engine:
+    with fsfax.SpandspEngine(fsfax.load_settings()) as engine:
         result = engine.send("letter.pdf", to="+353 1 555 0100")
         print(result.success, result.pages_sent, result.error_message)
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
         Document,
         FetchSource,
         Job,
+        JobEvent,
         NewFax,
-        Seen,
-        Wish,
+        SendPreferences,
     )
     from fsfax.db.states import AttemptState, Direction, Hold, JobState
     from fsfax.engine.doctor import Check, examine
     from fsfax.engine.engine import Engine, NodeStatus, SendOptions
-    from fsfax.engine.handles import Receiving, SendCall
+    from fsfax.engine.handles import ReceiveHandle, SendCall
     from fsfax.engine.observations import (
         Answered,
         Created,
         Dialling,
-        FaxResult,
+        FaxFinished,
         FaxStarted,
         HungUp,
         Negotiated,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     )
     from fsfax.engine.outcome import Doubt, Outcome
     from fsfax.engine.plan import new_call_id
-    from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
+    from fsfax.engine.results import GatewayAttempt, PageRecord, RxResult, Status, TxResult
     from fsfax.engine.verdict import Fate
     from fsfax.errors import (
         AccountNotFound,
@@ -105,8 +105,8 @@ if TYPE_CHECKING:
         TokenUnknown,
         WebhookNotFound,
     )
-    from fsfax.jobs.destination import Memory
-    from fsfax.jobs.store import JobStore, Listing
+    from fsfax.jobs.destination import DestinationHistory
+    from fsfax.jobs.store import JobList, JobStore
     from fsfax.jobs.worker import Worker
     from fsfax.settings import (
         ApiSettings,
@@ -138,14 +138,14 @@ _HOMES = {
         "SendOptions",
     ),
     "fsfax.engine.handles": (
-        "Receiving",
+        "ReceiveHandle",
         "SendCall",
     ),
     "fsfax.engine.observations": (
         "Answered",
         "Created",
         "Dialling",
-        "FaxResult",
+        "FaxFinished",
         "FaxStarted",
         "HungUp",
         "Negotiated",
@@ -163,7 +163,7 @@ _HOMES = {
         "PageRecord",
         "RxResult",
         "Status",
-        "Try",
+        "GatewayAttempt",
         "TxResult",
     ),
     "fsfax.engine.verdict": ("Fate",),
@@ -218,7 +218,7 @@ _HOMES = {
         "StoreUnavailable",
     ),
     "fsfax.accounts.accounts": ("Account", "Accounts"),
-    "fsfax.jobs.destination": ("Memory",),
+    "fsfax.jobs.destination": ("DestinationHistory",),
     "fsfax.accounts.faxboxes": ("Faxbox", "Faxboxes"),
     "fsfax.db.records": (
         "Attempt",
@@ -226,8 +226,8 @@ _HOMES = {
         "FetchSource",
         "Job",
         "NewFax",
-        "Seen",
-        "Wish",
+        "JobEvent",
+        "SendPreferences",
     ),
     "fsfax.db.states": (
         "AttemptState",
@@ -237,7 +237,7 @@ _HOMES = {
     ),
     "fsfax.jobs.store": (
         "JobStore",
-        "Listing",
+        "JobList",
     ),
     "fsfax.accounts.tokens": ("Scope", "Token", "Tokens"),
     "fsfax.jobs.worker": ("Worker",),
@@ -280,6 +280,7 @@ __all__ = [
     "ConversionFailed",
     "Created",
     "DeliveryNotFound",
+    "DestinationHistory",
     "Dialling",
     "Direction",
     "Disconnected",
@@ -300,7 +301,7 @@ __all__ = [
     "Fate",
     "FaxDefaults",
     "FaxFailed",
-    "FaxResult",
+    "FaxFinished",
     "FaxStarted",
     "Faxbox",
     "FaxboxNotFound",
@@ -310,6 +311,7 @@ __all__ = [
     "FetchSettings",
     "FetchSource",
     "FsfaxError",
+    "GatewayAttempt",
     "GatewaySettings",
     "Hold",
     "HungUp",
@@ -320,14 +322,14 @@ __all__ = [
     "InvalidRequest",
     "Job",
     "JobError",
+    "JobEvent",
+    "JobList",
     "JobNotFound",
     "JobState",
     "JobStore",
     "JobsSettings",
     "LeaseLost",
-    "Listing",
     "LoadedSettings",
-    "Memory",
     "Negotiated",
     "NewFax",
     "NoCapacity",
@@ -342,13 +344,13 @@ __all__ = [
     "PathMapping",
     "Prepared",
     "ProtocolError",
-    "Receiving",
+    "ReceiveHandle",
     "Ringing",
     "RxResult",
     "Scope",
-    "Seen",
     "SendCall",
     "SendOptions",
+    "SendPreferences",
     "Settings",
     "SoftswitchError",
     "SpandspMissing",
@@ -363,10 +365,8 @@ __all__ = [
     "TokenExpired",
     "TokenUnknown",
     "Tokens",
-    "Try",
     "TxResult",
     "WebhookNotFound",
-    "Wish",
     "Worker",
     "examine",
     "load_settings",

@@ -8,7 +8,7 @@ stand-in softswitch, whose calls run on SpanDSP's real T.30 and T.38 engine:
     def test_an_order_is_faxed(fsfax_softswitch, fsfax_sample_tiff):
         node = fsfax_softswitch.node_settings()
         settings = fsfax.Settings(nodes=(node,), spool=fsfax_softswitch.root)
-        with fsfax.Engine(settings) as engine:
+        with fsfax.SpandspEngine(settings) as engine:
             result = engine.send(fsfax_sample_tiff, to="+1 555 0100")
         assert result.success
         [call] = fsfax_softswitch.calls
@@ -61,10 +61,10 @@ class LiveSoftswitch:
     """
 
     def __init__(self, **options: Any) -> None:
-        from fsfax.runtime.hub import Home  # noqa: PLC0415  # see the module's docstring
+        from fsfax.runtime.hub import HubRunner  # noqa: PLC0415  # see the module's docstring
         from fsfax.softswitch import Softswitch  # noqa: PLC0415
 
-        self._home = Home("auto")
+        self._home = HubRunner("auto")
         self._stopped = False
         try:
             self._switch = self._home.run(Softswitch, **options)

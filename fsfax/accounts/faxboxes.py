@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 from fsfax.accounts.accounts import own_numbers
 from fsfax.accounts.numbers import number_key
 from fsfax.db.database import Database
-from fsfax.db.records import Wish, plain_fields
+from fsfax.db.records import SendPreferences, plain_fields
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.runtime.clock import Clock, utc_now
@@ -215,9 +215,9 @@ class Faxboxes:
             raise AddressTaken(f"{address}: email address must be unique") from error
 
 
-def wish_of(data: Mapping[str, Any]) -> Wish:
+def wish_of(data: Mapping[str, Any]) -> SendPreferences:
     """Return how faxes from a faxbox that says this (`Faxbox.data`) are sent."""
-    return Wish(
+    return SendPreferences(
         ident=data.get("fax_identity") or None,
         header=data.get("fax_header") or None,
         timezone=data.get("fax_timezone") or None,

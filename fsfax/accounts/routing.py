@@ -20,7 +20,7 @@ from fsfax.accounts.faxboxes import wish_of
 from fsfax.accounts.numbers import number_key
 from fsfax.db import transitions
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
-from fsfax.engine.admission import REJECTED, WELCOME, Admission
+from fsfax.engine.admission import ACCEPT, REJECT, Admission
 from fsfax.engine.plan import MAX_IDENT
 from fsfax.log import get_logger
 from fsfax.settings import InboundSettings
@@ -82,11 +82,11 @@ def admission(
     owner = owner_of(connection, called, settings)
     if not may_send(caller, owner.data.get("callers")):
         _log.info("caller_refused", caller=caller, called=called, faxbox=owner.faxbox_id)
-        return REJECTED
+        return REJECT
     wish = wish_of(owner.data)
     ident = wish.ident if wish.ident and len(wish.ident) <= MAX_IDENT else None
     if ident is None and wish.t38 is None:
-        return WELCOME
+        return ACCEPT
     return Admission(ident=ident, t38=False if wish.t38 == "off" else None)
 
 

@@ -25,7 +25,7 @@ from fsfax.api.models import (
     TokenRequest,
     TokenShown,
 )
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.api.validation import checked
 from fsfax.db.records import gregorian
 from fsfax.errors import AccountNotFound, FaxboxNotFound, JobNotFound, TokenUnknown
@@ -35,7 +35,7 @@ _JSON = "application/json"
 
 
 class _Administration:
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     def _body(self, req: falcon.Request) -> dict[str, Any]:
@@ -249,7 +249,7 @@ class MailList(_Administration):
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """List them, accepted and refused."""
 
-        def read(part: listing.Range) -> listing.Part[MailRecord]:
+        def read(part: listing.Range) -> listing.ListPage[MailRecord]:
             found, next_start = self._rooms.smtplog.list(
                 account_id,
                 created_from=part.created_from,
@@ -258,7 +258,7 @@ class MailList(_Administration):
                 limit=part.limit,
                 ascending=part.ascending,
             )
-            return listing.Part(found, next_start)
+            return listing.ListPage(found, next_start)
 
         show, full = fax_view.mail_row, fax_view.mail
         listing.answer(req, resp, self._rooms.threads, read, show, full)

@@ -1,6 +1,6 @@
 """The application: the routes, and what is common to all of them.
 
-    PUT  /v2/accounts/{account_id}/faxes            → faxes.Outgoing
+    PUT  /v2/accounts/{account_id}/faxes            → faxes.OutgoingList
     …/faxes/outgoing[/{fax_id}[/events]]            → faxes
     …/faxes/incoming[/{fax_id}]                     → faxes
     …/faxes/outbox|inbox[/{fax_id}[/attachment]]    → folders
@@ -25,9 +25,9 @@ from prometheus_client import CollectorRegistry
 from fsfax.api import administration, envelope, faxes, folders, health, metrics, webhooks
 from fsfax.api.description import describe
 from fsfax.api.docs_page import page
-from fsfax.api.middleware import Buckets, Gate
+from fsfax.api.middleware import Middleware, RateLimits
 from fsfax.api.openapi import document
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.db.states import Direction
 from fsfax.errors import FsfaxError
 from fsfax.jobs import overview
@@ -39,7 +39,7 @@ _ACCOUNT = "/v2/accounts/{account_id}"
 _FAXBOX = _ACCOUNT + "/faxboxes/{faxbox_id}"
 
 
-class Api:
+class ApiApplication:
     """The Faxes API as a WSGI application.
 
     Args:
@@ -50,7 +50,7 @@ class Api:
 
     def __init__(
         self,
-        rooms: Rooms,
+        rooms: Services,
         nodes: metrics.Nodes | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
@@ -58,14 +58,14 @@ class Api:
         self.registry = registry or CollectorRegistry()
         self._nodes = nodes
         settings = rooms.settings.api
-        gate = Gate(
+        gate = Middleware(
             rooms.tokens,
             rooms.threads,
-            Buckets(settings.rate, settings.burst),
-            metrics.Requests(self.registry),
+            RateLimits(settings.rate, settings.burst),
+            metrics.RequestCounts(self.registry),
         )
         self.registry.register(
-            metrics.State(lambda: rooms.threads.run(overview.look, rooms.database), nodes)
+            metrics.DatabaseGauges(lambda: rooms.threads.run(overview.look, rooms.database), nodes)
         )
         self.app: falcon.App[Any, Any] = falcon.App(middleware=[gate], cors_enable=True)
         self.app.req_options.auto_parse_qs_csv = False
@@ -106,10 +106,10 @@ class Api:
         yield f"{_ACCOUNT}/faxes/smtplog/{{attempt_id}}", administration.MailOne(rooms)
         for base in (_ACCOUNT, _FAXBOX):
             yield f"{base}/faxes", faxes.OnlyPut(rooms)
-            yield f"{base}/faxes/outgoing", faxes.Outgoing(rooms)
+            yield f"{base}/faxes/outgoing", faxes.OutgoingList(rooms)
             yield f"{base}/faxes/outgoing/{{fax_id}}", faxes.OutgoingFax(rooms)
             yield f"{base}/faxes/outgoing/{{fax_id}}/events", faxes.OutgoingEvents(rooms)
-            yield f"{base}/faxes/incoming", faxes.Incoming(rooms)
+            yield f"{base}/faxes/incoming", faxes.IncomingList(rooms)
             yield f"{base}/faxes/incoming/{{fax_id}}", faxes.IncomingFax(rooms)
             for name, direction in (("outbox", Direction.OUT), ("inbox", Direction.IN)):
                 folder = f"{base}/faxes/{name}"

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 
 import falcon
 
-from fsfax.api.envelope import Refusal, bad_identifier
+from fsfax.api.envelope import ApiError, bad_identifier
 from fsfax.api.models import AttachmentQuery
 from fsfax.db.records import Document, Job
 from fsfax.document import office, to_pdf, to_png
@@ -61,7 +61,7 @@ class Attachments:
         """Answer with the document of a fax.
 
         Raises:
-            Refusal: 404 where there is none (any more), 406, 416.
+            ApiError: 404 where there is none (any more), 406, 416.
         """
         kept = [d for d in self._threads.run(self._store.documents, job.id) if not d.removed_at]
         if not kept:
@@ -84,7 +84,7 @@ class Attachments:
         """Answer with a picture of one page, counted from 1; ``width`` in pixels, 0 = as it is.
 
         Raises:
-            Refusal: 404 where there is no such page.
+            ApiError: 404 where there is no such page.
         """
         kept = [d for d in self._threads.run(self._store.documents, job.id) if not d.removed_at]
         fax = _fax(kept)
@@ -144,11 +144,11 @@ def _chosen(req: falcon.Request, query: AttachmentQuery, kept: Sequence[Document
         # A fax that was cancelled early was never drawn: its PDF is the one that was handed in.
         wanted = offered.get(_TYPES.get(query.format, ""))
         if wanted is None:
-            raise Refusal(406, "not_acceptable", {"message": f"there is no {query.format} of it"})
+            raise ApiError(406, "not_acceptable", {"message": f"there is no {query.format} of it"})
         return wanted
     best: str | None = req.client_prefers(list(offered))
     if best is None:
-        raise Refusal(406, "not_acceptable", {"message": f"on offer: {', '.join(offered)}"})
+        raise ApiError(406, "not_acceptable", {"message": f"on offer: {', '.join(offered)}"})
     return offered[best]
 
 
@@ -166,8 +166,8 @@ def _etag(kept: Sequence[Document], form: Form) -> str:
     return "".join(document.sha256[:16] for document in kept[:4]) + f"-{form}"
 
 
-def _no_attachment(job: Job) -> Refusal:
-    return Refusal(404, "bad_identifier", {"cause": job.id, "message": "no attachment found"})
+def _no_attachment(job: Job) -> ApiError:
+    return ApiError(404, "bad_identifier", {"cause": job.id, "message": "no attachment found"})
 
 
 def _send_range(req: falcon.Request, resp: falcon.Response, found: _Bytes) -> None:
@@ -185,7 +185,7 @@ def _send_range(req: falcon.Request, resp: falcon.Response, found: _Bytes) -> No
     if begin > end:
         found.stream.close()
         headers = {"Content-Range": f"bytes */{found.size}"}
-        raise Refusal(416, "range not satisfiable", {"message": "beyond the end"}, headers)
+        raise ApiError(416, "range not satisfiable", {"message": "beyond the end"}, headers)
     found.stream.seek(begin)
     resp.status = falcon.HTTP_206
     resp.content_range = (begin, end, found.size)

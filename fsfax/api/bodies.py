@@ -17,7 +17,7 @@ import falcon
 import gevent
 
 from fsfax.api import multipart
-from fsfax.api.envelope import Refusal, invalid, too_large
+from fsfax.api.envelope import ApiError, invalid, too_large
 
 RAW_TYPES = ("application/pdf", "application/x-pdf", "image/tiff")
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -26,7 +26,7 @@ _PIECE = 64 * 1024
 _MAX_JSON = 1024 * 1024
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Something to read from."""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -41,16 +41,16 @@ class Received:
     files: tuple[Path, ...]
 
 
-class Counted:
+class LimitedReader:
     """A body that ends with an error beyond ``limit`` bytes, and after ``seconds``."""
 
-    def __init__(self, source: Source, limit: int, seconds: float) -> None:
+    def __init__(self, source: ByteSource, limit: int, seconds: float) -> None:
         self._source = source
         self._limit = limit
         self._left = limit
         self._timeout = gevent.Timeout(seconds, _too_slow(seconds))
 
-    def __enter__(self) -> Counted:
+    def __enter__(self) -> LimitedReader:
         self._timeout.start()
         return self
 
@@ -61,21 +61,21 @@ class Counted:
         """Read on.
 
         Raises:
-            Refusal: it is too long, broken off, or came too slowly.
+            ApiError: it is too long, broken off, or came too slowly.
         """
         wanted = self._left + 1 if size < 0 else min(size, self._left + 1)
         try:
             piece = self._source.read(wanted)
         except OSError as error:
-            raise Refusal(400, "faulty_request", {"message": "the body broke off"}) from error
+            raise ApiError(400, "faulty_request", {"message": "the body broke off"}) from error
         self._left -= len(piece)
         if self._left < 0:
             raise too_large(self._limit)
         return piece
 
 
-def _too_slow(seconds: float) -> Refusal:
-    return Refusal(408, "timeout", {"message": f"the body did not come within {seconds:.0f} s"})
+def _too_slow(seconds: float) -> ApiError:
+    return ApiError(408, "timeout", {"message": f"the body did not come within {seconds:.0f} s"})
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
     """Read the body of a request that makes a fax; its files live as long as the block.
 
     Raises:
-        Refusal: 400, 408, 413 or 415.
+        ApiError: 400, 408, 413 or 415.
     """
     if (req.content_length or 0) > limit:
         raise too_large(limit)
@@ -91,7 +91,7 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
     kind = kind.lower()
     with (
         tempfile.TemporaryDirectory(prefix="fsfax-upload-") as folder,
-        Counted(_stream(req), limit, seconds) as body,
+        LimitedReader(_stream(req), limit, seconds) as body,
     ):
         if kind in multipart.TYPES:
             boundary = options.get("boundary", "")
@@ -107,7 +107,7 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
             # curl -d labels its JSON as a form, and so do the examples of the API's document.
             yield Received(_json(body.read(_MAX_JSON + 1)), ())
         else:
-            raise Refusal(
+            raise ApiError(
                 415,
                 "unsupported_media_type",
                 {"message": f"not {kind[:64]}, but JSON, multipart, PDF or TIFF"},
@@ -118,17 +118,17 @@ def receive_json(req: falcon.Request, *, seconds: float) -> Any:
     """Read a body that is JSON, whatever its label.
 
     Raises:
-        Refusal: 400, 408 or 413.
+        ApiError: 400, 408 or 413.
     """
     if (req.content_length or 0) > _MAX_JSON:
         raise too_large(_MAX_JSON)
-    with Counted(_stream(req), _MAX_JSON, seconds) as body:
+    with LimitedReader(_stream(req), _MAX_JSON, seconds) as body:
         return _json(body.read())
 
 
-def _stream(req: falcon.Request) -> Source:
+def _stream(req: falcon.Request) -> ByteSource:
     # The server's input ends by itself, by Content-Length or by the last chunk (RFC 9112, 6.3).
-    source: Source = req.env["wsgi.input"]
+    source: ByteSource = req.env["wsgi.input"]
     return source
 
 
@@ -166,6 +166,6 @@ def _has_nul(value: Any) -> bool:
             return False
 
 
-def _pieces(source: Source) -> Iterator[bytes]:
+def _pieces(source: ByteSource) -> Iterator[bytes]:
     while piece := source.read(_PIECE):
         yield piece

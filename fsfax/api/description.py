@@ -1,6 +1,6 @@
 """What a call of the API is: said once, beside the function that answers it.
 
-`describe` puts a `Call` on a responder. The gate reads from it who may call (`fsfax.api.middleware`),
+`describe` puts a `Operation` on a responder. The gate reads from it who may call (`fsfax.api.middleware`),
 the OpenAPI document is written from it (`fsfax.api.openapi`); so neither can say anything else
 than what happens.
 
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Operation:
     """A method of a path.
 
     scope: what a token must allow; None = no token is asked for.
@@ -47,17 +47,17 @@ class Call:
 
 
 def describe(summary: str, **more: Any) -> Callable[[F], F]:
-    """Describe a responder (``on_get`` …); see `Call`."""
+    """Describe a responder (``on_get`` …); see `Operation`."""
 
     def described(responder: F) -> F:
-        responder.call = Call(summary=summary, **more)  # type: ignore[attr-defined]
+        responder.call = Operation(summary=summary, **more)  # type: ignore[attr-defined]
         return responder
 
     return described
 
 
-def call_of(resource: object, method: str) -> Call | None:
+def operation_of(resource: object, method: str) -> Operation | None:
     """Return the description of a resource's method, None if it has none."""
     responder = getattr(resource, f"on_{method.lower()}", None)
-    call: Call | None = getattr(responder, "call", None)
+    call: Operation | None = getattr(responder, "call", None)
     return call

@@ -37,7 +37,7 @@ from fsfax.log import get_logger
 _log = get_logger(__name__)
 
 
-class Refusal(falcon.HTTPError):
+class ApiError(falcon.HTTPError):
     """An answer that is an error: ``message`` is a short stable word, ``data`` the particulars."""
 
     def __init__(
@@ -52,20 +52,20 @@ class Refusal(falcon.HTTPError):
         self.data = dict(data or {})
 
 
-def bad_identifier(id: str) -> Refusal:
+def bad_identifier(id: str) -> ApiError:
     """There is no such thing, or it is somebody else's: the two are not told apart."""
-    return Refusal(404, "bad_identifier", {"cause": id, "message": "bad identifier"})
+    return ApiError(404, "bad_identifier", {"cause": id, "message": "bad identifier"})
 
 
-def invalid(path: str, rule: str, message: str, **more: Any) -> Refusal:
+def invalid(path: str, rule: str, message: str, **more: Any) -> ApiError:
     """A value was refused; ``path`` is dotted."""
-    return Refusal(400, "validation error", {path: {rule: {"message": message, **more}}})
+    return ApiError(400, "validation error", {path: {rule: {"message": message, **more}}})
 
 
-def too_large(limit: int) -> Refusal:
+def too_large(limit: int) -> ApiError:
     """A body is over the limit of ``limit`` bytes."""
     message = f"Payload or Files must not be more than {limit} bytes"
-    return Refusal(
+    return ApiError(
         413, "validation error", {"file": {"maxSize": {"message": message, "target": limit}}}
     )
 
@@ -143,7 +143,7 @@ _WORDS = {
 
 
 def _told(error: falcon.HTTPError, code: int) -> tuple[str, dict[str, Any]]:
-    if isinstance(error, Refusal):
+    if isinstance(error, ApiError):
         return error.message, error.data
     if code in _WORDS:
         message, words = _WORDS[code]
@@ -151,58 +151,58 @@ def _told(error: falcon.HTTPError, code: int) -> tuple[str, dict[str, Any]]:
     return "faulty_request", {"message": error.description or error.title or "faulty request"}
 
 
-def refusal_of(error: FsfaxError) -> Refusal:
+def refusal_of(error: FsfaxError) -> ApiError:
     """Return what an error of fsfax is to a client."""
     return next(told(str(error), error) for kind, told in _REFUSALS if isinstance(error, kind))
 
 
-def _number(text: str, _: FsfaxError) -> Refusal:
+def _number(text: str, _: FsfaxError) -> ApiError:
     message = {"message": "add a valid number to send the fax to", "cause": text}
     # The original names the number as if it stood in the document.
     paths = ("to_number", "document.to_number")
-    return Refusal(400, "validation error", {path: {"required": message} for path in paths})
+    return ApiError(400, "validation error", {path: {"required": message} for path in paths})
 
 
-def _gone(text: str, _: FsfaxError) -> Refusal:
-    return Refusal(404, "bad_identifier", {"message": text})
+def _gone(text: str, _: FsfaxError) -> ApiError:
+    return ApiError(404, "bad_identifier", {"message": text})
 
 
-def _taken(text: str, _: FsfaxError) -> Refusal:
+def _taken(text: str, _: FsfaxError) -> ApiError:
     return invalid("custom_smtp_email_address", "unique", text)
 
 
-def _conflict(text: str, _: FsfaxError) -> Refusal:
-    return Refusal(409, "datastore_conflict", {"message": text})
+def _conflict(text: str, _: FsfaxError) -> ApiError:
+    return ApiError(409, "datastore_conflict", {"message": text})
 
 
-def _request(text: str, _: FsfaxError) -> Refusal:
+def _request(text: str, _: FsfaxError) -> ApiError:
     return invalid("request", "invalid", text)
 
 
-def _document(text: str, error: FsfaxError) -> Refusal:
+def _document(text: str, error: FsfaxError) -> ApiError:
     # The name of our temporary file is nothing that the client knows.
     return invalid("file", "invalid", _TEMPORARY.sub("the document", text), cause=error.code)  # type: ignore[attr-defined]
 
 
-def _full(_text: str, _: FsfaxError) -> Refusal:
-    return Refusal(507, "datastore_full", {"message": "the disk of the database is full"})
+def _full(_text: str, _: FsfaxError) -> ApiError:
+    return ApiError(507, "datastore_full", {"message": "the disk of the database is full"})
 
 
-def _away(text: str, _: FsfaxError) -> Refusal:
+def _away(text: str, _: FsfaxError) -> ApiError:
     # Its words may name hosts and files; they are in the log.
     _log.warning("database_failed", error=text)
     why = {"message": "the database cannot be used now: try again"}
-    return Refusal(503, "datastore_unreachable", why, {"Retry-After": "5"})
+    return ApiError(503, "datastore_unreachable", why, {"Retry-After": "5"})
 
 
-def _fault(text: str, _: FsfaxError) -> Refusal:
+def _fault(text: str, _: FsfaxError) -> ApiError:
     _log.error("request_failed", error=text)
-    return Refusal(500, "internal_error", {"message": "unknown failure"})
+    return ApiError(500, "internal_error", {"message": "unknown failure"})
 
 
 _TEMPORARY = re.compile(r"\S*/fsfax-upload-\S+")
 
-_REFUSALS: tuple[tuple[type[FsfaxError], Callable[[str, FsfaxError], Refusal]], ...] = (
+_REFUSALS: tuple[tuple[type[FsfaxError], Callable[[str, FsfaxError], ApiError]], ...] = (
     # The more special one first.
     (InvalidNumber, _number),
     (JobNotFound, _gone),

@@ -14,8 +14,8 @@ import falcon
 import gevent
 
 from fsfax.api import fax_view
-from fsfax.api.envelope import Refusal
-from fsfax.api.services import Rooms
+from fsfax.api.envelope import ApiError
+from fsfax.api.services import Services
 from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
 
@@ -24,15 +24,15 @@ _SIGN_OF_LIFE = 15.0
 _DIGITS = 18
 
 
-def follow(req: falcon.Request, resp: falcon.Response, rooms: Rooms, job: Job) -> None:
+def follow(req: falcon.Request, resp: falcon.Response, rooms: Services, job: Job) -> None:
     """Answer with the events of a fax, from its first one or behind ``Last-Event-ID``.
 
     Raises:
-        Refusal: 503 where too many follow already.
+        ApiError: 503 where too many follow already.
     """
     if rooms.streams >= rooms.settings.api.streams:
         message = {"message": "too many clients follow faxes: try again, or ask now and then"}
-        raise Refusal(503, "too_many_streams", message, {"Retry-After": "10"})
+        raise ApiError(503, "too_many_streams", message, {"Retry-After": "10"})
     last = req.get_header("Last-Event-ID") or ""
     after = int(last) if last.isdecimal() and len(last) <= _DIGITS else 0
     resp.content_type = "text/event-stream; charset=utf-8"
@@ -44,7 +44,7 @@ def follow(req: falcon.Request, resp: falcon.Response, rooms: Rooms, job: Job) -
 class _Stream:
     """Yields events until the fax is over; counted as long as the client is there."""
 
-    def __init__(self, rooms: Rooms, job: Job, after: int) -> None:
+    def __init__(self, rooms: Services, job: Job, after: int) -> None:
         self._rooms = rooms
         self._events = self._tell(job, after)
         self._open = True

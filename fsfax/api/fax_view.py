@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from fsfax.accounts.faxboxes import Faxbox
-from fsfax.db.records import Job, Seen, gregorian
+from fsfax.db.records import Job, JobEvent, gregorian
 from fsfax.db.states import Direction, JobState
 from fsfax.mail.smtplog import MailRecord
 from fsfax.notify.deliveries import Delivery
@@ -152,7 +152,7 @@ def _both_names(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def live_text(job: Job, last: Seen | None) -> str:
+def live_text(job: Job, last: JobEvent | None) -> str:
     """Return what happens on the line right now, in the original's words (its section 5.4)."""
     incoming = job.direction is Direction.IN
     data = last.data if last else {}
@@ -171,7 +171,7 @@ def live_text(job: Job, last: Seen | None) -> str:
             return "preparing"
 
 
-def event(seen: Seen, job: Job) -> dict[str, Any]:
+def event(seen: JobEvent, job: Job) -> dict[str, Any]:
     """Return something that was seen of a fax, as `/events` tells it."""
     known = {"kind": seen.kind, "at": gregorian(seen.at), "time": _iso(seen.at)}
     words = live_text(job, seen) if job.state is JobState.PROCESSING else ""

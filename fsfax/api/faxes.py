@@ -17,7 +17,7 @@ from fsfax.accounts.faxboxes import Faxbox, wish_of
 from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, events, fax_view, listing
 from fsfax.api.description import describe
-from fsfax.api.envelope import Refusal, succeed
+from fsfax.api.envelope import ApiError, succeed
 from fsfax.api.models import (
     DocumentSource,
     FaxBody,
@@ -27,9 +27,9 @@ from fsfax.api.models import (
     ReceivedFax,
     SentFax,
 )
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.api.validation import checked
-from fsfax.db.records import FetchSource, Job, NewFax, Wish
+from fsfax.db.records import FetchSource, Job, NewFax, SendPreferences
 from fsfax.db.states import Direction, JobState
 
 _FAX_BODIES = {
@@ -67,10 +67,10 @@ _STORED = frozenset(
 _NAMES_OF_A_JOB = ("to_number", "to_name", "from_number", "from_name")
 
 
-class Outgoing:
+class OutgoingList:
     """``/faxes`` and ``/faxes/outgoing``."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     @describe(
@@ -97,7 +97,7 @@ class Outgoing:
             new = new_fax(body_fax, body.files, account_id, box)
             key = req.get_header("Idempotency-Key")
             if key is not None and not 0 < len(key) <= 255:  # noqa: PLR2004
-                raise Refusal(400, "faulty_request", {"message": "Idempotency-Key: 1 to 255 long"})
+                raise ApiError(400, "faulty_request", {"message": "Idempotency-Key: 1 to 255 long"})
             job = rooms.threads.run(rooms.store.accept, replace(new, idempotency_key=key))
         resp.location = f"/v2/accounts/{account_id}/faxes/outgoing/{job.id}"
         succeed(req, resp, fax_view.sent(job), code=201, revision=job.revision)
@@ -119,14 +119,14 @@ class Outgoing:
 class OnlyPut:
     """``/faxes``: where faxes are made; a list is asked for elsewhere."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self.on_put = Outgoing(rooms).on_put
+    def __init__(self, rooms: Services) -> None:
+        self.on_put = OutgoingList(rooms).on_put
 
 
 class OutgoingFax:
     """``/faxes/outgoing/{fax_id}``."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     @describe("Show a fax that is being sent", answers={200: SentFax}, errors=(404,))
@@ -166,7 +166,7 @@ class OutgoingFax:
 class OutgoingEvents:
     """``/faxes/outgoing/{fax_id}/events``."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     @describe(
@@ -190,10 +190,10 @@ class OutgoingEvents:
         events.follow(req, resp, self._rooms, job)
 
 
-class Incoming:
+class IncomingList:
     """``/faxes/incoming``."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     @describe("List the faxes that are coming in", query=ListQuery, answers={200: list[FaxSummary]})
@@ -211,7 +211,7 @@ class Incoming:
 class IncomingFax:
     """``/faxes/incoming/{fax_id}``."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     @describe("Show a fax that is coming in", answers={200: ReceivedFax}, errors=(404,))
@@ -244,7 +244,7 @@ def new_fax(
         retries=body.retries,
         priority=body.priority,
         not_before=body.not_before,
-        wish=Wish(
+        wish=SendPreferences(
             resolution=body.resolution,
             ident=body.fax_identity_number or None,
             header=body.fax_identity_name or None,
@@ -281,12 +281,12 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
     fax = checked(FaxRequest, {**found, "data": data}).data
     if not body.files and not fax.document:
         message = {"message": "add document url or upload a document"}
-        raise Refusal(400, "validation error", {"document.url": {"required": message}})
+        raise ApiError(400, "validation error", {"document.url": {"required": message}})
     return fax
 
 
 def _list_live(
-    rooms: Rooms,
+    rooms: Services,
     req: falcon.Request,
     resp: falcon.Response,
     account_id: str,
@@ -296,7 +296,7 @@ def _list_live(
     rooms.faxbox(account_id, faxbox_id)
     live = [state for state in JobState if not state.is_final]
 
-    def read(part: listing.Range) -> listing.Part[Job]:
+    def read(part: listing.Range) -> listing.ListPage[Job]:
         found = rooms.store.list(
             account_id,
             direction=direction,
@@ -308,6 +308,6 @@ def _list_live(
             limit=part.limit,
             ascending=part.ascending,
         )
-        return listing.Part(found.jobs, found.next_start)
+        return listing.ListPage(found.jobs, found.next_start)
 
     listing.answer(req, resp, rooms.threads, read, fax_view.summary, fax_view.full_row)

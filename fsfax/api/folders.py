@@ -14,10 +14,10 @@ from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.attachments import PDF, PNG, TIFF, Attachments
 from fsfax.api.description import describe
-from fsfax.api.envelope import Refusal, bad_identifier, invalid, succeed
+from fsfax.api.envelope import ApiError, bad_identifier, invalid, succeed
 from fsfax.api.faxes import new_fax
 from fsfax.api.models import Action, AttachmentQuery, Fax, FaxBody, ListQuery, Nothing, SentFax
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.api.validation import checked
 from fsfax.db.records import Job
 from fsfax.db.states import Direction, JobState
@@ -28,7 +28,7 @@ _MOST_PIXELS = 4000
 
 
 class _InFolder:
-    def __init__(self, rooms: Rooms, direction: Direction) -> None:
+    def __init__(self, rooms: Services, direction: Direction) -> None:
         self._rooms = rooms
         self._direction = direction
 
@@ -51,7 +51,7 @@ class Folder(_InFolder):
         rooms = self._rooms
         rooms.faxbox(account_id, faxbox_id)
 
-        def read(part: listing.Range) -> listing.Part[Job]:
+        def read(part: listing.Range) -> listing.ListPage[Job]:
             found = rooms.store.list(
                 account_id,
                 direction=self._direction,
@@ -64,7 +64,7 @@ class Folder(_InFolder):
                 limit=part.limit,
                 ascending=part.ascending,
             )
-            return listing.Part(found.jobs, found.next_start)
+            return listing.ListPage(found.jobs, found.next_start)
 
         listing.answer(req, resp, rooms.threads, read, fax_view.full_row)
 
@@ -105,7 +105,7 @@ class FolderFax(_InFolder):
         body = bodies.receive_json(req, seconds=self._rooms.settings.api.body_timeout)
         action = checked(Action, _with_action(body))
         if action.action != _ACTIONS[self._direction]:
-            raise Refusal(400, "invalid action", {"message": "invalid action"})
+            raise ApiError(400, "invalid action", {"message": "invalid action"})
         again = self._rooms.threads.run(
             self._rooms.store.resubmit, job.id, account_id, changes=_changes(job, action.data)
         )
@@ -137,7 +137,7 @@ class FolderFax(_InFolder):
 class Attachment(_InFolder):
     """``…/{fax_id}/attachment``."""
 
-    def __init__(self, rooms: Rooms, direction: Direction) -> None:
+    def __init__(self, rooms: Services, direction: Direction) -> None:
         super().__init__(rooms, direction)
         self._attachments = Attachments(rooms.store, rooms.threads)
 
@@ -184,7 +184,7 @@ class Attachment(_InFolder):
 class Page(_InFolder):
     """``…/{fax_id}/pages/{number}``."""
 
-    def __init__(self, rooms: Rooms, direction: Direction) -> None:
+    def __init__(self, rooms: Services, direction: Direction) -> None:
         super().__init__(rooms, direction)
         self._attachments = Attachments(rooms.store, rooms.threads)
 
@@ -214,9 +214,9 @@ class Page(_InFolder):
 
 def _with_action(body: dict[str, Any]) -> dict[str, Any]:
     if "action" not in body:
-        raise Refusal(400, "action required", {"message": "action required"})
+        raise ApiError(400, "action required", {"message": "action required"})
     if body["action"] not in _ACTIONS.values():
-        raise Refusal(400, "invalid action", {"message": "invalid action"})
+        raise ApiError(400, "invalid action", {"message": "invalid action"})
     # The samples send `"data": {}`; null is what some clients make of it.
     return {**body, "data": body.get("data") or {}}
 

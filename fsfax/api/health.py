@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from fsfax.api.description import describe
 from fsfax.api.envelope import send
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.errors import StoreError
 
 Problems = Callable[[], list[str]]
@@ -33,7 +33,7 @@ class Ready:
         problems: what else is wrong: of the worker in the same process, if there is one.
     """
 
-    def __init__(self, rooms: Rooms, problems: Problems) -> None:
+    def __init__(self, rooms: Services, problems: Problems) -> None:
         self._rooms = rooms
         self._problems = problems
 
@@ -55,7 +55,7 @@ class Ready:
 class Metrics:
     """``/metrics``, for Prometheus."""
 
-    def __init__(self, rooms: Rooms, registry: CollectorRegistry) -> None:
+    def __init__(self, rooms: Services, registry: CollectorRegistry) -> None:
         self._rooms = rooms
         self._registry = registry
 

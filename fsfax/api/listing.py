@@ -19,14 +19,14 @@ from typing import Any, Generic, TypeVar
 
 import falcon
 
-from fsfax.api.envelope import Refusal, invalid, succeed
+from fsfax.api.envelope import ApiError, invalid, succeed
 from fsfax.api.filters import Filter, Row, filters, word
 from fsfax.api.models import ListQuery
 from fsfax.api.validation import checked
-from fsfax.db.records import GREGORIAN_OFFSET, Placed, cursor
+from fsfax.db.records import GREGORIAN_OFFSET, ListItem, cursor
 from fsfax.runtime.threads import Threads
 
-T = TypeVar("T", bound=Placed)
+T = TypeVar("T", bound=ListItem)
 
 MOST = 1000
 """Rows of a page."""
@@ -58,7 +58,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class ListPage(Generic[T]):
     """A part of a list as the store gives it."""
 
     items: Sequence[T]
@@ -69,14 +69,14 @@ def answer(
     req: falcon.Request,
     resp: falcon.Response,
     threads: Threads,
-    read: Callable[[Range], Part[T]],
+    read: Callable[[Range], ListPage[T]],
     show: Callable[[T], Row],
     full: Callable[[T], Row] | None = None,
 ) -> None:
     """Answer a list: ``read`` gets parts of it, ``show`` makes a row, ``full`` what filters see.
 
     Raises:
-        Refusal: a parameter makes no sense.
+        ApiError: a parameter makes no sense.
     """
     query = _query(req)
     tests = filters(req.params)
@@ -112,7 +112,7 @@ def answer(
         if looked_at >= _EVERYTHING and not query.paginate:
             break
     if start is not None and not query.paginate:
-        raise Refusal(
+        raise ApiError(
             416, "range not satisfiable", {"message": f"more than {_EVERYTHING} rows: use paging"}
         )
     if _wants_csv(req):
@@ -137,7 +137,7 @@ def _query(req: falcon.Request) -> ListQuery:
     size = str(given.get("page_size", "50"))
     if not size.isdecimal() or not 0 < len(size) < 10 or int(size) < 1:  # noqa: PLR2004
         # The original's answer, code and all.
-        raise Refusal(404, "faulty_request", {"message": "invalid page size"})
+        raise ApiError(404, "faulty_request", {"message": "invalid page size"})
     given["page_size"] = min(int(size), MOST)
     if given.get("descending") == "false":
         given["ascending"] = True

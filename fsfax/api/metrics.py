@@ -25,13 +25,13 @@ _LINK_STATES = ("up", "draining", "down")
 Nodes = Callable[[], Sequence[Any]]
 
 
-class Requests:
-    """Requests to the API, by route and answer."""
+class RequestCounts:
+    """RequestCounts to the API, by route and answer."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
             "fsfax_http_requests",
-            "Requests answered",
+            "RequestCounts answered",
             ["method", "route", "status"],
             registry=registry,
         )
@@ -53,8 +53,8 @@ class Requests:
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Mails:
-    """Mails that came to be faxed, by recipient."""
+class MailCounts:
+    """MailCounts that came to be faxed, by recipient."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
@@ -66,8 +66,8 @@ class Mails:
         self._count.labels(end).inc()
 
 
-class Calls:
-    """Calls that ended in this process."""
+class CallCounts:
+    """CallCounts that ended in this process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["direction", "outcome"]
@@ -87,7 +87,7 @@ class Calls:
         self._seconds.labels(direction).inc(result.time_elapsed)
 
 
-class Told:
+class NotificationCounts:
     """Tries of this process to deliver news."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -103,7 +103,7 @@ class Told:
         self._count.labels(channel, outcome).inc()
 
 
-class State(Collector):
+class DatabaseGauges(Collector):
     """What is true right now: jobs that are not over, their age, workers, event sockets.
 
     Args:
@@ -159,7 +159,7 @@ def _of_nodes(nodes: Sequence[Any]) -> Iterable[Metric]:
     link = GaugeMetricFamily(
         "fsfax_esl_link", "1 for the state that the event socket is in", labels=["node", "state"]
     )
-    busy = GaugeMetricFamily("fsfax_esl_calls", "Calls of ours on a node", labels=["node"])
+    busy = GaugeMetricFamily("fsfax_esl_calls", "CallCounts of ours on a node", labels=["node"])
     drops = GaugeMetricFamily("fsfax_esl_drops", "Events dropped by a full queue", labels=["node"])
     for node in nodes:
         for state in _LINK_STATES:

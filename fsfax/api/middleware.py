@@ -21,9 +21,9 @@ from typing import Any
 import falcon
 
 from fsfax.accounts.tokens import Scope, Token, Tokens
-from fsfax.api.description import Call, call_of
-from fsfax.api.envelope import Refusal
-from fsfax.api.metrics import Requests
+from fsfax.api.description import Operation, operation_of
+from fsfax.api.envelope import ApiError
+from fsfax.api.metrics import RequestCounts
 from fsfax.errors import TokenError, TokenExpired
 from fsfax.log import REQUESTS, get_logger
 from fsfax.runtime.threads import Threads
@@ -36,7 +36,7 @@ _OWN_ACCOUNT = "/v2/account/"
 _NOBODY: Mapping[str, Any] = {"message": "invalid credentials"}
 
 
-class Buckets:
+class RateLimits:
     """Token buckets: so many requests a second, with so many at once after a pause.
 
     Args:
@@ -66,7 +66,7 @@ class Buckets:
         return wait
 
 
-class Gate:
+class Middleware:
     """Falcon middleware.
 
     Args:
@@ -77,7 +77,7 @@ class Gate:
     """
 
     def __init__(
-        self, tokens: Tokens, threads: Threads, buckets: Buckets, requests: Requests
+        self, tokens: Tokens, threads: Threads, buckets: RateLimits, requests: RequestCounts
     ) -> None:
         self._tokens = tokens
         self._threads = threads
@@ -106,12 +106,12 @@ class Gate:
         params: dict[str, Any],
     ) -> None:
         """Let nobody in who may not."""
-        call = call_of(resource, req.method)
+        call = operation_of(resource, req.method)
         if call is None or call.scope is None:
             return
         account_id = params.get("account_id")
         if account_id is not None and not _ACCOUNT_ID.match(account_id):
-            raise Refusal(
+            raise ApiError(
                 404, "bad identifier", {"message": f"invalid account_id '{account_id[:64]}'"}
             )
         token = self._authenticate(req)
@@ -140,14 +140,14 @@ class Gate:
         if wait := self._buckets.take(client):
             message = {"message": f"too many requests: wait for {wait:.1f} seconds"}
             seconds = str(max(1, round(wait + 0.5)))
-            raise Refusal(429, "too_many_requests", message, {"Retry-After": seconds})
+            raise ApiError(429, "too_many_requests", message, {"Retry-After": seconds})
 
     @staticmethod
-    def _require(token: Token, call: Call, account_id: str | None) -> None:
+    def _require(token: Token, call: Operation, account_id: str | None) -> None:
         admin = Scope.ADMIN in token.scopes
         own = account_id is None or account_id == token.account_id
         if not admin and not (own and call.scope in token.scopes):
-            raise Refusal(403, "forbidden", {"message": "forbidden"})
+            raise ApiError(403, "forbidden", {"message": "forbidden"})
 
     # --- out --------------------------------------------------------------------------------
 
@@ -178,8 +178,8 @@ class Gate:
         self._requests.count(req.method, route, code, seconds)
 
 
-def _unauthorised(message: str) -> Refusal:
-    return Refusal(401, message, _NOBODY, {"WWW-Authenticate": "Bearer"})
+def _unauthorised(message: str) -> ApiError:
+    return ApiError(401, message, _NOBODY, {"WWW-Authenticate": "Bearer"})
 
 
 def _secret_of(req: falcon.Request) -> str:

@@ -62,13 +62,13 @@ Caller = Annotated[Text, AfterValidator(kept_caller)]
 Ident = Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=MAX_IDENT)]
 
 
-class Open(BaseModel):
+class OpenModel(BaseModel):
     """A model that keeps fields it does not know."""
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
 
 
-class Closed(BaseModel):
+class ClosedModel(BaseModel):
     """A model that knows all of its fields."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -77,7 +77,7 @@ class Closed(BaseModel):
 # --- what comes in --------------------------------------------------------------------------
 
 
-class DocumentSource(Open):
+class DocumentSource(OpenModel):
     """Where the document is fetched from."""
 
     url: Url = Field(description="The URL of the fax document.")
@@ -88,7 +88,7 @@ class DocumentSource(Open):
     referer: Text | None = Field(None, description="Referer header of the request.")
 
 
-class MailTargets(Open):
+class MailTargets(OpenModel):
     """Who is told by mail."""
 
     send_to: Email | Annotated[list[Email], Field(max_length=MOST_RECIPIENTS)] | None = Field(
@@ -96,7 +96,7 @@ class MailTargets(Open):
     )
 
 
-class SmsTargets(Open):
+class SmsTargets(OpenModel):
     """Who is told by SMS."""
 
     send_to: Phone | Annotated[list[Phone], Field(max_length=MOST_RECIPIENTS)] | None = Field(
@@ -104,7 +104,7 @@ class SmsTargets(Open):
     )
 
 
-class Notifications(Open):
+class Notifications(OpenModel):
     """Who is told what became of a fax."""
 
     email: MailTargets | None = None
@@ -112,7 +112,7 @@ class Notifications(Open):
     language: Language | None = Field(None, description="Of the texts (beyond the original).")
 
 
-class FaxBody(Open):
+class FaxBody(OpenModel):
     """A fax that is to be sent."""
 
     to_number: Text = Field(min_length=1, description="The recipient's number.")
@@ -145,13 +145,13 @@ class FaxBody(Open):
     )
 
 
-class FaxRequest(Open):
+class FaxRequest(OpenModel):
     """The body of a request that makes a fax."""
 
     data: FaxBody
 
 
-class Action(Open):
+class Action(OpenModel):
     """Send a fax that is over, or one that came in, once more."""
 
     action: Literal["resubmit", "forward"]
@@ -186,7 +186,7 @@ class AttachmentQuery(BaseModel):
     disposition: Literal["attachment", "inline"] = "attachment"
 
 
-class AccountBody(Closed):
+class AccountBody(ClosedModel):
     """An account."""
 
     name: str = Field(min_length=1, max_length=128)
@@ -197,7 +197,7 @@ class AccountBody(Closed):
     numbers: list[Text] = Field([], max_length=1000, description="Called numbers that are its own.")
 
 
-class AccountChange(Closed):
+class AccountChange(ClosedModel):
     """Fields of an account that change."""
 
     name: str | None = Field(None, min_length=1, max_length=128)
@@ -206,7 +206,7 @@ class AccountChange(Closed):
     numbers: list[Text] | None = Field(None, max_length=1000)
 
 
-class TokenBody(Closed):
+class TokenBody(ClosedModel):
     """A token."""
 
     name: Text = ""
@@ -214,7 +214,7 @@ class TokenBody(Closed):
     expires_at: AwareDatetime | None = None
 
 
-class FaxboxMedia(Open):
+class FaxboxMedia(OpenModel):
     """How a faxbox takes part in calls."""
 
     fax_option: bool | Literal["auto"] | None = Field(
@@ -234,7 +234,7 @@ WebhookUrl = Annotated[Url, AfterValidator(_normal_url)]
 Secret = Annotated[str, StringConstraints(max_length=128), AfterValidator(_good_secret)]
 
 
-class Callback(Open):
+class Callback(OpenModel):
     """A program that is told; messages are signed in the Standard Webhooks form."""
 
     url: WebhookUrl
@@ -252,7 +252,7 @@ class Callback(Open):
         return given
 
 
-class Direction(Open):
+class DirectionNotifications(OpenModel):
     """Who is told of the faxes of one direction."""
 
     email: MailTargets | None = None
@@ -261,15 +261,15 @@ class Direction(Open):
     language: Language | None = None
 
 
-class FaxboxNotifications(Open):
+class FaxboxNotifications(OpenModel):
     """Who is told of what."""
 
-    inbound: Direction | None = None
-    outbound: Direction | None = None
+    inbound: DirectionNotifications | None = None
+    outbound: DirectionNotifications | None = None
     language: Language | None = Field(None, description="Of the texts (beyond the original).")
 
 
-class Callers(Closed):
+class Callers(ClosedModel):
     """Who may send faxes to a faxbox; what is blocked is so whatever is allowed."""
 
     allow: list[Caller] = Field(
@@ -281,7 +281,7 @@ class Callers(Closed):
     block: list[Caller] = Field([], max_length=1000, description="Who may not, in the same form.")
 
 
-class FaxboxBody(Open):
+class FaxboxBody(OpenModel):
     """A faxbox: what the faxes to and from one number have in common."""
 
     name: str = Field(min_length=1, max_length=128)
@@ -317,31 +317,31 @@ class FaxboxBody(Open):
     )
 
 
-class FaxboxRequest(Open):
+class FaxboxRequest(OpenModel):
     """The body of a request that makes or replaces a faxbox."""
 
     data: FaxboxBody
 
 
-class FaxboxPatch(Open):
+class FaxboxPatch(OpenModel):
     """The body of a request that changes fields of a faxbox; null removes one."""
 
     data: dict[str, Any]
 
 
-class AccountRequest(Open):
+class AccountRequest(OpenModel):
     """The body of a request that makes an account."""
 
     data: AccountBody
 
 
-class AccountPatch(Open):
+class AccountPatch(OpenModel):
     """The body of a request that changes an account."""
 
     data: AccountChange
 
 
-class TokenRequest(Open):
+class TokenRequest(OpenModel):
     """The body of a request that makes a token."""
 
     data: TokenBody = TokenBody()
@@ -350,7 +350,7 @@ class TokenRequest(Open):
 # --- what goes out --------------------------------------------------------------------------
 
 
-class Result(Open):
+class Result(OpenModel):
     """What became of the fax, in both sets of the original's names, and more."""
 
     error_message: str
@@ -363,7 +363,7 @@ class Result(Open):
     time_elapsed: int
 
 
-class ReceivedResult(Open):
+class ReceivedResult(OpenModel):
     """What came in."""
 
     error_message: str
@@ -372,7 +372,7 @@ class ReceivedResult(Open):
     time_elapsed: int
 
 
-class FaxSummary(Open):
+class FaxSummary(OpenModel):
     """A row of a list."""
 
     id: str = Field(pattern=FAX_ID)
@@ -382,7 +382,7 @@ class FaxSummary(Open):
     from_: str = Field(alias="from")
 
 
-class Fax(Open):
+class Fax(OpenModel):
     """A fax."""
 
     id: str = Field(pattern=FAX_ID)
@@ -408,7 +408,7 @@ class ReceivedFax(Fax):
     rx_result: ReceivedResult | None = None
 
 
-class MailLogSummary(Open):
+class MailLogSummary(OpenModel):
     """A row of the mail log."""
 
     id: str
@@ -425,14 +425,14 @@ class MailLog(MailLogSummary):
     job_ids: list[str]
 
 
-class AccountShown(Open):
+class AccountShown(OpenModel):
     """An account."""
 
     id: str = Field(pattern=ACCOUNT_ID)
     name: str
 
 
-class TokenShown(Open):
+class TokenShown(OpenModel):
     """A token; its secret is shown when it is made, and never again."""
 
     id: str
@@ -442,7 +442,7 @@ class TokenShown(Open):
     secret: str | None = None
 
 
-class FaxboxShown(Open):
+class FaxboxShown(OpenModel):
     """A faxbox."""
 
     id: str = Field(pattern=ACCOUNT_ID)
@@ -450,5 +450,5 @@ class FaxboxShown(Open):
     smtp_email_address: str
 
 
-class Nothing(Closed):
+class Nothing(ClosedModel):
     """Nothing is left to be told."""

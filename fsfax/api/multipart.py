@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
-from fsfax.api.envelope import Refusal, invalid, too_large
+from fsfax.api.envelope import ApiError, invalid, too_large
 from fsfax.document.kinds import HEAD, is_text
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def take_apart(
     """Return the JSON part (None if there is none) and the files of all others, in order.
 
     Raises:
-        Refusal: 400, the parts cannot be told apart, or there are too many; 413, the JSON is
+        ApiError: 400, the parts cannot be told apart, or there are too many; 413, the JSON is
             longer than ``max_json`` bytes.
     """
     if not 1 <= len(boundary) <= _LONGEST_BOUNDARY or not boundary.isascii():
@@ -71,7 +71,7 @@ def check_label(file: Path, kind: str) -> None:
     Otherwise a document is what its bytes say, whatever it is called.
 
     Raises:
-        Refusal: 400.
+        ApiError: 400.
     """
     if kind not in _NO_TEXTS and not kind.startswith("image/"):
         return
@@ -220,5 +220,5 @@ class _Base64:
             raise _no_base64() from error
 
 
-def _no_base64() -> Refusal:
+def _no_base64() -> ApiError:
     return invalid("file", "encoding", "failed to decode base64 data")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import fsfax
-from fsfax.api.description import Call, call_of
+from fsfax.api.description import Operation, operation_of
 from fsfax.api.models import ACCOUNT_ID, FAX_ID
 from fsfax.api.webhook_models import NOTIFICATION_ID, Message
 from fsfax.notify.events import EVENTS
@@ -57,7 +57,7 @@ def document(routes: Routes) -> dict[str, Any]:
         (template, method, call)
         for template, resource in routes
         for method in METHODS
-        if (call := call_of(resource, method))
+        if (call := operation_of(resource, method))
     ]
     schemas, names = _schemas(call for _, _, call in known)
     paths: dict[str, dict[str, Any]] = {}
@@ -113,7 +113,7 @@ def _message(event: str, names: Mapping[Any, str]) -> dict[str, Any]:
     }
 
 
-def _schemas(calls: Iterable[Call]) -> tuple[dict[str, Any], Mapping[Any, str]]:
+def _schemas(calls: Iterable[Operation]) -> tuple[dict[str, Any], Mapping[Any, str]]:
     wanted: dict[tuple[type[BaseModel], Any], None] = {}
     for call in calls:
         for model in call.bodies.values():
@@ -135,7 +135,9 @@ def _models(answer: Any) -> list[type[BaseModel]]:
     return [answer] if answer is not None else []
 
 
-def _operation(template: str, method: str, call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
+def _operation(
+    template: str, method: str, call: Operation, names: Mapping[Any, str]
+) -> dict[str, Any]:
     words = _PLACE.sub("", template).replace("/v2", "").strip("/").replace("//", "/")
     parts = [part for part in words.split("/") if part]
     behind_box = ["faxbox"] if "{faxbox_id}" in template and "faxes" in parts else []
@@ -182,7 +184,7 @@ _TAGS = (
 )
 
 
-def _parameters(template: str, call: Call) -> list[dict[str, Any]]:
+def _parameters(template: str, call: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     for name, kind in _PLACE.findall(template):
         schema: dict[str, Any] = (
@@ -203,7 +205,7 @@ def _parameters(template: str, call: Call) -> list[dict[str, Any]]:
     return parameters
 
 
-def _responses(call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
+def _responses(call: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for code, answer in call.answers.items():
         content = _content(call, answer, names) if code not in (304,) else {}
@@ -222,7 +224,7 @@ def _responses(call: Call, names: Mapping[Any, str]) -> dict[str, Any]:
     return responses
 
 
-def _content(call: Call, answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
+def _content(call: Operation, answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
     if not call.enveloped:
         if not call.media:
             return {"application/json": {"schema": {"type": "object"}}}

@@ -19,7 +19,7 @@ from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 
-class Rooms:
+class Services:
     """The doors of the store, opened once.
 
     Args:

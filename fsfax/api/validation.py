@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fsfax.api.envelope import Refusal
+from fsfax.api.envelope import ApiError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -72,7 +72,7 @@ def checked(model: type[M], values: Any) -> M:
     """Return the values as a model.
 
     Raises:
-        Refusal: 400 with every rule that was broken.
+        ApiError: 400 with every rule that was broken.
     """
     try:
         return model.model_validate(values)
@@ -81,7 +81,7 @@ def checked(model: type[M], values: Any) -> M:
         for each in error.errors(include_url=False):
             path, rule, told = _told(each)
             found.setdefault(path, {})[rule] = told
-        raise Refusal(400, "validation error", found) from error
+        raise ApiError(400, "validation error", found) from error
 
 
 def _told(error: ErrorDetails) -> tuple[str, str, dict[str, Any]]:

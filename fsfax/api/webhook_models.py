@@ -7,15 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from fsfax.api.models import ACCOUNT_ID, Closed, Fax, ListQuery, Open, Secret, WebhookUrl
-from fsfax.notify.events import EVENTS, Channel
+from fsfax.api.models import ACCOUNT_ID, ClosedModel, Fax, ListQuery, OpenModel, Secret, WebhookUrl
+from fsfax.notify.events import EVENTS, DeliveryChannel
 
 NOTIFICATION_ID = r"^msg_[0-9a-f]{32}$"
 
 Event = StrEnum("Event", {event.replace(".", "_"): event for event in EVENTS})  # type: ignore[misc]
 
 
-class WebhookBody(Closed):
+class WebhookBody(ClosedModel):
     """A webhook: a program that is told of every fax of an account."""
 
     url: WebhookUrl
@@ -29,7 +29,7 @@ class WebhookBody(Closed):
     )
 
 
-class WebhookChange(Closed):
+class WebhookChange(ClosedModel):
     """Fields of a webhook that change; a secret of null is made anew."""
 
     url: WebhookUrl | None = None
@@ -39,25 +39,25 @@ class WebhookChange(Closed):
     secret: Secret | None = None
 
 
-class WebhookRequest(Open):
+class WebhookRequest(OpenModel):
     """The body of a request that makes a webhook."""
 
     data: WebhookBody
 
 
-class WebhookPatch(Open):
+class WebhookPatch(OpenModel):
     """The body of a request that changes a webhook."""
 
     data: WebhookChange
 
 
-class WebhookAction(Open):
+class WebhookAction(OpenModel):
     """Try a webhook out: it gets a message that tells nothing."""
 
     action: Literal["test"]
 
 
-class WebhookShown(Open):
+class WebhookShown(OpenModel):
     """A webhook; its secret is shown when it is made, and never again."""
 
     id: str = Field(pattern=ACCOUNT_ID)
@@ -69,7 +69,7 @@ class WebhookShown(Open):
     secret: str | None = None
 
 
-class WebhookTried(Open):
+class WebhookTried(OpenModel):
     """What came of a test."""
 
     delivered: bool
@@ -85,19 +85,19 @@ class NotificationQuery(ListQuery):
     fax_id: str | None = Field(None, description="Only those about this fax.")
 
 
-class NotificationAction(Open):
+class NotificationAction(OpenModel):
     """Deliver a notification again, under the same id."""
 
     action: Literal["repeat"]
 
 
-class Notification(Open):
+class Notification(OpenModel):
     """What one recipient was, or is to be, told."""
 
     id: str = Field(pattern=NOTIFICATION_ID)
     fax_id: str
     event: str
-    channel: Channel
+    channel: DeliveryChannel
     target: str
     status: Literal["open", "done", "dead"]
     tries: int
@@ -105,14 +105,14 @@ class Notification(Open):
     created: int
 
 
-class MessageLinks(Open):
+class MessageLinks(OpenModel):
     """Where the API has the fax."""
 
     fax: str
     attachment: str | None = Field(None, description="Its document; of a fax that is over.")
 
 
-class MessageData(Open):
+class MessageData(OpenModel):
     """What a message tells."""
 
     account_id: str = Field(pattern=ACCOUNT_ID)
@@ -123,7 +123,7 @@ class MessageData(Open):
     next_attempt_at: str | None = Field(None, description="ISO 8601; of fax.out.retrying.")
 
 
-class Message(Open):
+class Message(OpenModel):
     """What a webhook gets: signed, at least once, in order for each fax, under an id that stays."""
 
     type: Event

@@ -11,7 +11,7 @@ from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import bad_identifier, invalid, succeed
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.api.validation import checked
 from fsfax.api.webhook_models import (
     Notification,
@@ -34,7 +34,7 @@ _JSON = "application/json"
 
 
 class _News:
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Services) -> None:
         self._rooms = rooms
 
     def _body(self, req: falcon.Request) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class NotificationList(_News):
         given = {name: value for name in names if (value := req.get_param(name)) is not None}
         query = checked(NotificationQuery, given)
 
-        def read(part: listing.Range) -> listing.Part[Delivery]:
+        def read(part: listing.Range) -> listing.ListPage[Delivery]:
             try:
                 found = self._rooms.deliveries.list(
                     account_id,
@@ -176,7 +176,7 @@ class NotificationList(_News):
             except DeliveryNotFound as error:
                 why = "not the next_start_key of a list"
                 raise invalid("start_key", "invalid", why) from error
-            return listing.Part(found.deliveries, found.next_start)
+            return listing.ListPage(found.deliveries, found.next_start)
 
         listing.answer(req, resp, self._rooms.threads, read, fax_view.notification)
 

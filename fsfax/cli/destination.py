@@ -52,7 +52,7 @@ def command(
     if give_up is not None:
         pins["give_up"] = give_up
 
-    def changed(memory: destination.Memory) -> destination.Memory:
+    def changed(memory: destination.DestinationHistory) -> destination.DestinationHistory:
         if clear or clear_pins:
             memory = destination.clear(memory, pins=clear_pins)
         return destination.pin(memory, **pins) if pins else memory  # type: ignore[arg-type]

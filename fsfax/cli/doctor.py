@@ -10,11 +10,11 @@ import click
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
-from fsfax.engine.doctor import Check, Verdict, examine
+from fsfax.engine.doctor import Check, CheckStatus, examine
 from fsfax.jobs.doctor import examine_database
 from fsfax.notify.doctor import examine_news
 
-_SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.BROKEN: "✗"}
+_SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "!", CheckStatus.BROKEN: "✗"}
 
 
 @click.command()
@@ -49,7 +49,7 @@ def _tell(show: Show, title: str, node: str, checks: Iterator[Check]) -> bool:
     show.words(title)
     whole = True
     for check in checks:
-        whole &= check.verdict is not Verdict.BROKEN
+        whole &= check.verdict is not CheckStatus.BROKEN
         if show.as_json:
             show.line({"event": "check", "node": node, **asdict(check)})
         show.words(f"  {_SIGNS[check.verdict]} {check.name}: {check.detail}")

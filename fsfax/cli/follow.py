@@ -6,7 +6,7 @@ import time
 
 from fsfax.cli import exits
 from fsfax.cli.show import Show
-from fsfax.db.records import Job, Seen
+from fsfax.db.records import Job, JobEvent
 from fsfax.db.states import JobState
 from fsfax.engine.outcome import Outcome
 from fsfax.jobs.store import JobStore
@@ -48,7 +48,7 @@ def _end(job: Job, show: Show) -> int:
     return exits.OUTCOMES[Outcome(result.get("outcome", Outcome.UNKNOWN))]
 
 
-def _words(seen: Seen) -> str:
+def _words(seen: JobEvent) -> str:
     data = seen.data
     match seen.kind:
         case "state":

@@ -12,16 +12,16 @@ from prometheus_client import CollectorRegistry
 
 from fsfax.accounts.tokens import Scope
 from fsfax.api import fax_view
-from fsfax.api.app import Api
-from fsfax.api.metrics import Calls, Mails, Told
+from fsfax.api.app import ApiApplication
+from fsfax.api.metrics import CallCounts, MailCounts, NotificationCounts
 from fsfax.api.server import Server
-from fsfax.api.services import Rooms
+from fsfax.api.services import Services
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.db.transitions import DEFAULT_ACCOUNT
 from fsfax.jobs.worker import Worker
 from fsfax.mail.server import MailServer
-from fsfax.notify.dispatcher import Courier
+from fsfax.notify.dispatcher import Dispatcher
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
@@ -66,18 +66,18 @@ def command(
     settings = _with_address(common.load().settings, host, port)
     database = open_database(settings)
     threads = Threads(settings.api.threads)
-    rooms = Rooms(database, settings, threads)
+    rooms = Services(database, settings, threads)
     registry = CollectorRegistry()
-    calls = Calls(registry)
-    told = Told(registry)
+    calls = CallCounts(registry)
+    told = NotificationCounts(registry)
     takes_mails = settings.smtp.enabled if smtp is None else smtp
-    mails = MailServer(settings, counted=Mails(registry).ended) if takes_mails else None
+    mails = MailServer(settings, counted=MailCounts(registry).ended) if takes_mails else None
     worker = courier = None
     try:
         if not api_only:
             worker = Worker(settings, hub="current", ended=calls.ended)
-            courier = Courier(settings, fax_view.shown, hub="current", told=told.told)
-        api = Api(rooms, worker.engine.nodes if worker else None, registry)
+            courier = Dispatcher(settings, fax_view.shown, hub="current", told=told.told)
+        api = ApiApplication(rooms, worker.engine.nodes if worker else None, registry)
         server = Server(api, settings.api)
         server.start()
         if mails:
@@ -103,7 +103,7 @@ def _with_address(settings: Settings, host: str | None, port: int | None) -> Set
     return settings.model_copy(update={"api": settings.api.model_copy(update=change)})
 
 
-def _say(rooms: Rooms, server: Server, *, dev: bool) -> None:
+def _say(rooms: Services, server: Server, *, dev: bool) -> None:
     click.echo(f"serving {server.url} (description: {server.url}/docs)", err=True)
     if dev:
         _try_out(rooms, server)
@@ -111,7 +111,7 @@ def _say(rooms: Rooms, server: Server, *, dev: bool) -> None:
         click.echo(_FIRST, err=True)
 
 
-def _try_out(rooms: Rooms, server: Server) -> None:
+def _try_out(rooms: Services, server: Server) -> None:
     """Make what is needed for a first fax, and say how to send it."""
     names = {account.id for account in rooms.accounts.list()}
     if DEFAULT_ACCOUNT not in names:
@@ -133,7 +133,7 @@ def _serve(
     server: Server,
     mails: MailServer | None,
     worker: Worker | None,
-    courier: Courier | None,
+    courier: Dispatcher | None,
     settings: Settings,
 ) -> None:
     """Wait for a signal; then end all in order: requests, mails, calls, what is told of them."""

@@ -13,7 +13,7 @@ from fsfax.cli.follow import follow
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.cli.store import open_store
-from fsfax.db.records import FetchSource, NewFax, Wish
+from fsfax.db.records import FetchSource, NewFax, SendPreferences
 from fsfax.errors import InvalidRequest
 
 
@@ -64,7 +64,7 @@ def command(  # one argument an option
     Exit code 0 means that it is on the disk and will not be lost; a worker (`fsfax worker`) sends
     it. With --wait the exit code is that of the fax.
     """
-    wish = Wish(
+    wish = SendPreferences(
         **{name: given.pop(name) for name in ("ident", "header", "t38", "ecm", "v17", "resolution")}
     )
     fax = NewFax(

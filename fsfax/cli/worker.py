@@ -12,7 +12,7 @@ from fsfax.api import fax_view
 from fsfax.cli.main import Common
 from fsfax.cli.store import open_database
 from fsfax.jobs.worker import Worker
-from fsfax.notify.dispatcher import Courier
+from fsfax.notify.dispatcher import Dispatcher
 
 
 @click.command()
@@ -33,7 +33,7 @@ def command(common: Common, *, drain: float | None) -> int:
     settings = common.load().settings
     open_database(settings).close()
     worker = Worker(settings, hub="current")
-    courier = Courier(settings, fax_view.shown, hub="current")
+    courier = Dispatcher(settings, fax_view.shown, hub="current")
     stops: list[gevent.Greenlet[..., None]] = []
 
     def end(again: bool) -> None:

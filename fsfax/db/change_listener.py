@@ -35,7 +35,7 @@ _CONNECT: dict[str, Any] = {"connect_timeout": 5}
 _sleep = gevent.monkey.get_original("time", "sleep")
 
 
-class Bell:
+class ChangeListener:
     """Rings when somebody changed something in the database.
 
     Made in the hub that waits for it.

@@ -26,7 +26,7 @@ def gregorian(at: datetime) -> int:
     return int(at.timestamp()) + GREGORIAN_OFFSET
 
 
-class Placed(Protocol):
+class ListItem(Protocol):
     """Something that stands in a list by the time of its creation."""
 
     @property
@@ -38,13 +38,13 @@ class Placed(Protocol):
         """When it was made."""
 
 
-def cursor(item: Placed) -> str:
+def cursor(item: ListItem) -> str:
     """Return the ``start`` of a list that goes on behind an item."""
     return f"{item.created_at.isoformat()}/{item.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SendPreferences:
     """How a fax is to be sent; None leaves the choice to the settings and to experience.
 
     t38: "off" or "required" is never overruled, nor is ``ecm=False`` or ``v17=False``.
@@ -120,7 +120,7 @@ class NewFax:
     priority: int = 0
     not_before: datetime | None = None
     gateways: Sequence[str] = ()
-    wish: Wish = field(default_factory=Wish)
+    wish: SendPreferences = field(default_factory=SendPreferences)
     account_id: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
@@ -158,7 +158,7 @@ class Job:
     retries: int
     priority: int
     gateways: tuple[str, ...]
-    wish: Wish
+    wish: SendPreferences
     source: Mapping[str, Any] | None
     fields: Mapping[str, Any]
     resubmit_of: str | None
@@ -188,7 +188,7 @@ class Job:
         values["state"] = JobState(values["state"])
         values["hold"] = Hold(values["hold"])
         values["gateways"] = split_route(row.route)
-        values["wish"] = Wish.from_dict(values["wish"]) if values["wish"] else _NO_WISH
+        values["wish"] = SendPreferences.from_dict(values["wish"]) if values["wish"] else _NO_WISH
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Job:
 # Lists make thousands of jobs of rows, so what is the same for all is found out once.
 _COLUMNS = tuple(item.name for item in fields(Job) if item.name != "gateways")
 _IN_ROW = attrgetter(*_COLUMNS)
-_NO_WISH = Wish()
+_NO_WISH = SendPreferences()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +272,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class JobEvent:
     """Something that was seen of a job; ``id`` grows, so that a reader can go on from there."""
 
     id: int
@@ -312,7 +312,7 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case frozenset():
             return sorted(_plain(item) for item in value)
-        case Wish():
+        case SendPreferences():
             return value.as_dict()
         case _:
             return value

@@ -1,7 +1,7 @@
 """Entries: the few writes that every other module is made of, each inside a transaction.
 
-A job changes its state through `move` alone, which knows the table of legal moves, counts the
-revision, notes the change and leaves news in the outbox when the job is over. Nothing here
+A job changes its state through `transition` alone, which knows the table of legal moves, counts the
+revision, notes the update_job and leaves enqueue_notification in the outbox when the job is over. Nothing here
 commits.
 """
 
@@ -54,13 +54,13 @@ def insert_for(connection: Connection) -> Callable[[Table], Any]:
     return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
 
 
-def ring(connection: Connection) -> None:
+def notify_workers(connection: Connection) -> None:
     """Wake the workers when this transaction commits; SQLite's look by themselves."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"NOTIFY {CHANNEL}"))
 
 
-def row_of(connection: Connection, job_id: str) -> Row[Any]:
+def locked_row(connection: Connection, job_id: str) -> Row[Any]:
     """Return a job's row, locked until the transaction ends.
 
     Raises:
@@ -72,7 +72,7 @@ def row_of(connection: Connection, job_id: str) -> Row[Any]:
     return row
 
 
-def require_alive(connection: Connection, worker_id: str) -> None:
+def require_current_worker(connection: Connection, worker_id: str) -> None:
     """Refuse to take on anything for a worker that was replaced; it cannot be before the commit.
 
     Raises:
@@ -83,7 +83,7 @@ def require_alive(connection: Connection, worker_id: str) -> None:
         raise LeaseLost("this worker was silent for too long and was replaced")
 
 
-def fenced(connection: Connection, job_id: str, worker_id: str, token: int) -> Row[Any]:
+def fenced_row(connection: Connection, job_id: str, worker_id: str, token: int) -> Row[Any]:
     """Return the row of a job that this worker owns, locked.
 
     Raises:
@@ -95,7 +95,7 @@ def fenced(connection: Connection, job_id: str, worker_id: str, token: int) -> R
     return row
 
 
-def change(connection: Connection, job_id: str, now: datetime, **values: Any) -> None:
+def update_job(connection: Connection, job_id: str, now: datetime, **values: Any) -> None:
     """Change columns of a job that are not its state."""
     connection.execute(
         update(jobs)
@@ -104,7 +104,7 @@ def change(connection: Connection, job_id: str, now: datetime, **values: Any) ->
     )
 
 
-def move(
+def transition(
     connection: Connection,
     row: Row[Any],
     new: JobState,
@@ -116,24 +116,24 @@ def move(
 ) -> None:
     """Move a job to another state, with whatever changes along with it.
 
-    A job that is over gives back its worker and leaves news in the outbox, unless it is ``quiet``.
+    A job that is over gives back its worker and leaves enqueue_notification in the outbox, unless it is ``quiet``.
 
     Raises:
-        IllegalMove: the table of states does not have that move.
+        IllegalMove: the table of states does not have that transition.
     """
     require_move(Direction(row.direction), JobState(row.state), new)
     if new.is_final:
         over = {"worker_id": None, "hold": Hold.NO, "blocked": False, "status_text": ""}
         values = over | values | {"finished_at": now}
         if not quiet:
-            news(connection, row, f"fax_{row.direction}_{new}", now)
-    change(connection, row.id, now, state=new, **values)
-    note(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
+            enqueue_notification(connection, row, f"fax_{row.direction}_{new}", now)
+    update_job(connection, row.id, now, state=new, **values)
+    record_event(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
     if row.blocked or new.is_final:
         free_number(connection, row.dial_number)
 
 
-def note(
+def record_event(
     connection: Connection, job_id: str, kind: str, now: datetime, attempt_id: str = "", **data: Any
 ) -> None:
     """Write down something that was seen."""
@@ -144,7 +144,9 @@ def note(
     )
 
 
-def news(connection: Connection, row: Row[Any], kind: str, now: datetime, **data: Any) -> None:
+def enqueue_notification(
+    connection: Connection, row: Row[Any], kind: str, now: datetime, **data: Any
+) -> None:
     """Leave something for the outside to be told; ``data`` is what holds of this moment alone."""
     connection.execute(
         insert(outbox).values(
@@ -155,7 +157,7 @@ def news(connection: Connection, row: Row[Any], kind: str, now: datetime, **data
             created_at=now,
         )
     )
-    ring(connection)
+    notify_workers(connection)
 
 
 def number_is_busy(connection: Connection, dial_number: str) -> bool:
@@ -183,7 +185,7 @@ def free_number(connection: Connection, dial_number: str) -> None:
     job_id = connection.execute(following).scalar()
     if job_id is not None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(blocked=False))
-        ring(connection)
+        notify_workers(connection)
 
 
 _FREE_NUMBERS = text(
@@ -218,7 +220,7 @@ def block_number(connection: Connection, dial_number: str, now: datetime) -> Non
     connection.execute(update(jobs).where(jobs.c.id.in_(due)).values(blocked=True))
 
 
-def memory_of(connection: Connection, dial_number: str) -> Mapping[str, Any]:
+def destination_history(connection: Connection, dial_number: str) -> Mapping[str, Any]:
     """Return what is remembered of a number, {} if nothing is."""
     found = connection.execute(
         select(destinations.c.memory).where(destinations.c.number == dial_number)
@@ -226,7 +228,7 @@ def memory_of(connection: Connection, dial_number: str) -> Mapping[str, Any]:
     return found or {}
 
 
-def remember(
+def store_destination_history(
     connection: Connection, dial_number: str, memory: Mapping[str, Any], now: datetime
 ) -> None:
     """Replace what is remembered of a number."""

@@ -141,7 +141,7 @@ class Converter:
             FaxPage(spot.width, rows, strip, coding, lines.x_dpi, lines.y_dpi)
             for spot, (strip, rows) in zip(plan, coded, strict=True)
         ]
-        size = in_thread(lambda: write_whole(target, write(pages)))
+        size = in_thread(lambda: write_atomic(target, write(pages)))
         conversion = Conversion(
             path=target,
             kind=job.kind,
@@ -262,14 +262,14 @@ def in_thread(function: Callable[[], _Value]) -> _Value:
     return gevent.get_hub().threadpool.apply(function)
 
 
-def write_whole(target: Path, data: bytes) -> int:
+def write_atomic(target: Path, data: bytes) -> int:
     """Write a result of ours with `fsfax.runtime.atomic_file`; return its size.
 
     Raises:
         ConversionFailed: it cannot be written (``not_written``).
     """
     try:
-        atomic_file.write_whole(target, data)
+        atomic_file.write_atomic(target, data)
     except OSError as error:
         raise ConversionFailed(
             f"{target} cannot be written: {error.strerror}; check the folder, its permissions "

@@ -24,7 +24,7 @@ from typing import Literal, Self
 import gevent
 
 from fsfax.document.kinds import HEAD, Kind, sniff
-from fsfax.egress.exchange import Exchange, Resolver, Turns, resolve
+from fsfax.egress.exchange import Exchange, HubYield, Resolver, resolve
 from fsfax.egress.target import Target, follow, parse_url
 from fsfax.errors import DocumentEmpty, DocumentUnsupported, FetchError, InvalidFetch
 from fsfax.log import get_logger
@@ -233,7 +233,7 @@ def _decoded(exchange: Exchange) -> Iterator[bytes]:
 def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Uncompress bit by bit, so that a bomb is noticed by its size before it is in memory."""
     gzip = zlib.decompressobj(wbits=31)
-    turns = Turns()
+    turns = HubYield()
     try:
         for piece in pieces:
             data = piece

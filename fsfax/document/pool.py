@@ -155,7 +155,7 @@ def _left(deadline: float) -> float:
     return left
 
 
-class _Ticket:
+class _Waiter:
     """A place in the queue: wakes a greenlet of any thread from any other."""
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ class WorkerPool:
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._running = 0
-        self._queue: deque[_Ticket] = deque()
+        self._queue: deque[_Waiter] = deque()
         self._closed = False
 
     @property
@@ -263,7 +263,7 @@ class WorkerPool:
                 raise Closed("the converter is closed; open a new one")
             worker = self._idle.pop() if self._idle else None
             if worker is None and self._running >= self.size:
-                ticket = _Ticket()
+                ticket = _Waiter()
                 self._queue.append(ticket)
             elif worker is None:
                 self._running += 1
@@ -296,7 +296,7 @@ class WorkerPool:
             self._busy.add(worker)
         return worker
 
-    def _abandon(self, ticket: _Ticket) -> None:
+    def _abandon(self, ticket: _Waiter) -> None:
         with self._lock:
             if not ticket.granted:
                 self._queue.remove(ticket)

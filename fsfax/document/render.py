@@ -30,7 +30,7 @@ from pypdf.generic import (
 
 from fsfax.document import ccitt, geometry, tiff_f
 from fsfax.document.ccitt import Bits
-from fsfax.document.convert import in_thread, write_whole
+from fsfax.document.convert import in_thread, write_atomic
 from fsfax.document.inspection import read_bytes
 from fsfax.errors import DocumentDamaged, InvalidRequest
 
@@ -149,7 +149,7 @@ def _to_pdf(tiff: Path, pdf: Path) -> int:
         leaf[NameObject("/Contents")] = writer._add_object(content)
     out = io.BytesIO()
     writer.write(out)
-    write_whole(pdf, out.getvalue())
+    write_atomic(pdf, out.getvalue())
     return len(file.pages)
 
 
@@ -199,7 +199,7 @@ def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
     out = io.BytesIO()
     dots = bitmap.x_dpi * size[0] / bitmap.width
     image.save(out, "PNG", dpi=(dots, dots))
-    write_whole(png, out.getvalue())
+    write_atomic(png, out.getvalue())
     return size
 
 

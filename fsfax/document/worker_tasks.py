@@ -13,7 +13,7 @@ from fsfax.document.limits import Limits, check_pages
 from fsfax.document.source import Source, code_page, open_source
 
 
-class Desk:
+class TaskHandler:
     """Handles requests one after another, keeping the last document open between them."""
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ def resolve(host: str, port: int) -> list[Address]:
     return list(dict.fromkeys(addresses))
 
 
-class Turns:
+class HubYield:
     """Gives the other greenlets their turn.
 
     A socket that always has something to read, and a file, never wait: without this, a fast
@@ -104,7 +104,7 @@ class Exchange:
         self.headers: dict[str, str] = {}
         self._where = target.authority
         self._silence = f"{settings.read:g} s without a word ({settings.section}.read)"
-        self._turns = Turns()
+        self._turns = HubYield()
         self._eof = False
         self._start = b""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADERS)

@@ -24,9 +24,9 @@ class Admission:
     t38: bool | None = None
 
 
-WELCOME = Admission()
+ACCEPT = Admission()
 
-REJECTED = Admission(cause="CALL_REJECTED")
+REJECT = Admission(cause="CALL_REJECTED")
 """Q.850 cause 21; mod_sofia makes a SIP answer of it before the call is answered (603 Decline)."""
 
 Admit = Callable[[str, str], Admission]

@@ -17,7 +17,7 @@ from fsfax.engine import marks
 from fsfax.engine.observations import EventsMissed, Observation, observe, observe_dump
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import Fate, Interruption
-from fsfax.engine.watchdog import INTERRUPTIONS, Stage, Step, limit, step
+from fsfax.engine.watchdog import INTERRUPTIONS, Stage, StageProgress, limit, step
 from fsfax.errors import CommandFailed, EslError, EslTimeout
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
@@ -36,7 +36,7 @@ _KILL_TRIES = 3
 _PAUSE = 0.1
 
 
-class Watch(Protocol):
+class EventSource(Protocol):
     """Where the events of one call come from: the link's own watch, or a receiver's feed."""
 
     def get(self, timeout: float) -> Event | Gap | Lost | None:
@@ -67,7 +67,7 @@ class Channel:
     def __init__(
         self,
         link: Link,
-        watch: Watch,
+        watch: EventSource,
         call_id: str,
         *,
         timeouts: CallTimeouts,
@@ -86,7 +86,7 @@ class Channel:
         self._kill_wanted = False
         self._cause = ""
         self._link_lost = False
-        self._step: Step = step(self.transcript)
+        self._step: StageProgress = step(self.transcript)
         self._deadline = 0.0
         self._restart_clock()
 

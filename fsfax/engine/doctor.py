@@ -28,7 +28,7 @@ _MODULES = {
 }
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """What a check found."""
 
     OK = "ok"
@@ -42,7 +42,7 @@ class Check:
     """One finding; ``remedy`` is "" where nothing is to be done."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckStatus
     detail: str
     remedy: str = ""
 
@@ -56,10 +56,10 @@ def examine(node: NodeSettings, settings: Settings) -> Iterator[Check]:
     try:
         link.connect()
     except EslError as error:
-        yield Check("connection", Verdict.BROKEN, str(error), _connection_remedy(node))
+        yield Check("connection", CheckStatus.BROKEN, str(error), _connection_remedy(node))
         return
     try:
-        yield Check("connection", Verdict.OK, f"{node.host}:{node.port}, logged in")
+        yield Check("connection", CheckStatus.OK, f"{node.host}:{node.port}, logged in")
         checks: Sequence[Callable[[], Iterator[Check]]] = (
             lambda: _version(link),
             lambda: _modules(link),
@@ -72,7 +72,7 @@ def examine(node: NodeSettings, settings: Settings) -> Iterator[Check]:
             try:
                 yield from check()
             except EslError as error:
-                yield Check("connection", Verdict.BROKEN, str(error), _connection_remedy(node))
+                yield Check("connection", CheckStatus.BROKEN, str(error), _connection_remedy(node))
                 return
     finally:
         link.close()
@@ -95,17 +95,17 @@ def _ask(link: Link, command: str, arg: str = "") -> str:
 
 def _version(link: Link) -> Iterator[Check]:
     text = _ask(link, "version")
-    yield Check("version", Verdict.OK, text.strip() or "not told")
+    yield Check("version", CheckStatus.OK, text.strip() or "not told")
 
 
 def _modules(link: Link) -> Iterator[Check]:
     for module, purpose in _MODULES.items():
         if _ask(link, "module_exists", module).strip() == "true":
-            yield Check(module, Verdict.OK, "loaded")
+            yield Check(module, CheckStatus.OK, "loaded")
         else:
             yield Check(
                 module,
-                Verdict.BROKEN,
+                CheckStatus.BROKEN,
                 f"not loaded; {purpose}",
                 f"install it, name it in modules.conf.xml, or: fs_cli -x 'load {module}'",
             )
@@ -116,7 +116,7 @@ def _profiles(link: Link, node: NodeSettings) -> Iterator[Check]:
     if not gateways:
         yield Check(
             "gateway",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             "the settings name no gateway of this node",
             "name them under nodes.gateways, or give each call its gateway",
         )
@@ -126,7 +126,7 @@ def _profiles(link: Link, node: NodeSettings) -> Iterator[Check]:
         if "Profile" not in fields:
             yield Check(
                 f"gateway {gateway}",
-                Verdict.BROKEN,
+                CheckStatus.BROKEN,
                 "FreeSWITCH has no gateway of that name",
                 "compare the name with sip_profiles/*/; then: sofia profile <name> rescan",
             )
@@ -136,7 +136,7 @@ def _profiles(link: Link, node: NodeSettings) -> Iterator[Check]:
         up = status == "UP" and state in ("NOREG", "REGED")
         yield Check(
             f"gateway {gateway}",
-            Verdict.OK if up else Verdict.BROKEN,
+            CheckStatus.OK if up else CheckStatus.BROKEN,
             f"profile {fields['Profile']}, {status}, {state}",
             "" if up else "check its realm, username, password and proxy, and the network",
         )
@@ -156,7 +156,7 @@ def _timer(link: Link, profile: str) -> Check:
         # FreeSWITCH's own configuration, not a stranger's.
         tree = ET.fromstring(text)  # noqa: S314
     except ET.ParseError:
-        return Check(name, Verdict.WARNING, "its settings could not be read")
+        return Check(name, CheckStatus.WARNING, "its settings could not be read")
     params = {
         param.get("name", ""): param.get("value", "")
         for element in tree.iter("profile")
@@ -165,10 +165,10 @@ def _timer(link: Link, profile: str) -> Check:
     }
     timer = params.get("rtp-timer-name", "")
     if timer == "soft":
-        return Check(name, Verdict.OK, "rtp-timer-name is soft")
+        return Check(name, CheckStatus.OK, "rtp-timer-name is soft")
     return Check(
         name,
-        Verdict.BROKEN if timer == "none" else Verdict.WARNING,
+        CheckStatus.BROKEN if timer == "none" else CheckStatus.WARNING,
         f"rtp-timer-name is {timer or 'not set'}: both fax ends may wait for each other for ever",
         'set <param name="rtp-timer-name" value="soft"/> in the profile and restart it',
     )
@@ -176,20 +176,20 @@ def _timer(link: Link, profile: str) -> Check:
 
 def _t38(link: Link, settings: Settings) -> Iterator[Check]:
     if settings.fax.t38 == "off":
-        yield Check("T.38", Verdict.OK, "switched off in the settings: audio only")
+        yield Check("T.38", CheckStatus.OK, "switched off in the settings: audio only")
         return
     text = _ask(link, "xml_locate", "configuration configuration name spandsp.conf")
     if text.startswith("-ERR") or "fax-settings" not in text:
         yield Check(
             "T.38",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             "spandsp.conf.xml was not found: receiving uses built-in defaults",
             "install dialplan/autoload_configs/spandsp.conf.xml",
         )
         return
     yield Check(
         "T.38",
-        Verdict.OK,
+        CheckStatus.OK,
         f"{settings.fax.t38}: asked for by each call; whether the carrier agrees shows in"
         " t38_status of the results",
     )
@@ -202,14 +202,14 @@ def _spool(link: Link, node: NodeSettings, spool: Path) -> Iterator[Check]:
         except FsfaxError as error:
             yield Check(
                 f"spool/{folder}",
-                Verdict.BROKEN,
+                CheckStatus.BROKEN,
                 str(error),
                 "share the folder with FreeSWITCH, let its user read and write it, and map the"
                 " path under nodes.spool if it has another name there",
             )
         else:
             yield Check(
-                f"spool/{folder}", Verdict.OK, f"faxes {purpose}: seen as {Path(path).parent}"
+                f"spool/{folder}", CheckStatus.OK, f"faxes {purpose}: seen as {Path(path).parent}"
             )
 
 
@@ -224,7 +224,7 @@ def _marks(link: Link, realm: str) -> Iterator[Check]:
         right = found == expected
         yield Check(
             f"outcome marks in {command}",
-            Verdict.OK if right else Verdict.BROKEN,
+            CheckStatus.OK if right else CheckStatus.BROKEN,
             "kept and found again" if right else f"a mark was not found again: {found}",
             "" if right else remedy,
         )

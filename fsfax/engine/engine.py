@@ -2,7 +2,7 @@
 
     import fsfax
 
-    with fsfax.Engine(fsfax.Settings(nodes=[{"host": "pbx", "password": "..."}])) as engine:
+    with fsfax.SpandspEngine(fsfax.Settings(nodes=[{"host": "pbx", "password": "..."}])) as engine:
         result = engine.send("letter.pdf", to="+353 1 555 0100", gateways=["carrier"])
         print(result.success, result.pages_sent, result.error_message)
 
@@ -26,10 +26,10 @@ from fsfax.document import Conversion, Converter
 from fsfax.engine import marks
 from fsfax.engine.admission import Admit
 from fsfax.engine.adopt import Adoption, Planned
-from fsfax.engine.handles import Receiving, SendCall
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.handles import ReceiveHandle, SendCall
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prepared
-from fsfax.engine.outbound_spool import Outgoing
+from fsfax.engine.outbound_spool import OutboundSpool
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import Status, TxResult
@@ -40,7 +40,7 @@ from fsfax.errors import AlreadyDialled, Closed, EslError, FsfaxError, NoCapacit
 from fsfax.esl.dialstring import dialable
 from fsfax.esl.pool import Node, Pool, Reservation
 from fsfax.log import get_logger
-from fsfax.runtime.hub import Home, HubChoice
+from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.settings import CallTimeouts, Settings
 
 _log = get_logger(__name__)
@@ -113,12 +113,12 @@ class Engine:
 
     def __init__(self, settings: Settings | None = None, *, hub: HubChoice = "auto") -> None:
         self.settings = settings or Settings()
-        self._home = Home(hub)
+        self._home = HubRunner(hub)
         self._closed = False
-        self._receivings: list[Receiving] = []
+        self._receivings: list[ReceiveHandle] = []
         self._calls: dict[SendCall, gevent.Greenlet[..., None]] = {}
         self._converter = Converter(self.settings.document)
-        self._outgoing = Outgoing(self.settings.spool, self._converter)
+        self._outgoing = OutboundSpool(self.settings.spool, self._converter)
         self._pool = self._home.run(self._start)
 
     def __enter__(self) -> Self:
@@ -267,7 +267,7 @@ class Engine:
         *,
         on_progress: Callable[[str, Observation], None] | None = None,
         admit: Admit | None = None,
-    ) -> Receiving:
+    ) -> ReceiveHandle:
         """Begin to receive: calls that run rxfax, and parked calls that the dialplan hands over.
 
         Each fax is stored in ``folder`` (the settings' inbox) before it is reported. Faxes that
@@ -280,7 +280,7 @@ class Engine:
         """
         if self._closed:
             raise Closed("the engine is closed")
-        receiving = Receiving(self._home, on_progress)
+        receiving = ReceiveHandle(self._home, on_progress)
         self._receivings.append(receiving)
         self._home.run(self._listen, receiving, Path(folder or self.settings.inbox), admit)
         return receiving
@@ -523,7 +523,7 @@ class Engine:
             marks_realm=self.settings.marks_realm,
         )
 
-    def _listen(self, receiving: Receiving, folder: Path, admit: Admit | None) -> None:
+    def _listen(self, receiving: ReceiveHandle, folder: Path, admit: Admit | None) -> None:
         spooled = self.settings.spool.absolute() / "in"
         spooled.mkdir(parents=True, exist_ok=True)
         claims: set[str] = set()
@@ -533,7 +533,7 @@ class Engine:
                     node.link,
                     node.name,
                     Spool(node.settings.spool),
-                    Inbox(folder.absolute()),
+                    InboundSpool(folder.absolute()),
                     folder=spooled,
                     timeouts=self.settings.timeouts,
                     defaults=self.settings.fax,

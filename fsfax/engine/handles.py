@@ -17,10 +17,10 @@ from fsfax.engine.observations import Observation
 from fsfax.engine.receive import Receiver
 from fsfax.engine.results import RxResult, TxResult
 from fsfax.errors import Closed
-from fsfax.runtime.hub import Home
+from fsfax.runtime.hub import HubRunner
 
 
-class Work(Protocol):
+class CallWork(Protocol):
     """What is done for a fax on its way: a `Transmission`, or an `Adoption`."""
 
     def cancel(self) -> None:
@@ -31,12 +31,12 @@ class Work(Protocol):
 class SendCall:
     """A fax on its way. Made by `Engine.start` and `Engine.adopt`."""
 
-    def __init__(self, home: Home, attempt_id: str) -> None:
+    def __init__(self, home: HubRunner, attempt_id: str) -> None:
         self.id = attempt_id
         self._home = home
         self._mail = home.mailbox()
         self._slot = home.slot()
-        self._work: Work | None = None
+        self._work: CallWork | None = None
         self._cancelled = False
         self.greenlet: gevent.Greenlet[..., None] | None = None
         self.was_left = False
@@ -95,7 +95,7 @@ class SendCall:
         """It may have been dialled."""
         return self._work is not None
 
-    def begin(self, work: Work) -> None:
+    def begin(self, work: CallWork) -> None:
         """Say that the call is being dialled, or followed, from now on."""
         self._work = work
         if self._cancelled:
@@ -118,10 +118,12 @@ class SendCall:
         self._mail.put(None)
 
 
-class Receiving:
+class ReceiveHandle:
     """Faxes that come in. Made by `Engine.receive`; iterate over it for the results."""
 
-    def __init__(self, home: Home, on_progress: Callable[[str, Observation], None] | None) -> None:
+    def __init__(
+        self, home: HubRunner, on_progress: Callable[[str, Observation], None] | None
+    ) -> None:
         self._home = home
         self._mail = home.mailbox()
         self._on_progress = on_progress

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from fsfax.engine.results import RxResult
 from fsfax.errors import InvalidRequest, SpoolError
-from fsfax.runtime.atomic_file import write_whole
+from fsfax.runtime.atomic_file import write_atomic
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 
 
-class Inbox:
+class InboundSpool:
     """A folder of received faxes."""
 
     def __init__(self, folder: Path) -> None:
@@ -110,7 +110,7 @@ class Inbox:
             self.folder.mkdir(parents=True, exist_ok=True)
             # It is no waste any more.
             self._path(call_id, "gone").unlink(missing_ok=True)
-            write_whole(target, source.read_bytes())
+            write_atomic(target, source.read_bytes())
         except OSError as error:
             raise SpoolError(
                 f"the received fax {source} could not be stored in {self.folder}:"
@@ -128,7 +128,7 @@ class Inbox:
         text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(target, f"{text}\n".encode())
+            write_atomic(target, f"{text}\n".encode())
         except OSError as error:
             raise SpoolError(
                 f"the record of a received fax could not be stored in {self.folder}:"

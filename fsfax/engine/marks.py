@@ -46,7 +46,7 @@ _WHO = ("caller", "called")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
-class Api(Protocol):
+class ApiCommand(Protocol):
     """What is needed of a link: one ``api`` command and its answer."""
 
     def api(self, command: str, arg: str = "") -> str:
@@ -68,7 +68,7 @@ def variables(realm: str, uuid: str) -> dict[str, str]:
     }
 
 
-def intend(link: Api, realm: str, uuid: str) -> bool:
+def intend(link: ApiCommand, realm: str, uuid: str) -> bool:
     """Put the guard before a call is dialled; False if the id was used or settled before.
 
     A FreeSWITCH without mod_hash has no guards: True then, and a line in the log.
@@ -80,7 +80,7 @@ def intend(link: Api, realm: str, uuid: str) -> bool:
     return _insert_if_empty(link, realm, uuid, INTENDED) is not False
 
 
-def settle(link: Api, realm: str, uuid: str) -> bool:
+def settle(link: ApiCommand, realm: str, uuid: str) -> bool:
     """See to it that an id is never dialled from now on; True if it never was.
 
     False: somebody had put ``intended``, and may have dialled or be about to; or this FreeSWITCH
@@ -94,7 +94,7 @@ def settle(link: Api, realm: str, uuid: str) -> bool:
     return bool(put) or (put is False and guard(link, realm, uuid) == SETTLED)
 
 
-def withdraw(link: Api, realm: str, uuid: str) -> None:
+def withdraw(link: ApiCommand, realm: str, uuid: str) -> None:
     """Replace our own ``intended`` by ``settled``: we did not dial, and nobody will.
 
     Raises:
@@ -103,7 +103,7 @@ def withdraw(link: Api, realm: str, uuid: str) -> None:
     _answer(link, "hash", f"insert/{realm}/{uuid}/{SETTLED}")
 
 
-def take(link: Api, realm: str, uuid: str, *, instead_of: str = "") -> str:
+def take(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
     """Put the guard before a parked call is taken over; return "" if that is ours to do now.
 
     Otherwise the mark of whoever does it is returned. If the call stays parked all the same, that
@@ -122,7 +122,7 @@ def take(link: Api, realm: str, uuid: str, *, instead_of: str = "") -> str:
     return guard(link, realm, uuid) or mine
 
 
-def guard(link: Api, realm: str, uuid: str) -> str:
+def guard(link: ApiCommand, realm: str, uuid: str) -> str:
     """Return what stands under the key in ``hash``, "" if nothing.
 
     Raises:
@@ -131,7 +131,7 @@ def guard(link: Api, realm: str, uuid: str) -> str:
     return _answer(link, "hash", f"select/{realm}/{uuid}")
 
 
-def fate(link: Api, realm: str, uuid: str) -> Fate:
+def fate(link: ApiCommand, realm: str, uuid: str) -> Fate:
     """Ask FreeSWITCH what became of a call.
 
     ``UNKNOWN`` means that this FreeSWITCH knows nothing of it: it never saw the call, or was
@@ -153,7 +153,7 @@ def fate(link: Api, realm: str, uuid: str) -> Fate:
     return Fate.ENDED if guard(link, realm, uuid) == ENDED else Fate.UNKNOWN
 
 
-def numbers(link: Api, realm: str, uuid: str) -> tuple[str, str]:
+def numbers(link: ApiCommand, realm: str, uuid: str) -> tuple[str, str]:
     """Return the caller's number and the called one as the dialplan recorded them, "" where not.
 
     Raises:
@@ -164,7 +164,7 @@ def numbers(link: Api, realm: str, uuid: str) -> tuple[str, str]:
     return caller, called
 
 
-def erase_numbers(link: Api, realm: str, uuid: str) -> None:
+def erase_numbers(link: ApiCommand, realm: str, uuid: str) -> None:
     """Remove what the dialplan recorded of a call that is stored elsewhere by now.
 
     Raises:
@@ -174,7 +174,7 @@ def erase_numbers(link: Api, realm: str, uuid: str) -> None:
         _answer(link, "db", f"delete/{realm}_{who}/{uuid}")
 
 
-def erase(link: Api, realm: str, uuid: str) -> None:
+def erase(link: ApiCommand, realm: str, uuid: str) -> None:
     """Remove the marks of a call whose outcome is stored elsewhere by now.
 
     ``settled`` stays: a process that meant to dial may still wake up.
@@ -193,7 +193,7 @@ def _require_words(*words: str) -> None:
             raise InvalidRequest(f"{word!r} cannot be part of an outcome mark: use [A-Za-z0-9_-]")
 
 
-def _insert_if_empty(link: Api, realm: str, uuid: str, value: str) -> bool | None:
+def _insert_if_empty(link: ApiCommand, realm: str, uuid: str, value: str) -> bool | None:
     """Tell whether our value stands there now; None where FreeSWITCH does not keep it."""
     _require_words(realm, uuid)
     try:
@@ -208,7 +208,7 @@ def _insert_if_empty(link: Api, realm: str, uuid: str, value: str) -> bool | Non
     return None
 
 
-def _answer(link: Api, command: str, arg: str) -> str:
+def _answer(link: ApiCommand, command: str, arg: str) -> str:
     """Return the answer, or "" for ``-ERR`` (which is how an unknown key is reported)."""
     try:
         return link.api(command, arg).strip()

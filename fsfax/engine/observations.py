@@ -141,7 +141,7 @@ class PageDone(Observation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaxResult(Observation):
+class FaxFinished(Observation):
     """Phase E: the fax is over. ``code`` is SpanDSP's (see `fsfax.engine.t30`)."""
 
     success: bool
@@ -304,10 +304,10 @@ def _page(event: Event, value: Callable[[str], str] | None = None) -> PageDone:
     )
 
 
-def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxResult:
+def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxFinished:
     value = value or event.get
     code = value("fax-result-code").strip()
-    return FaxResult(
+    return FaxFinished(
         at=_at(event),
         success=value("fax-success") == "1",
         # A missing code must not read as 0, "OK".
@@ -324,7 +324,7 @@ def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxResul
     )
 
 
-def _result_in_variables(event: Event) -> FaxResult | None:
+def _result_in_variables(event: Event) -> FaxFinished | None:
     """Read the result that phase E left in the channel's variables.
 
     mod_spandsp sets a variable for each header of its result event (``fax_success`` for

@@ -1,7 +1,7 @@
 """The outgoing side of the spool: one TIFF-F for each attempt, ``out/<attempt id>.tif``.
 
 A file is put there before anything is dialled and removed when the call is over. What a killed
-process left there is found by `Outgoing.sweep`.
+process left there is found by `OutboundSpool.sweep`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = get_logger(__name__)
 _NAME = re.compile(r"\.?(?P<id>[0-9A-Za-z-]{1,64})\.tif(?:\.[0-9a-f]{12}\.part)?\Z")
 
 
-class Outgoing:
+class OutboundSpool:
     """The folder of files on their way out.
 
     Args:

@@ -30,9 +30,9 @@ import gevent.queue
 
 from fsfax.document import tiff_f
 from fsfax.engine import marks
-from fsfax.engine.admission import WELCOME, Admission, Admit
+from fsfax.engine.admission import ACCEPT, Admission, Admit
 from fsfax.engine.channel import Channel
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import (
     Created,
     EventsMissed,
@@ -89,7 +89,7 @@ WATCHED = (
 )
 
 
-class Feed:
+class CallEvents:
     """The events of one call, dealt out by the receiver: nothing is missed between the event
     that shows a fax and the start of its own watch.
     """
@@ -143,7 +143,7 @@ class Receiver:
         link: Link,
         node: str,
         spool: Spool,
-        inbox: Inbox,
+        inbox: InboundSpool,
         *,
         folder: Path,
         timeouts: CallTimeouts,
@@ -170,7 +170,7 @@ class Receiver:
         self._on_fax = on_fax
         self._on_progress = on_progress
         self._admit = admit
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, CallEvents] = {}
         self._strangers: dict[str, Event] = {}
         self._calls = gevent.pool.Group()
         self._watch = link.watch_all(WATCHED)
@@ -240,7 +240,7 @@ class Receiver:
         if not _CALL_ID.match(call_id) or call_id in self._claims:
             return
         self._claims.add(call_id)
-        feed = self._feeds[call_id] = Feed()
+        feed = self._feeds[call_id] = CallEvents()
         first = self._strangers.pop(call_id, None)
         for item in (first, event):
             if item is not None:
@@ -251,7 +251,7 @@ class Receiver:
         self._calls.spawn(self._receive, call_id, feed, caller, takeover, gap)
 
     def _receive(
-        self, call_id: str, feed: Feed, caller: Created | None, takeover: bool, gap: str
+        self, call_id: str, feed: CallEvents, caller: Created | None, takeover: bool, gap: str
     ) -> None:
         started_at = time.time()
         try:
@@ -324,12 +324,12 @@ class Receiver:
         """Ask whether a call is taken. Where nobody can say, it is: a fax must not be lost."""
         created = transcript.created
         if self._admit is None or created is None:
-            return WELCOME
+            return ACCEPT
         try:
             return self._admit(created.from_number, created.to_number)
         except Exception:  # noqa: BLE001  # somebody else's code, and a call that waits
             _log.exception("admission_unknown", called=created.to_number)
-            return WELCOME
+            return ACCEPT
 
     def _is_ours(self, call_id: str) -> bool:
         """Tell whether we have to take a parked call over: one of all that listen does.

@@ -51,7 +51,7 @@ class PageRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class GatewayAttempt:
     """A gateway that was tried and did not get the call out."""
 
     node: str
@@ -157,7 +157,7 @@ class TxResult(FaxResult):
     fax_receiver_id: str = ""
     first_unconfirmed_page: int | None = None
     gateway: str = ""
-    tries: tuple[Try, ...] = ()
+    tries: tuple[GatewayAttempt, ...] = ()
     still_up: bool = False
 
 
@@ -195,7 +195,7 @@ def _plain(value: Any) -> Any:
             return str(value)
         case tuple():
             return [_plain(item) for item in value]
-        case PageRecord() | Try():
+        case PageRecord() | GatewayAttempt():
             return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
         case _:
             return value

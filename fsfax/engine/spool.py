@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from fsfax.engine.marks import Api
+from fsfax.engine.marks import ApiCommand
 from fsfax.errors import CommandFailed, SpoolError
 from fsfax.log import get_logger
 from fsfax.settings import PathMapping
@@ -74,7 +74,7 @@ class Spool:
             f" ({folders}): add a mapping to the node's spool setting"
         )
 
-    def require(self, link: Api, local: Path) -> str:
+    def require(self, link: ApiCommand, local: Path) -> str:
         """Return FreeSWITCH's name of a file that it can see right now.
 
         Raises:
@@ -98,7 +98,7 @@ class Spool:
             )
         return path
 
-    def probe(self, link: Api, folder: Path) -> str:
+    def probe(self, link: ApiCommand, folder: Path) -> str:
         """Write a small file into ``folder`` and ask FreeSWITCH for it; return its path there.
 
         Raises:

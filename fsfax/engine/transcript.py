@@ -16,7 +16,7 @@ from fsfax.engine.observations import (
     Created,
     Dialling,
     EventsMissed,
-    FaxResult,
+    FaxFinished,
     FaxStarted,
     FaxStopped,
     HungUp,
@@ -42,7 +42,7 @@ class Transcript:
     started: FaxStarted | None = None
     negotiated: Negotiated | None = None
     pages: tuple[PageDone, ...] = ()
-    result: FaxResult | None = None
+    result: FaxFinished | None = None
     stopped: FaxStopped | None = None
     hung_up: HungUp | None = None
     missed: EventsMissed | None = None
@@ -92,7 +92,7 @@ _FIRST: Mapping[type[Observation], str] = {
     Answered: "answered",
     Parked: "parked",
     FaxStarted: "started",
-    FaxResult: "result",
+    FaxFinished: "result",
     FaxStopped: "stopped",
     HungUp: "hung_up",
     EventsMissed: "missed",

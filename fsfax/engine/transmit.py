@@ -19,7 +19,7 @@ from fsfax.engine.causes import cause
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
 from fsfax.engine.plan import SendPlan
-from fsfax.engine.results import Status, Try, TxResult
+from fsfax.engine.results import GatewayAttempt, Status, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Interruption, judge_sent
@@ -84,7 +84,7 @@ class Transmission:
             (call_id, gateway, plan.originate(call_id, gateway, path).render())
             for call_id, gateway in zip(plan.call_ids, plan.gateways, strict=True)
         ]
-        tries: list[Try] = []
+        tries: list[GatewayAttempt] = []
         result: TxResult | None = None
         for call_id, gateway, command in calls:
             try:
@@ -101,7 +101,7 @@ class Transmission:
                 break
             _log.info("gateway_failed_over", gateway=gateway, cause=result.result_cause)
             tries.append(
-                Try(
+                GatewayAttempt(
                     node=self._node,
                     gateway=gateway,
                     call_id=result.call_id,
@@ -154,7 +154,9 @@ class Transmission:
             # Whoever asks about the attempt will have to call it uncertain.
             _log.warning("guard_left", call_id=call_id, error=str(error))
 
-    def _call(self, call_id: str, gateway: str, command: str, tries: tuple[Try, ...]) -> TxResult:
+    def _call(
+        self, call_id: str, gateway: str, command: str, tries: tuple[GatewayAttempt, ...]
+    ) -> TxResult:
         plan = self._plan
         started_at = time.time()
         with Channel(

@@ -20,10 +20,10 @@ from typing import TypedDict
 
 from fsfax.engine import t30
 from fsfax.engine.causes import cause
-from fsfax.engine.observations import FaxResult as ResultSeen
+from fsfax.engine.observations import FaxFinished as ResultSeen
 from fsfax.engine.observations import T38Status
 from fsfax.engine.outcome import Doubt, Meaning, Outcome
-from fsfax.engine.results import PageRecord, RxResult, Status, Try, TxResult
+from fsfax.engine.results import GatewayAttempt, PageRecord, RxResult, Status, TxResult
 from fsfax.engine.transcript import Transcript
 
 
@@ -135,7 +135,7 @@ def judge_sent(
     interruption: Interruption | None = None,
     first_page: int = 1,
     last_page: int | None = None,
-    tries: tuple[Try, ...] = (),
+    tries: tuple[GatewayAttempt, ...] = (),
 ) -> TxResult:
     """Return what became of a call that was to send a fax.
 

@@ -31,11 +31,11 @@ class Stage(StrEnum):
     OVER = "over"
 
 
-Step = tuple[Stage, int]
+StageProgress = tuple[Stage, int]
 """A stage and the pages confirmed in it: the clock starts again whenever it changes."""
 
 
-def step(transcript: Transcript) -> Step:
+def step(transcript: Transcript) -> StageProgress:
     """Return where the call is."""
     if transcript.is_over:
         provable = transcript.result or not transcript.is_answered

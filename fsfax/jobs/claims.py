@@ -39,8 +39,8 @@ from fsfax.db.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, at
 from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.engine.plan import new_call_id
 from fsfax.engine.results import TxResult
-from fsfax.jobs.destination import DAY, Memory, advise
-from fsfax.jobs.ladder import Choice, Mode, Step, first_mode, next_mode
+from fsfax.jobs.destination import DAY, DestinationHistory, advise
+from fsfax.jobs.ladder import Mode, ModeChoice, PastAttempt, first_mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
@@ -85,7 +85,7 @@ _NEXT = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class NodeCapacity:
     """A FreeSWITCH that is up: ``capacity`` and the gateways' are calls at once, 0 = no limit."""
 
     node: str
@@ -138,7 +138,7 @@ class Claims:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def claim(self, rooms: Sequence[Room], limit: int = 1) -> list[Claim]:
+    def claim(self, rooms: Sequence[NodeCapacity], limit: int = 1) -> list[Claim]:
         """Take on up to ``limit`` jobs that can be called now; attempts are written down.
 
         Raises:
@@ -148,9 +148,9 @@ class Claims:
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
-            transitions.require_alive(connection, self._worker_id)
+            transitions.require_current_worker(connection, self._worker_id)
             now = self._now()
-            lines = _Lines(connection, rooms)
+            lines = _LineAccounting(connection, rooms)
             claimed: list[Claim] = []
             passed: Row[Any] | None = None
             while len(claimed) < limit and (some := self._accounts(connection, now, passed)):
@@ -174,7 +174,7 @@ class Claims:
             StoreError: the database cannot be used; nothing was taken.
         """
         with self._database.write() as connection:
-            transitions.require_alive(connection, self._worker_id)
+            transitions.require_current_worker(connection, self._worker_id)
             orphans = connection.execute(
                 select(jobs)
                 .where(
@@ -213,7 +213,7 @@ class Claims:
                 )
                 .values(worker_id=None)
             )
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
 
     def open_attempts(self) -> frozenset[str]:
         """Return the ids of all attempts that are not settled, of whichever worker.
@@ -267,7 +267,7 @@ class Claims:
             StoreError: the database cannot be used; nothing was claimed.
         """
         with self._database.write() as connection:
-            transitions.require_alive(connection, self._worker_id)
+            transitions.require_current_worker(connection, self._worker_id)
             rows = connection.execute(
                 select(jobs.c.id)
                 .where(UNPREPARED, jobs.c.due_at <= self._now())
@@ -316,12 +316,12 @@ class Claims:
         query = query.order_by(accounts.c.served_at, accounts.c.id).limit(_ACCOUNTS)
         return list(connection.execute(query))
 
-    def _may_call(self, account: Row[Any], lines: _Lines, now: datetime) -> bool:
+    def _may_call(self, account: Row[Any], lines: _LineAccounting, now: datetime) -> bool:
         limit = account.max_calls or self._settings.jobs.account_calls
         return is_open(account.windows, now) and not 0 < limit <= lines.accounts[account.id]
 
     def _claim_of(
-        self, connection: Connection, account: Row[Any], lines: _Lines, now: datetime
+        self, connection: Connection, account: Row[Any], lines: _LineAccounting, now: datetime
     ) -> Claim | None:
         """Claim the account's best job that can be called; None if there is none."""
         full: set[str] = set()
@@ -352,7 +352,9 @@ class Claims:
             )
             return self._intend(connection, row, line, now)
 
-    def _intend(self, connection: Connection, row: Row[Any], line: _Line, now: datetime) -> Claim:
+    def _intend(
+        self, connection: Connection, row: Row[Any], line: _FreeLine, now: datetime
+    ) -> Claim:
         """Write the attempt down: ids, node, plan."""
         choice = self._choose(connection, row, now)
         attempt_id = new_call_id()
@@ -379,12 +381,12 @@ class Claims:
             )
         )
         self._own(connection, row.id)
-        transitions.move(
+        transitions.transition(
             connection, row, JobState.PROCESSING, now, dials=row.dials + 1, status_text="dialling"
         )
         return self._as_claim(connection, row.id, attempt_id)
 
-    def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> Choice:
+    def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> ModeChoice:
         """How this attempt is made: from what failed before, else from experience."""
         fax = self._settings.fax
         wish = Mode(
@@ -392,10 +394,10 @@ class Claims:
             ecm=row.wish.get("ecm", fax.ecm),
             v17=row.wish.get("v17", fax.v17),
         )
-        memory = Memory.from_dict(
-            row.dial_number, transitions.memory_of(connection, row.dial_number)
+        memory = DestinationHistory.from_dict(
+            row.dial_number, transitions.destination_history(connection, row.dial_number)
         )
-        history = steps(connection, row.id)
+        history = past_attempts(connection, row.id)
         if history and (following := next_mode(history, wish, memory.pins)):
             return following
         days = self._settings.jobs.memory_half_life
@@ -427,26 +429,28 @@ class Claims:
         )
 
 
-def steps(connection: Connection, job_id: str) -> list[Step]:
+def past_attempts(connection: Connection, job_id: str) -> list[PastAttempt]:
     """Return how the settled attempts of a job were made and ended, the first one first."""
     rows = connection.execute(
         select(attempts)
         .where(attempts.c.job_id == job_id, attempts.c.result.is_not(None), attempts.c.counts)
         .order_by(attempts.c.number)
     )
-    return [Step.of(Mode.from_dict(row.plan), TxResult.from_dict(row.result)) for row in rows]
+    return [
+        PastAttempt.of(Mode.from_dict(row.plan), TxResult.from_dict(row.result)) for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    room: Room
+class _FreeLine:
+    room: NodeCapacity
     gateways: tuple[str, ...]
 
 
-class _Lines:
+class _LineAccounting:
     """The lines in use, counted from the open attempts, and those that are free."""
 
-    def __init__(self, connection: Connection, rooms: Sequence[Room]) -> None:
+    def __init__(self, connection: Connection, rooms: Sequence[NodeCapacity]) -> None:
         self._rooms = rooms
         self.accounts: Counter[str] = Counter()
         self._nodes: Counter[str] = Counter()
@@ -457,7 +461,7 @@ class _Lines:
         ):
             self._count(node, gateway, account_id)
 
-    def take(self, asked: Sequence[str], account_id: str) -> _Line | None:
+    def take(self, asked: Sequence[str], account_id: str) -> _FreeLine | None:
         """Take a line of the least busy node that has one for these gateways."""
         lines = [line for room in self._rooms if (line := self._line(room, asked))]
         if not lines:
@@ -467,7 +471,7 @@ class _Lines:
         self._count(best.room.node, gateway, account_id)
         return best
 
-    def _line(self, room: Room, asked: Sequence[str]) -> _Line | None:
+    def _line(self, room: NodeCapacity, asked: Sequence[str]) -> _FreeLine | None:
         if 0 < room.capacity <= self._nodes[room.node]:
             return None
         names = tuple(dict.fromkeys(asked or room.gateways))
@@ -476,7 +480,7 @@ class _Lines:
             for name in names
             if not 0 < room.gateways.get(name, 0) <= self._gateways[room.node, name]
         )
-        return None if names and not free else _Line(room, free)
+        return None if names and not free else _FreeLine(room, free)
 
     def _count(self, node: str, gateway: str, account_id: str) -> None:
         self._nodes[node] += 1

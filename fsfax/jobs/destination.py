@@ -24,7 +24,17 @@ from typing import Any, Final, Self
 from fsfax.engine.outcome import Outcome
 from fsfax.engine.results import TxResult
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.ladder import T38, V17_SPEED, Blame, Choice, Mode, Pins, Step, blame, met_fax
+from fsfax.jobs.ladder import (
+    T38,
+    V17_SPEED,
+    FaultyPart,
+    Mode,
+    ModeChoice,
+    PastAttempt,
+    Pins,
+    faulty_part,
+    met_fax,
+)
 
 DAY = 86400.0
 HALF_LIFE = 30 * DAY
@@ -86,7 +96,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class DestinationHistory:
     """What is remembered of a number.
 
     t38, v17, ecm: the weights of experience.
@@ -137,12 +147,16 @@ class Memory:
 
 
 def learn(
-    memory: Memory, result: TxResult, mode: Mode, now: float, half_life: float = HALF_LIFE
-) -> Memory:
+    memory: DestinationHistory,
+    result: TxResult,
+    mode: Mode,
+    now: float,
+    half_life: float = HALF_LIFE,
+) -> DestinationHistory:
     """Return the memory after a call.
 
     Pages that were confirmed speak for what they were sent with, also where the call failed. A
-    failure speaks against the part of the mode that it is laid to (`fsfax.jobs.ladder.blame`).
+    failure speaks against the part of the mode that it is laid to (`fsfax.jobs.ladder.faulty_part`).
     Our own trouble, a cancelled call and one whose fate is unknown say nothing else.
 
     Args:
@@ -176,7 +190,9 @@ def learn(
     )
 
 
-def advise(memory: Memory, wish: Mode, now: float, half_life: float = HALF_LIFE) -> Choice:
+def advise(
+    memory: DestinationHistory, wish: Mode, now: float, half_life: float = HALF_LIFE
+) -> ModeChoice:
     """Return how a call to this number is best begun, and why: pins first, then experience."""
     pins, why = memory.pins, []
     against = {
@@ -203,10 +219,12 @@ def advise(memory: Memory, wish: Mode, now: float, half_life: float = HALF_LIFE)
     )
     if not why:
         why.append("Nothing that is known of this number speaks against the best way.")
-    return Choice(pins.applied(experienced).within(wish), tuple(why))
+    return ModeChoice(pins.applied(experienced).within(wish), tuple(why))
 
 
-def explain(memory: Memory, wish: Mode, now: float, half_life: float = HALF_LIFE) -> list[str]:
+def explain(
+    memory: DestinationHistory, wish: Mode, now: float, half_life: float = HALF_LIFE
+) -> list[str]:
     """Return what is remembered of a number and how it would be called next, line by line.
 
     Every line is printable; the station id is the far end's own word.
@@ -239,13 +257,13 @@ UNCHANGED: Final = _Unchanged()
 
 
 def pin(
-    memory: Memory,
+    memory: DestinationHistory,
     *,
     t38: T38 | _Unchanged | None = UNCHANGED,
     ecm: bool | _Unchanged | None = UNCHANGED,
     v17: bool | _Unchanged | None = UNCHANGED,
     give_up: bool | _Unchanged = UNCHANGED,
-) -> Memory:
+) -> DestinationHistory:
     """Return the memory with pins set; None takes a pin away, what is not named stays.
 
     Raises:
@@ -263,9 +281,9 @@ def pin(
     return replace(memory, pins=pins)
 
 
-def clear(memory: Memory, *, pins: bool = False) -> Memory:
+def clear(memory: DestinationHistory, *, pins: bool = False) -> DestinationHistory:
     """Return the memory without its experience; the pins stay unless ``pins`` is true."""
-    return Memory(number=memory.number, pins=Pins() if pins else memory.pins)
+    return DestinationHistory(number=memory.number, pins=Pins() if pins else memory.pins)
 
 
 # --- within -------------------------------------------------------------------------------------
@@ -274,7 +292,7 @@ _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _LABELS = {"t38": "T.38", "v17": "V.17", "ecm": "ECM"}
 
 
-def _lessons(result: TxResult, mode: Mode, before: Sequence[Step]) -> Mapping[str, bool]:
+def _lessons(result: TxResult, mode: Mode, before: Sequence[PastAttempt]) -> Mapping[str, bool]:
     """What a call says for (True) or against (False) each part; a failure outweighs its pages."""
     lessons: dict[str, bool] = {}
     if result.pages_sent:
@@ -287,16 +305,16 @@ def _lessons(result: TxResult, mode: Mode, before: Sequence[Step]) -> Mapping[st
             lessons["ecm"] = True
     if mode.t38 != "off" and result.t38_status == "refused":
         lessons["t38"] = False
-    found = None if result.outcome in _SILENT else blame(Step.of(mode, result), before)
-    if found and found[0] is not Blame.MODE:
+    found = None if result.outcome in _SILENT else faulty_part(PastAttempt.of(mode, result), before)
+    if found and found[0] is not FaultyPart.MODE:
         lessons[found[0].value] = False
     return lessons
 
 
-def _recent(memory: Memory, now: float) -> list[Step]:
-    """The calls of the last day, as far as `blame` needs them."""
+def _recent(memory: DestinationHistory, now: float) -> list[PastAttempt]:
+    """The calls of the last day, as far as `faulty_part` needs them."""
     return [
-        Step(mode=ending.mode, outcome=Outcome(ending.outcome))
+        PastAttempt(mode=ending.mode, outcome=Outcome(ending.outcome))
         for ending in memory.last
         if now - DAY <= ending.at
     ]

@@ -16,7 +16,7 @@ from fsfax.accounts.routing import owner_of
 from fsfax.db.database import Database, sqlite_file
 from fsfax.db.schema import CLAIMABLE, UNPREPARED, jobs, workers
 from fsfax.db.states import Hold
-from fsfax.engine.doctor import Check, Verdict
+from fsfax.engine.doctor import Check, CheckStatus
 from fsfax.errors import ConfigurationError, StoreError, StoreOutdated
 from fsfax.settings import InboundSettings
 
@@ -32,7 +32,7 @@ def examine_database(url: str, inbound: InboundSettings | None = None) -> Iterat
         database = Database(url)
         file = sqlite_file(url)
     except ConfigurationError as error:
-        yield Check("database", Verdict.BROKEN, str(error), "mend the setting `database`")
+        yield Check("database", CheckStatus.BROKEN, str(error), "mend the setting `database`")
         return
     if file is not None and not file.exists():
         yield _unborn(file)
@@ -40,10 +40,10 @@ def examine_database(url: str, inbound: InboundSettings | None = None) -> Iterat
     try:
         yield from _examine(database, inbound or InboundSettings())
     except StoreOutdated as error:
-        yield Check("tables", Verdict.BROKEN, str(error), "fsfax db upgrade")
+        yield Check("tables", CheckStatus.BROKEN, str(error), "fsfax db upgrade")
     except StoreError as error:
         remedy = f"make {file} and its folder writable, or mend it" if file else _REACH
-        yield Check("database", Verdict.BROKEN, str(error), remedy)
+        yield Check("database", CheckStatus.BROKEN, str(error), remedy)
     finally:
         database.close()
 
@@ -52,10 +52,10 @@ def _unborn(file: Path) -> Check:
     """A SQLite file that is not there yet is no fault: the first job makes it."""
     folder = next(parent for parent in file.parents if parent.exists())
     if os.access(folder, os.W_OK | os.X_OK):
-        return Check("database", Verdict.OK, f"none yet; the first job makes {file}")
+        return Check("database", CheckStatus.OK, f"none yet; the first job makes {file}")
     return Check(
         "database",
-        Verdict.BROKEN,
+        CheckStatus.BROKEN,
         f"{file} cannot be made: {folder} is not writable",
         "make it writable for this user, or name another place in the setting `database`",
     )
@@ -63,18 +63,18 @@ def _unborn(file: Path) -> Check:
 
 def _examine(database: Database, inbound: InboundSettings) -> Iterator[Check]:
     database.require_current()
-    yield Check("tables", Verdict.OK, f"version {database.version()}")
+    yield Check("tables", CheckStatus.OK, f"version {database.version()}")
     with database.write() as connection:
         # No row: asks for the right and for the lock, and changes nothing.
         connection.execute(update(jobs).where(false()).values(revision=0))
-    yield Check("database", Verdict.OK, f"{database.shown} can be read and written")
+    yield Check("database", CheckStatus.OK, f"{database.shown} can be read and written")
     with database.read() as connection:
         yield _workers(connection)
         yield _unknown_numbers(connection, inbound)
         if uncertain := _count(connection, jobs.c.hold == Hold.UNCERTAIN):
             yield Check(
                 "held",
-                Verdict.WARNING,
+                CheckStatus.WARNING,
                 f"{uncertain} wait for a person: nobody knows what became of their last call",
                 "ask the other side, then `fsfax release ID` (dials again) or `fsfax cancel ID`",
             )
@@ -88,21 +88,21 @@ def _unknown_numbers(connection: Connection, inbound: InboundSettings) -> Check:
     wanted = inbound.faxbox or inbound.account
     if wanted and wanted not in (owner.faxbox_id, owner.account_id):
         remedy = "mend the settings `inbound.faxbox` and `inbound.account`"
-        return Check("inbound", Verdict.WARNING, f"there is no {wanted}: {said}", remedy)
-    return Check("inbound", Verdict.OK, said)
+        return Check("inbound", CheckStatus.WARNING, f"there is no {wanted}: {said}", remedy)
+    return Check("inbound", CheckStatus.OK, said)
 
 
 def _workers(connection: Connection) -> Check:
     alive = select(func.count()).where(workers.c.alive_until > datetime.now(UTC))
     count = connection.execute(alive).scalar_one()
     if count:
-        return Check("workers", Verdict.OK, f"{count} alive")
+        return Check("workers", CheckStatus.OK, f"{count} alive")
     waiting = _count(connection, CLAIMABLE) + _count(connection, UNPREPARED)
     if waiting:
         return Check(
-            "workers", Verdict.WARNING, f"none, and {waiting} faxes wait", "run `fsfax worker`"
+            "workers", CheckStatus.WARNING, f"none, and {waiting} faxes wait", "run `fsfax worker`"
         )
-    return Check("workers", Verdict.OK, "none, and nothing waits")
+    return Check("workers", CheckStatus.OK, "none, and nothing waits")
 
 
 def _count(connection: Connection, where: object) -> int:

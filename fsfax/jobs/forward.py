@@ -43,15 +43,15 @@ def forward(connection: Connection, job: Job, now: datetime) -> str | None:
         try:
             with connection.begin_nested():
                 changes = _changes(job, box.data, str(target))
-                new_id = intake.put_again(connection, job, changes, now)
+                new_id = intake.insert_resubmission(connection, job, changes, now)
         except FsfaxError as error:
             problem = str(error)
         else:
-            transitions.note(connection, job.id, "forwarded", now, to=target, job=new_id)
-            transitions.ring(connection)
+            transitions.record_event(connection, job.id, "forwarded", now, to=target, job=new_id)
+            transitions.notify_workers(connection)
             return new_id
     _log.warning("fax_not_forwarded", job=job.id, to=target, why=problem)
-    transitions.note(connection, job.id, "not_forwarded", now, to=target, why=problem)
+    transitions.record_event(connection, job.id, "not_forwarded", now, to=target, why=problem)
     return None
 
 

@@ -1,6 +1,6 @@
 """Received faxes: from the first event to the inbox, one row a call.
 
-The engine stores a fax as a file before it tells; `Incoming.store` puts file and result into the
+The engine stores a fax as a file before it tells; `InboundFaxes.store` puts file and result into the
 database in one commit, and only then may the file go. Storing a fax twice (after a crash in
 between) changes nothing. Whose it is says `fsfax.accounts.routing`; if its faxbox sends faxes on
 (`fsfax.jobs.forward`), that is a job of the same commit.
@@ -41,7 +41,7 @@ from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
 
 
-class Incoming:
+class InboundFaxes:
     """What is written down about faxes that come in.
 
     Args:
@@ -86,8 +86,10 @@ class Incoming:
                 return
             if isinstance(seen, Created):
                 changes |= self._numbers(connection, row, seen, now)
-            transitions.change(connection, row.id, now, **changes)
-            transitions.note(connection, row.id, type(seen).__name__.lower(), now, call_id, **data)
+            transitions.update_job(connection, row.id, now, **changes)
+            transitions.record_event(
+                connection, row.id, type(seen).__name__.lower(), now, call_id, **data
+            )
 
     def store(self, result: RxResult) -> Job:
         """Store a received fax, its file and its result; a second time changes nothing.
@@ -103,10 +105,10 @@ class Incoming:
             if result.to_number:
                 # Before the news go out: they are its account's.
                 numbers = self._numbers(connection, row, result, now)
-                transitions.change(connection, row.id, now, **numbers)
+                transitions.update_job(connection, row.id, now, **numbers)
                 row = self._row(connection, row.id)
             if result.file and not self._has_document(connection, row.id):
-                transitions.change(connection, row.id, now, emptied=False)
+                transitions.update_job(connection, row.id, now, emptied=False)
                 documents.add(
                     connection,
                     row.id,
@@ -122,7 +124,7 @@ class Incoming:
             if row.state == JobState.PROCESSING or (
                 row.state == JobState.FAILED and new is JobState.COMPLETED
             ):
-                transitions.move(
+                transitions.transition(
                     connection,
                     row,
                     new,
@@ -157,7 +159,7 @@ class Incoming:
                     "status": "uncertain",
                     "error_message": problem,
                 }
-                transitions.move(
+                transitions.transition(
                     connection, row, JobState.FAILED, self._now(), why=problem, result=dict(result)
                 )
 
@@ -226,7 +228,9 @@ class Incoming:
         except exc.IntegrityError:
             # Another worker saw the call in the same moment.
             return connection.execute(select(jobs).where(jobs.c.call_id == call_id)).one()
-        transitions.note(connection, job_id, "state", now, call_id, state=JobState.PROCESSING)
+        transitions.record_event(
+            connection, job_id, "state", now, call_id, state=JobState.PROCESSING
+        )
         return self._row(connection, job_id)
 
 

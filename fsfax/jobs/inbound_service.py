@@ -1,4 +1,4 @@
-"""Reception: incoming faxes carried from the engine into the database.
+"""InboundService: incoming faxes carried from the engine into the database.
 
 The engine puts every fax into a folder of its own before it tells (`fsfax.engine.inbound_spool`). Here it
 is stored in the database and only then removed from the folder, so that a crash at any moment
@@ -13,14 +13,14 @@ from typing import Any
 
 import gevent
 
-from fsfax.engine.admission import WELCOME, Admission
+from fsfax.engine.admission import ACCEPT, Admission
 from fsfax.engine.engine import Engine
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import Observation
 from fsfax.engine.results import FaxResult
 from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, DocumentNotFound, EslError, FsfaxError, StoreError
-from fsfax.jobs.inbound_faxes import Incoming
+from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.log import get_logger
 from fsfax.settings import Settings
 
@@ -33,7 +33,7 @@ _LOOK = 30.0
 """Seconds between two looks at faxes of which nobody saw the end."""
 
 
-class Reception:
+class InboundService:
     """Receives for all; one worker at a time has one.
 
     Args:
@@ -47,7 +47,7 @@ class Reception:
     def __init__(
         self,
         engine: Engine,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         settings: Settings,
         *,
         in_thread: Callable[..., Any],
@@ -58,7 +58,7 @@ class Reception:
         self._incoming = incoming
         self._settings = settings
         self._in_thread = in_thread
-        self._inbox = Inbox(settings.spool.absolute() / "received")
+        self._inbox = InboundSpool(settings.spool.absolute() / "received")
         self._looked_at = time.monotonic()
         self._alone: dict[str, float] = {}
         self._receiving = engine.receive(
@@ -135,7 +135,7 @@ class Reception:
         except StoreError as error:
             # Better a fax of somebody unwanted than none of anybody.
             _log.warning("lists_not_read", called=called, error=str(error))
-            return WELCOME
+            return ACCEPT
         return admission
 
     def _observe(self, call_id: str, seen: Observation) -> None:

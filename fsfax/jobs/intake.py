@@ -1,7 +1,7 @@
 """Intake: new jobs, each written with its documents inside a transaction of the caller's.
 
-    NewFax ── check ──► Request ── put ──► job          what somebody asks for
-    Job ──────────────── put_again ──────► job          what is sent once more, or sent on
+    NewFax ── check ──► CheckedFax ── insert ──► job          what somebody asks for
+    Job ──────────────── insert_resubmission ──────► job          what is sent once more, or sent on
 
 Nothing here commits; whoever does may write in the same transaction why the job is there.
 """
@@ -32,14 +32,14 @@ MAX_PRIORITY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CheckedFax:
     """A fax that was checked: the columns of its job, and its files with their media types."""
 
     values: Mapping[str, Any]
     files: tuple[tuple[Path, str], ...]
 
 
-def check(fax: NewFax) -> Request:
+def check(fax: NewFax) -> CheckedFax:
     """Refuse what could never be sent, before anything is written.
 
     Raises:
@@ -48,10 +48,10 @@ def check(fax: NewFax) -> Request:
         DocumentError: a document cannot be read, is empty, or is of no known kind.
     """
     files = [Path(file) for file in fax.documents]
-    return Request(_values(fax), tuple((file, _media_type(file)) for file in files))
+    return CheckedFax(_values(fax), tuple((file, _media_type(file)) for file in files))
 
 
-def put(connection: Connection, request: Request, now: datetime) -> str:
+def insert_job(connection: Connection, request: CheckedFax, now: datetime) -> str:
     """Write a job and its documents; return its id, or that of the job its key made before.
 
     Raises:
@@ -78,7 +78,9 @@ def put(connection: Connection, request: Request, now: datetime) -> str:
     return job_id
 
 
-def put_again(connection: Connection, old: Job, changes: Mapping[str, Any], now: datetime) -> str:
+def insert_resubmission(
+    connection: Connection, old: Job, changes: Mapping[str, Any], now: datetime
+) -> str:
     """Write a new job with the documents of an old one; return its id.
 
     ``changes`` replaces fields of `NewFax` (``to_number``, ``retries``, …).
@@ -168,7 +170,7 @@ def _insert(connection: Connection, now: datetime, values: Mapping[str, Any]) ->
             **columns,
         )
     )
-    transitions.note(connection, job_id, "state", now, state=columns["state"])
+    transitions.record_event(connection, job_id, "state", now, state=columns["state"])
     return job_id
 
 
@@ -183,7 +185,7 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         to_name="" if incoming else old.to_name,
         from_number=old.to_number if incoming else old.from_number,
         from_name="" if incoming else old.from_name,
-        # Documents in the store stand in for files here; `put_again` copies them.
+        # Documents in the store stand in for files here; `insert_resubmission` copies them.
         documents=(Path("copied"),) if has_documents else (),
         source=None if has_documents or not old.source else FetchSource(**old.source),
         retries=old.retries,

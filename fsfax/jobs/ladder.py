@@ -92,7 +92,7 @@ RUNGS: tuple[Mode, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModeChoice:
     """A mode, and why it was chosen: plain sentences."""
 
     mode: Mode
@@ -123,7 +123,7 @@ class Pins:
 _NO_PINS = Pins()
 
 
-class Blame(StrEnum):
+class FaultyPart(StrEnum):
     """Which part of the mode a failure is laid to."""
 
     T38 = "t38"
@@ -134,7 +134,7 @@ class Blame(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PastAttempt:
     """One attempt: how it was made and how it ended.
 
     result_code: SpanDSP's T.30 completion code, the SIP status of a call that was not answered,
@@ -204,7 +204,9 @@ def met_fax(result: TxResult) -> bool:
     )
 
 
-def blame(step: Step, before: Sequence[Step] = ()) -> tuple[Blame, str] | None:
+def faulty_part(
+    step: PastAttempt, before: Sequence[PastAttempt] = ()
+) -> tuple[FaultyPart, str] | None:
     """Return which part of the mode the failure of a step is laid to, and in which words.
 
     None: the mode had no part in it (busy, nobody there, a wrong number), or the call broke off
@@ -213,53 +215,53 @@ def blame(step: Step, before: Sequence[Step] = ()) -> tuple[Blame, str] | None:
     code, in_play = step.result_code, step.t38_status != "off"
     match step.outcome:
         case Outcome.LINE_TROUBLE if code in _TRAINING and step.mode.v17:
-            return Blame.V17, _TRAINING[code]
+            return FaultyPart.V17, _TRAINING[code]
         case Outcome.LINE_TROUBLE if code in _TRAINING:
-            return Blame.T38 if in_play else Blame.MODE, _TRAINING[code]
+            return FaultyPart.T38 if in_play else FaultyPart.MODE, _TRAINING[code]
         case Outcome.LINE_TROUBLE if code in _ECM_PROTOCOL and step.mode.ecm:
-            return Blame.ECM, _ECM_PROTOCOL[code]
+            return FaultyPart.ECM, _ECM_PROTOCOL[code]
         case Outcome.LINE_TROUBLE if code in _PAGE_LOST:
             return _blame_page(step), _PAGE_LOST[code]
         case Outcome.LINE_TROUBLE:
             return _blame_break(step, before)
         case Outcome.NOT_A_FAX if in_play:
-            return Blame.T38, "no fax was heard any more after T.38 was asked for"
+            return FaultyPart.T38, "no fax was heard any more after T.38 was asked for"
         case Outcome.INCOMPATIBLE if _is_t38_gap(step):
-            return Blame.T38, "the machines had nothing in common by way of T.38"
+            return FaultyPart.T38, "the machines had nothing in common by way of T.38"
     return None
 
 
-def _blame_page(step: Step) -> Blame:
+def _blame_page(step: PastAttempt) -> FaultyPart:
     """A page went out and was not confirmed."""
     if step.t38_status == "negotiated":
-        return Blame.T38
+        return FaultyPart.T38
     if step.mode.v17 and (step.speed > V17_SPEED or not step.mode.ecm):
-        return Blame.V17
-    return Blame.ECM if step.mode.ecm else Blame.MODE
+        return FaultyPart.V17
+    return FaultyPart.ECM if step.mode.ecm else FaultyPart.MODE
 
 
-def _blame_break(step: Step, before: Sequence[Step]) -> tuple[Blame, str] | None:
+def _blame_break(step: PastAttempt, before: Sequence[PastAttempt]) -> tuple[FaultyPart, str] | None:
     """The call ended where no rule of T.30 ends it."""
     code, in_play = step.result_code, step.t38_status != "off"
     if code is not None and code >= _SIP:
         return None
     if in_play and code in _BEFORE_DIS:
-        return Blame.T38, "the machines did not find each other after T.38 was asked for"
+        return FaultyPart.T38, "the machines did not find each other after T.38 was asked for"
     if in_play and code == _DROPPED and not step.pages:
-        return Blame.T38, "the call broke off soon after T.38 was asked for"
+        return FaultyPart.T38, "the call broke off soon after T.38 was asked for"
     if any(one.mode == step.mode and one.outcome is Outcome.LINE_TROUBLE for one in before):
-        return Blame.T38 if in_play else Blame.MODE, "the call broke off again"
+        return FaultyPart.T38 if in_play else FaultyPart.MODE, "the call broke off again"
     return None
 
 
-def _is_t38_gap(step: Step) -> bool:
+def _is_t38_gap(step: PastAttempt) -> bool:
     """A T.38 gateway takes out of the DIS what it cannot relay (ITU-T T.38); audio does not."""
     if step.result_code == _NOTHING_IN_COMMON:
         return step.t38_status in ("requested", "negotiated")
     return step.mode.t38 == "required" and step.result_code is None
 
 
-def first_mode(wish: Mode, advice: Choice | None = None) -> Choice:
+def first_mode(wish: Mode, advice: ModeChoice | None = None) -> ModeChoice:
     """Return how the first call is made: as experience advises, within the wish.
 
     Args:
@@ -267,11 +269,13 @@ def first_mode(wish: Mode, advice: Choice | None = None) -> Choice:
         advice: from `fsfax.jobs.destination.advise`.
     """
     if advice is None:
-        return Choice(wish, ("Nothing is known of this number: the best way is tried first.",))
+        return ModeChoice(wish, ("Nothing is known of this number: the best way is tried first.",))
     return replace(advice, mode=advice.mode.within(wish))
 
 
-def next_mode(history: Sequence[Step], wish: Mode, pins: Pins = _NO_PINS) -> Choice | None:
+def next_mode(
+    history: Sequence[PastAttempt], wish: Mode, pins: Pins = _NO_PINS
+) -> ModeChoice | None:
     """Return how the next call is made; None if no way is left that has not failed.
 
     Args:
@@ -286,24 +290,24 @@ def next_mode(history: Sequence[Step], wish: Mode, pins: Pins = _NO_PINS) -> Cho
         raise ValueError("the first call has no history: see first_mode")
     last = history[-1]
     start = _start(last, wish, pins)
-    found = blame(last, history[:-1])
+    found = faulty_part(last, history[:-1])
     if found is None:
         if last.outcome is Outcome.INCOMPATIBLE:
             return None  # the far end said what it cannot do, and no mode changes that
-        return Choice(start, (_same_again(last, start),))
+        return ModeChoice(start, (_same_again(last, start),))
     part, words = found
     failed = {
         step.mode.within(wish)
         for number, step in enumerate(history)
-        if blame(step, history[:number])
+        if faulty_part(step, history[:number])
     }
     for mode in _below(start, part, last, wish, pins):
         if mode not in failed:
-            return Choice(mode, (f"In the last call {words}: the next one uses {mode}.",))
+            return ModeChoice(mode, (f"In the last call {words}: the next one uses {mode}.",))
     return None
 
 
-def _start(last: Step, wish: Mode, pins: Pins) -> Mode:
+def _start(last: PastAttempt, wish: Mode, pins: Pins) -> Mode:
     """The mode to move on from: the last one, as wish and pins are by now."""
     mode = last.mode
     if mode.t38 == "required":
@@ -311,7 +315,7 @@ def _start(last: Step, wish: Mode, pins: Pins) -> Mode:
     return pins.applied(mode).within(wish)
 
 
-def _below(start: Mode, part: Blame, last: Step, wish: Mode, pins: Pins) -> list[Mode]:
+def _below(start: Mode, part: FaultyPart, last: PastAttempt, wish: Mode, pins: Pins) -> list[Mode]:
     """The modes that leave out what is blamed and bring nothing back, the best first."""
     found: list[Mode] = []
     for rung in RUNGS:
@@ -322,21 +326,21 @@ def _below(start: Mode, part: Blame, last: Step, wish: Mode, pins: Pins) -> list
             or (mode.t38 != "off" and start.t38 == "off")
         )
         keeps_blamed = {
-            Blame.T38: mode.t38 == "on",
-            Blame.V17: mode.v17,
-            Blame.ECM: mode.ecm,
-            Blame.MODE: False,
+            FaultyPart.T38: mode.t38 == "on",
+            FaultyPart.V17: mode.v17,
+            FaultyPart.ECM: mode.ecm,
+            FaultyPart.MODE: False,
         }[part]
         if not brings_back and not keeps_blamed and mode not in found:
             found.append(mode)
-    if part is Blame.T38 and start.t38 == "required" and not last.speed:
+    if part is FaultyPart.T38 and start.t38 == "required" and not last.speed:
         return []  # T.38 did not even begin; slower is no other way of beginning
-    if part is Blame.ECM and last.t38_status == "negotiated":
+    if part is FaultyPart.ECM and last.t38_status == "negotiated":
         found.sort(key=lambda mode: mode.t38 == "off")  # T.38 itself worked: keep it
     return found
 
 
-def _same_again(last: Step, mode: Mode) -> str:
+def _same_again(last: PastAttempt, mode: Mode) -> str:
     if last.pages:
         return f"The last call carried pages before it broke off: {mode} again."
     return f"The last call says nothing against {mode}."

@@ -3,7 +3,7 @@
 A worker is a row with a time until which it is alive, put off by each heartbeat. Whoever finds
 one whose time is over removes it; the database then sets every job of it free (``ON DELETE SET
 NULL``), and another worker takes them over. A job's token grows with each owner, so that a
-worker that slept through its own removal is refused when it writes (`fsfax.db.transitions.fenced`).
+worker that slept through its own removal is refused when it writes (`fsfax.db.transitions.fenced_row`).
 
 Clocks of different machines may differ by less than the lease. A takeover that comes too early
 does no harm: FreeSWITCH is asked before anything is dialled.
@@ -85,7 +85,7 @@ class Leases:
         """Stop living: what this worker has is taken over by others at once."""
         with self._database.write() as connection:
             connection.execute(delete(workers).where(workers.c.id == self.worker_id))
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
 
     def take_duty(self, name: str) -> bool:
         """Take on a work that one worker at a time does; tell whether it is this one's now.
@@ -94,7 +94,7 @@ class Leases:
             LeaseLost: this worker was replaced.
         """
         with self._database.write() as connection:
-            transitions.require_alive(connection, self.worker_id)
+            transitions.require_current_worker(connection, self.worker_id)
             taken = connection.execute(
                 update(duties)
                 .where(
@@ -122,4 +122,4 @@ class Leases:
         if names:
             _log.warning("workers_replaced", names=", ".join(names))
         if transitions.free_all_numbers(connection) or names:
-            transitions.ring(connection)
+            transitions.notify_workers(connection)

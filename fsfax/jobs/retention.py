@@ -90,7 +90,7 @@ class Retention:
         now = self._now()
         for id in ids:
             if count := documents.remove(connection, id, now):
-                transitions.note(connection, id, "documents_removed", now, documents=count)
+                transitions.record_event(connection, id, "documents_removed", now, documents=count)
         # Not a change of the fax as anybody sees it: its revision stays.
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(emptied=True))
         return len(ids)

@@ -31,8 +31,8 @@ from fsfax.engine.observations import (
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import PageRecord, Status, TxResult
 from fsfax.jobs import retry
-from fsfax.jobs.claims import Claim, Preparation, steps
-from fsfax.jobs.destination import DAY, Memory, learn
+from fsfax.jobs.claims import Claim, Preparation, past_attempts
+from fsfax.jobs.destination import DAY, DestinationHistory, learn
 from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
@@ -114,7 +114,7 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
             if row.cancel_asked:
-                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.transition(connection, row, JobState.CANCELLED, now, why="by request")
                 return
             documents.add(
                 connection,
@@ -128,11 +128,11 @@ class Settlement:
             )
             ready: dict[str, Any] = {"prepared": True, "pages_total": pages, "worker_id": None}
             if row.state == JobState.ATTACHING_FILES:
-                transitions.move(connection, row, JobState.PENDING, now, **ready)
+                transitions.transition(connection, row, JobState.PENDING, now, **ready)
             else:
-                transitions.change(connection, row.id, now, **ready)
-                transitions.note(connection, row.id, "prepared", now, pages=pages)
-            transitions.ring(connection)
+                transitions.update_job(connection, row.id, now, **ready)
+                transitions.record_event(connection, row.id, "prepared", now, pages=pages)
+            transitions.notify_workers(connection)
 
     def postpone(self, preparation: Preparation, problem: str, delay: float) -> None:
         """Try to make a document ready again after ``delay`` seconds; no attempt is used up.
@@ -143,9 +143,9 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
             if row.cancel_asked:
-                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.transition(connection, row, JobState.CANCELLED, now, why="by request")
                 return
-            transitions.change(
+            transitions.update_job(
                 connection,
                 row.id,
                 now,
@@ -154,7 +154,9 @@ class Settlement:
                 due_at=now + timedelta(seconds=delay),
                 status_text=problem,
             )
-            transitions.note(connection, row.id, "postponed", now, problem=problem, delay=delay)
+            transitions.record_event(
+                connection, row.id, "postponed", now, problem=problem, delay=delay
+            )
 
     def unfit(self, preparation: Preparation, problem: str) -> None:
         """Give a job up whose document cannot be fetched or faxed.
@@ -166,7 +168,7 @@ class Settlement:
             row, now = self._fenced(connection, preparation), self._now()
             result = _failed_before_dialling(problem, Outcome.BAD_DOCUMENT)
             state = JobState.CANCELLED if row.cancel_asked else JobState.FAILED
-            transitions.move(
+            transitions.transition(
                 connection,
                 row,
                 state,
@@ -213,9 +215,11 @@ class Settlement:
                     update(attempts).where(attempts.c.id == claim.attempt.id).values(**changes)
                 )
             confirmed = max(row.pages_confirmed, changes.get("page", 0))
-            transitions.change(connection, row.id, now, status_text=text, pages_confirmed=confirmed)
+            transitions.update_job(
+                connection, row.id, now, status_text=text, pages_confirmed=confirmed
+            )
             kind = type(seen).__name__.lower()
-            transitions.note(connection, row.id, kind, now, claim.attempt.id, **data)
+            transitions.record_event(connection, row.id, kind, now, claim.attempt.id, **data)
             return bool(row.cancel_asked)
 
     def settle(self, claim: Claim, result: TxResult) -> Job:
@@ -230,12 +234,12 @@ class Settlement:
             result = _with_what_was_seen(connection, attempt, result)
             mode = Mode.from_dict(attempt.plan)
             confirmed = self._confirmed(row, attempt, result)
-            memory = Memory.from_dict(
-                row.dial_number, transitions.memory_of(connection, row.dial_number)
+            memory = DestinationHistory.from_dict(
+                row.dial_number, transitions.destination_history(connection, row.dial_number)
             )
-            before = steps(connection, row.id)
+            before = past_attempts(connection, row.id)
             self._close(connection, attempt, result, now, counts=True)
-            history = steps(connection, row.id)
+            history = past_attempts(connection, row.id)
             rule = self._settings.jobs.retry[result.outcome]
             tried = row.attempts + (1 if rule.counts else 0)
             decision = retry.decide(
@@ -254,7 +258,9 @@ class Settlement:
             if _says_something(result):
                 half_life = self._settings.jobs.memory_half_life * DAY
                 learnt = learn(memory, result, mode, now.timestamp(), half_life)
-                transitions.remember(connection, row.dial_number, learnt.as_dict(), now)
+                transitions.store_destination_history(
+                    connection, row.dial_number, learnt.as_dict(), now
+                )
             values: dict[str, Any] = {
                 "attempts": tried,
                 "pages_confirmed": confirmed,
@@ -264,7 +270,7 @@ class Settlement:
             }
             self._conclude(connection, row, result, decision, values, now=now)
             transitions.free_number(connection, row.dial_number)
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
             return self._job(connection, row.id)
 
     def not_dialled(self, claim: Claim, problem: str, delay: float = _NOT_DIALLED_DELAY) -> Job:
@@ -279,9 +285,9 @@ class Settlement:
             result = _failed_before_dialling(problem, Outcome.LOCAL_TROUBLE)
             self._close(connection, attempt, result, now, counts=False)
             if row.cancel_asked:
-                transitions.move(connection, row, JobState.CANCELLED, now, why="by request")
+                transitions.transition(connection, row, JobState.CANCELLED, now, why="by request")
             else:
-                transitions.move(
+                transitions.transition(
                     connection,
                     row,
                     JobState.PENDING,
@@ -292,7 +298,7 @@ class Settlement:
                     status_text=problem,
                 )
             transitions.free_number(connection, row.dial_number)
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
             return self._job(connection, row.id)
 
     def refused(self, claim: Claim, problem: str) -> Job:
@@ -307,13 +313,13 @@ class Settlement:
             result = _failed_before_dialling(problem, Outcome.REFUSED)
             self._close(connection, attempt, result, now, counts=False)
             shown = _for_the_outside(row, result, row.pages_confirmed, now)
-            transitions.move(connection, row, JobState.FAILED, now, why=problem, result=shown)
+            transitions.transition(connection, row, JobState.FAILED, now, why=problem, result=shown)
             return self._job(connection, row.id)
 
     # --- within -----------------------------------------------------------------------------
 
     def _fenced(self, connection: Connection, held: Claim | Preparation) -> Row[Any]:
-        return transitions.fenced(connection, held.job.id, self._worker_id, held.token)
+        return transitions.fenced_row(connection, held.job.id, self._worker_id, held.token)
 
     @staticmethod
     def _open(connection: Connection, claim: Claim) -> Row[Any]:
@@ -373,22 +379,32 @@ class Settlement:
         """Move the job to where the decision puts it."""
         everything = values["pages_confirmed"] >= row.pages_total > 0
         if result.success or everything:
-            transitions.move(connection, row, JobState.COMPLETED, now, **values)
+            transitions.transition(connection, row, JobState.COMPLETED, now, **values)
         elif row.cancel_asked or result.outcome is Outcome.CANCELLED:
-            transitions.move(connection, row, JobState.CANCELLED, now, why="by request", **values)
+            transitions.transition(
+                connection, row, JobState.CANCELLED, now, why="by request", **values
+            )
         elif decision.action == "hold":
             values |= {"hold": Hold.UNCERTAIN, "status_text": decision.reason}
-            transitions.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            transitions.transition(
+                connection, row, JobState.PENDING, now, why=decision.reason, **values
+            )
             # A person has to decide, and hears of it.
-            transitions.news(connection, row, "fax_out_uncertain", now, reason=decision.reason)
+            transitions.enqueue_notification(
+                connection, row, "fax_out_uncertain", now, reason=decision.reason
+            )
         elif decision.action == "retry":
             due_at = now + timedelta(seconds=decision.delay)
             values |= {"due_at": due_at, "status_text": decision.reason}
-            transitions.move(connection, row, JobState.PENDING, now, why=decision.reason, **values)
+            transitions.transition(
+                connection, row, JobState.PENDING, now, why=decision.reason, **values
+            )
             told = {"reason": decision.reason, "next_attempt_at": due_at.isoformat()}
-            transitions.news(connection, row, "fax_out_retrying", now, **told)
+            transitions.enqueue_notification(connection, row, "fax_out_retrying", now, **told)
         else:
-            transitions.move(connection, row, JobState.FAILED, now, why=decision.reason, **values)
+            transitions.transition(
+                connection, row, JobState.FAILED, now, why=decision.reason, **values
+            )
 
 
 def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:

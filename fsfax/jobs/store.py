@@ -25,13 +25,13 @@ from sqlalchemy import Connection, Row, bindparam, exc, select, text
 
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
-from fsfax.db.records import Attempt, Document, Job, NewFax, Seen, cursor
+from fsfax.db.records import Attempt, Document, Job, JobEvent, NewFax, cursor
 from fsfax.db.schema import HEX, LISTED, Utc, attempts, jobs, observations
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
 from fsfax.esl.dialstring import dialable
 from fsfax.jobs import intake
-from fsfax.jobs.destination import Memory
+from fsfax.jobs.destination import DestinationHistory
 from fsfax.runtime.clock import Clock, utc_now
 
 _HEX = 32  # digits of an id, behind its YYYYMM-
@@ -39,7 +39,7 @@ _LONGEST_PAGE = 1000
 
 _TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "latest")}
 
-Along = Callable[[Connection, Sequence[str]], None]
+InTransaction = Callable[[Connection, Sequence[str]], None]
 """What else is written in the transaction that makes jobs of these ids."""
 
 
@@ -48,7 +48,7 @@ def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class JobList:
     """A part of a list: ``next_start`` continues it, None at its end."""
 
     jobs: tuple[Job, ...]
@@ -92,7 +92,9 @@ class JobStore:
         """
         return self.accept_all([fax])[0]
 
-    def accept_all(self, faxes: Sequence[NewFax], *, along: Along = _nothing_more) -> list[Job]:
+    def accept_all(
+        self, faxes: Sequence[NewFax], *, along: InTransaction = _nothing_more
+    ) -> list[Job]:
         """Take several faxes on, all of them or none, and whatever belongs to them.
 
         ``along`` is called in the same transaction, with the ids of their jobs; it may be called
@@ -113,12 +115,12 @@ class JobStore:
                 raise JobNotFound(f"there is no account {accounts}") from error
         return [self.get(id) for id in ids]
 
-    def _accept(self, requests: Sequence[intake.Request], along: Along) -> list[str]:
+    def _accept(self, requests: Sequence[intake.CheckedFax], along: InTransaction) -> list[str]:
         now = self._now()
         with self.database.write() as connection:
-            ids = [intake.put(connection, request, now) for request in requests]
+            ids = [intake.insert_job(connection, request, now) for request in requests]
             along(connection, ids)
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
         return ids
 
     # --- read -------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ class JobStore:
         start: str | None = None,
         limit: int = 50,
         ascending: bool = False,
-    ) -> Listing:
+    ) -> JobList:
         """Return jobs by the time of their creation, the newest first; removed ones are not seen.
 
         ``with_pages`` leaves out those of which no page arrived.
@@ -190,7 +192,7 @@ class JobStore:
         found = tuple(map(Job.from_row, rows))
         more = len(found) > limit
         found = found[:limit]
-        return Listing(found, cursor(found[-1]) if more else None)
+        return JobList(found, cursor(found[-1]) if more else None)
 
     def attempts(self, job_id: str) -> tuple[Attempt, ...]:
         """Return the attempts of a job, the first one first."""
@@ -200,7 +202,7 @@ class JobStore:
             )
             return tuple(Attempt.from_row(row) for row in rows)
 
-    def seen(self, job_id: str, after: int = 0) -> tuple[Seen, ...]:
+    def seen(self, job_id: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Return what was seen of a job after the observation of that id."""
         with self.database.read() as connection:
             rows = connection.execute(
@@ -208,9 +210,9 @@ class JobStore:
                 .where(observations.c.job_id == job_id, observations.c.id > after)
                 .order_by(observations.c.id)
             )
-            return tuple(Seen.from_row(row) for row in rows)
+            return tuple(JobEvent.from_row(row) for row in rows)
 
-    def last_seen(self, job_id: str) -> Seen | None:
+    def last_seen(self, job_id: str) -> JobEvent | None:
         """Return what was seen of a job's call last, None if nothing was."""
         query = (
             select(observations)
@@ -220,7 +222,7 @@ class JobStore:
         )
         with self.database.ask() as connection:
             row = connection.execute(query).first()
-        return Seen.from_row(row) if row else None
+        return JobEvent.from_row(row) if row else None
 
     def documents(self, job_id: str) -> tuple[Document, ...]:
         """Return the documents of a job, also those whose bytes were removed."""
@@ -261,12 +263,12 @@ class JobStore:
             if JobState(row.state).is_final:
                 raise IllegalMove(f"job {row.id} is {row.state} already")
             if row.worker_id is None and row.state != JobState.PROCESSING:
-                transitions.move(
+                transitions.transition(
                     connection, row, JobState.CANCELLED, now, why="by request", cancel_asked=True
                 )
             else:
-                transitions.change(connection, row.id, now, cancel_asked=True)
-            transitions.ring(connection)
+                transitions.update_job(connection, row.id, now, cancel_asked=True)
+            transitions.notify_workers(connection)
         return self.get(row.id)
 
     def hold(self, job_id: str, account_id: str | None = None) -> Job:
@@ -280,8 +282,8 @@ class JobStore:
             if row.state not in (JobState.PENDING, JobState.ATTACHING_FILES):
                 raise IllegalMove(f"job {row.id} is {row.state}: only one that waits can be held")
             if row.hold == Hold.NO:
-                transitions.change(connection, row.id, now, hold=Hold.OPERATOR, blocked=False)
-                transitions.note(connection, row.id, "held", now, hold=Hold.OPERATOR)
+                transitions.update_job(connection, row.id, now, hold=Hold.OPERATOR, blocked=False)
+                transitions.record_event(connection, row.id, "held", now, hold=Hold.OPERATOR)
                 transitions.free_number(connection, row.dial_number)
         return self.get(row.id)
 
@@ -295,9 +297,9 @@ class JobStore:
         with self._changing(job_id, account_id) as (connection, row, now):
             if row.hold == Hold.NO:
                 raise IllegalMove(f"job {row.id} is not held, it is {row.state}")
-            transitions.change(connection, row.id, now, hold=Hold.NO, due_at=now)
-            transitions.note(connection, row.id, "released", now)
-            transitions.ring(connection)
+            transitions.update_job(connection, row.id, now, hold=Hold.NO, due_at=now)
+            transitions.record_event(connection, row.id, "released", now)
+            transitions.notify_workers(connection)
         return self.get(row.id)
 
     def resubmit(
@@ -322,8 +324,10 @@ class JobStore:
                 raise IllegalMove(
                     f"job {row.id} is {row.state}: only one that is over can be sent again"
                 )
-            new_id = intake.put_again(connection, Job.from_row(row), changes or {}, self._now())
-            transitions.ring(connection)
+            new_id = intake.insert_resubmission(
+                connection, Job.from_row(row), changes or {}, self._now()
+            )
+            transitions.notify_workers(connection)
         return self.get(new_id)
 
     def remove(self, job_id: str, account_id: str | None = None) -> None:
@@ -336,7 +340,7 @@ class JobStore:
         with self._changing(job_id, account_id) as (connection, row, now):
             self._require_over(row)
             documents.remove(connection, row.id, now)
-            transitions.change(connection, row.id, now, removed_at=now)
+            transitions.update_job(connection, row.id, now, removed_at=now)
 
     def remove_documents(self, job_id: str, account_id: str | None = None) -> int:
         """Remove the bytes of a fax that is over; return how many documents there were.
@@ -351,7 +355,7 @@ class JobStore:
 
     # --- destinations -----------------------------------------------------------------------
 
-    def destination(self, number: str) -> Memory:
+    def destination(self, number: str) -> DestinationHistory:
         """Return what is remembered of a number.
 
         Raises:
@@ -359,9 +363,13 @@ class JobStore:
         """
         dial_number = dialable(number)
         with self.database.read() as connection:
-            return Memory.from_dict(dial_number, transitions.memory_of(connection, dial_number))
+            return DestinationHistory.from_dict(
+                dial_number, transitions.destination_history(connection, dial_number)
+            )
 
-    def teach(self, number: str, change: Callable[[Memory], Memory]) -> Memory:
+    def teach(
+        self, number: str, change: Callable[[DestinationHistory], DestinationHistory]
+    ) -> DestinationHistory:
         """Replace what is remembered of a number by what ``change`` makes of it.
 
         Raises:
@@ -369,9 +377,11 @@ class JobStore:
         """
         dial_number = dialable(number)
         with self.database.write() as connection:
-            known = transitions.memory_of(connection, dial_number)
-            memory = change(Memory.from_dict(dial_number, known))
-            transitions.remember(connection, dial_number, memory.as_dict(), self._now())
+            known = transitions.destination_history(connection, dial_number)
+            memory = change(DestinationHistory.from_dict(dial_number, known))
+            transitions.store_destination_history(
+                connection, dial_number, memory.as_dict(), self._now()
+            )
         return memory
 
     # --- within -----------------------------------------------------------------------------
@@ -396,7 +406,7 @@ class JobStore:
         """A transaction with a job's row, locked."""
         with self.database.write() as connection:
             found = self._find(connection, job_id, account_id)
-            yield connection, transitions.row_of(connection, found.id), self._now()
+            yield connection, transitions.locked_row(connection, found.id), self._now()
 
     @staticmethod
     def _require_over(row: Row[Any]) -> None:

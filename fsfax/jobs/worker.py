@@ -32,22 +32,22 @@ import gevent
 import gevent.event
 import gevent.pool
 
-from fsfax.db.change_listener import Bell
+from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.engine.engine import Engine
 from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
-from fsfax.jobs.claims import Claim, Claims, Preparation, Room
+from fsfax.jobs.claims import Claim, Claims, NodeCapacity, Preparation
 from fsfax.jobs.dial import Dialler
-from fsfax.jobs.inbound_faxes import Incoming
-from fsfax.jobs.inbound_service import Reception
+from fsfax.jobs.inbound_faxes import InboundFaxes
+from fsfax.jobs.inbound_service import InboundService
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.prepare import Preparer
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.settle import Settlement
 from fsfax.log import get_logger
-from fsfax.runtime.hub import Home, HubChoice
+from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
@@ -75,7 +75,7 @@ class Worker:
 
     Args:
         settings: everything, see `fsfax.Settings`; ``database`` names the jobs' place.
-        hub: where it lives, see `fsfax.Engine`.
+        hub: where it lives, see `fsfax.SpandspEngine`.
         engine: one that is to be shared, in the same hub; else it makes its own.
         ended: told the result of each call, sent or received, when it is written down.
 
@@ -96,7 +96,7 @@ class Worker:
         self.settings = settings
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
-        self._home = Home(hub)
+        self._home = HubRunner(hub)
         self._given = engine
         self._stopped = False
         self._stopping = False
@@ -138,10 +138,10 @@ class Worker:
         self._threads = Threads(_THREADS)
         self._in_thread = self._threads.run
         self.engine = self._given or Engine(self.settings, hub="current")
-        self._bell = Bell(self.database, self.settings.jobs.poll)
+        self._bell = ChangeListener(self.database, self.settings.jobs.poll)
         self._calls: dict[str, gevent.Greenlet[..., None]] = {}
         self._preparations = gevent.pool.Group()
-        self._reception: Reception | None = None
+        self._reception: InboundService | None = None
         self._tidied = -_TIDY_EVERY
         self._emptying: gevent.Greenlet[..., None] | None = None
         self._be_born()
@@ -155,7 +155,7 @@ class Worker:
         id = self._leases.worker_id
         self._claims = Claims(self.database, id, self.settings)
         self._settlement = Settlement(self.database, id, self.settings)
-        self._incoming = Incoming(self.database, self.settings.inbound)
+        self._incoming = InboundFaxes(self.database, self.settings.inbound)
         self._lease_until = 0.0
         self._registered = False
         self._preparer = Preparer(
@@ -275,11 +275,11 @@ class Worker:
                 return None
         return _NO_ROOM_PAUSE
 
-    def _rooms(self) -> list[Room]:
+    def _rooms(self) -> list[NodeCapacity]:
         """The nodes that are up, with their limits."""
         limits = {node.name: node for node in self.settings.nodes}
         return [
-            Room(
+            NodeCapacity(
                 node=node.name,
                 core=node.core,
                 capacity=limits[node.name].capacity,
@@ -366,7 +366,7 @@ class Worker:
         if not self._in_thread(self._leases.take_duty, "receive"):
             return
         if self._reception is None:
-            self._reception = Reception(
+            self._reception = InboundService(
                 self.engine,
                 self._incoming,
                 self.settings,

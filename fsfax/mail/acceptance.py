@@ -2,8 +2,8 @@
 
 All of this blocks, and is called in threads beside the server's event loop:
 
-    recipient ── address, faxbox, sender ──────► Recipient     or a Refusal, which is in the log
-    take ─────── parts, jobs and log, one commit ──► Taken     or a Refusal, which is in the log
+    recipient ── address, faxbox, sender ──────► Recipient     or a SmtpRefusal, which is in the log
+    take ─────── parts, jobs and log, one commit ──► Taken     or a SmtpRefusal, which is in the log
 
 A mail that comes a second time (its sender never saw our 250) is known by its Message-ID, its body
 and its recipient: it makes no second fax.
@@ -42,8 +42,8 @@ from fsfax.mail.address import FaxAddress, read_domains, read_recipient
 from fsfax.mail.flood import Flood
 from fsfax.mail.harmless import one_line
 from fsfax.mail.message import Mail, take_apart
-from fsfax.mail.part_selection import Choice, choose
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.part_selection import PartSelection, choose
+from fsfax.mail.refusal import SmtpRefusal
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
 
@@ -124,24 +124,24 @@ class Acceptance:
         """Return the token that a client's password is.
 
         Raises:
-            Refusal: 535, it is none that may make faxes; 454, nobody can say.
+            SmtpRefusal: 535, it is none that may make faxes; 454, nobody can say.
         """
         try:
             token = self._tokens.check(secret)
         except TokenError as error:
-            raise Refusal(535, "5.7.8", str(error)) from error
+            raise SmtpRefusal(535, "5.7.8", str(error)) from error
         except StoreError as error:
             _log.error("mail_not_authenticated", error=str(error))
-            raise Refusal(454, "4.7.0", "the database cannot be asked: try later") from error
+            raise SmtpRefusal(454, "4.7.0", "the database cannot be asked: try later") from error
         if not token.scopes & {Scope.WRITE, Scope.ADMIN}:
-            raise Refusal(535, "5.7.8", "the token may not make faxes")
+            raise SmtpRefusal(535, "5.7.8", "the token may not make faxes")
         return token
 
     def recipient(self, envelope: Envelope, given: str) -> Recipient:
         """Return whom an address means, if this sender may fax there.
 
         Raises:
-            Refusal: 550 or 552, no; 451, nobody can say.
+            SmtpRefusal: 550 or 552, no; 451, nobody can say.
         """
         box: Faxbox | None = None
         try:
@@ -153,7 +153,7 @@ class Acceptance:
                 self._require_size(envelope.size)
             except StoreError as error:
                 raise _away(error) from error
-        except Refusal as refusal:
+        except SmtpRefusal as refusal:
             self._refused(refusal, envelope, [(given, box)], {})
             raise
         return Recipient(given, address, box)
@@ -162,16 +162,16 @@ class Acceptance:
         for domain in domains:
             if box := self._boxes.by_address(domain):
                 return box
-        raise Refusal(550, "5.1.2", f"no faxbox has the domain {domains[0]}")
+        raise SmtpRefusal(550, "5.1.2", f"no faxbox has the domain {domains[0]}")
 
     def _require_allowed(self, envelope: Envelope, box: Faxbox) -> None:
         token, sender = envelope.client.token, envelope.sender
         if not sender:
-            raise Refusal(550, "5.7.1", "mails without a sender (bounces) are not faxed")
+            raise SmtpRefusal(550, "5.7.1", "mails without a sender (bounces) are not faxed")
         if token is not None:
             # Whoever may make faxes over HTTP may make them by mail: no list is asked.
             if token.account_id != box.account_id and Scope.ADMIN not in token.scopes:
-                raise Refusal(550, "5.7.1", f"this login is not of the account of {box.name}")
+                raise SmtpRefusal(550, "5.7.1", f"this login is not of the account of {box.name}")
             return
         entries = box.data.get("smtp_permission_list") or ()
         verdict = permission.judge(
@@ -188,15 +188,15 @@ class Acceptance:
             why = f"{name}: faxbox permissions is empty and policy doesn't allow it"
         else:
             why = f"address {one_line(sender, 120)} is not allowed on faxbox {name}"
-        raise Refusal(550, "5.7.1", why)
+        raise SmtpRefusal(550, "5.7.1", why)
 
     def _require_size(self, size: int) -> None:
         if size > self._smtp.max_size:
             raise self.too_large(size)
 
-    def too_large(self, size: int) -> Refusal:
+    def too_large(self, size: int) -> SmtpRefusal:
         """The answer to a mail of that size."""
-        return Refusal(
+        return SmtpRefusal(
             552,
             "5.3.4",
             f"Message too large: {size} bytes, at most {self._smtp.max_size} are taken",
@@ -208,7 +208,7 @@ class Acceptance:
         """Take a mail on: a fax for each recipient, in their order. Then none is lost any more.
 
         Raises:
-            Refusal: 5xx, nothing of it can be faxed; 4xx, it may be sent again.
+            SmtpRefusal: 5xx, nothing of it can be faxed; 4xx, it may be sent again.
         """
         seen: dict[str, Any] = {"size": size}
         try:
@@ -218,12 +218,14 @@ class Acceptance:
                 raise _away(error) from error
             except OSError as error:
                 _log.error("mail_not_stored", error=str(error))
-                raise Refusal(452, "4.3.1", "there is no room for the mail: try later") from error
-        except Refusal as refusal:
+                raise SmtpRefusal(
+                    452, "4.3.1", "there is no room for the mail: try later"
+                ) from error
+        except SmtpRefusal as refusal:
             self.refused(refusal, envelope, seen)
             raise
 
-    def refused(self, refusal: Refusal, envelope: Envelope, seen: Mapping[str, Any]) -> None:
+    def refused(self, refusal: SmtpRefusal, envelope: Envelope, seen: Mapping[str, Any]) -> None:
         """Write down a mail that was refused after its recipients were taken."""
         given = [(each.given, each.box) for each in envelope.recipients]
         self._refused(refusal, envelope, given, seen)
@@ -233,13 +235,13 @@ class Acceptance:
     ) -> list[Job]:
         self._require_size(size)
         if size <= len(_EMPTY):
-            raise Refusal(554, "5.6.0", "Message too small: it is empty")
+            raise SmtpRefusal(554, "5.6.0", "Message too small: it is empty")
         folder = Path(tempfile.mkdtemp(prefix="fsfax-mail-"))
         try:
             mail = take_apart(stream, folder)
             seen |= _described(mail, None)
             if why := auto_reply.objection(mail.header, automatic=self._smtp.allow_automatic):
-                raise Refusal(554, "5.7.1", why)
+                raise SmtpRefusal(554, "5.7.1", why)
             choice = choose(mail.parts, self._smtp.text, self._is_office)
             seen |= _described(mail, choice)
             return self._accept(envelope, mail, choice, seen)
@@ -251,13 +253,13 @@ class Acceptance:
         if kind is None:
             return False
         if not office.installed(self._settings.document):
-            raise Refusal(
+            raise SmtpRefusal(
                 554, "5.6.1", f"{name or kind.shown}: Office documents are not taken here: send PDF"
             )
         return True
 
     def _accept(
-        self, envelope: Envelope, mail: Mail, choice: Choice, seen: Mapping[str, Any]
+        self, envelope: Envelope, mail: Mail, choice: PartSelection, seen: Mapping[str, Any]
     ) -> list[Job]:
         files = [mail.file(part) for part in choice.documents]
         faxes = [self._fax(envelope, each, mail, files) for each in envelope.recipients]
@@ -271,9 +273,9 @@ class Acceptance:
             jobs = self._store.accept_all(faxes, along=along)
         except (DocumentError, InvalidRequest) as error:
             # A faxbox with a caller id that cannot be dialled, for one: the sender has to know.
-            raise Refusal(554, "5.3.5", one_line(error, 300)) from error
+            raise SmtpRefusal(554, "5.3.5", one_line(error, 300)) from error
         except JobNotFound as error:
-            raise Refusal(550, "5.1.2", "the account of the faxbox was removed") from error
+            raise SmtpRefusal(550, "5.1.2", "the account of the faxbox was removed") from error
         for job in jobs:
             self._counted("accepted")
             _log.info("mail_accepted", job=job.id, sender=envelope.sender, to=job.to_number)
@@ -313,7 +315,7 @@ class Acceptance:
 
     def _refused(
         self,
-        refusal: Refusal,
+        refusal: SmtpRefusal,
         envelope: Envelope,
         given: Sequence[tuple[str, Faxbox | None]],
         seen: Mapping[str, Any],
@@ -356,14 +358,14 @@ class Acceptance:
         }
 
 
-def _away(error: StoreError) -> Refusal:
+def _away(error: StoreError) -> SmtpRefusal:
     _log.error("mail_not_taken", error=str(error))
     if isinstance(error, StoreFull):
-        return Refusal(452, "4.3.1", "there is no room for the mail: try later")
-    return Refusal(451, "4.3.0", "the database cannot be used: try later")
+        return SmtpRefusal(452, "4.3.1", "there is no room for the mail: try later")
+    return SmtpRefusal(451, "4.3.0", "the database cannot be used: try later")
 
 
-def _described(mail: Mail, choice: Choice | None) -> dict[str, Any]:
+def _described(mail: Mail, choice: PartSelection | None) -> dict[str, Any]:
     """What is written down of a mail."""
     faxed = {part.number for part in choice.documents} if choice else set()
     reasons = {part.number: why for part, why in choice.left_out} if choice else {}

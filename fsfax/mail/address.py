@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from fsfax.mail.harmless import one_line
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 
 _LONGEST_LOCAL = 64  # octets, RFC 5321 4.5.3.1.1
 _LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
@@ -44,7 +44,7 @@ def read_domains(address: str) -> tuple[str, ...]:
     """Return the spellings of an address's domain: as on the wire, and as people write it.
 
     Raises:
-        Refusal: 550, it is no address.
+        SmtpRefusal: 550, it is no address.
     """
     _, domain = _split(address, "5.1.3")
     if "xn--" not in domain:
@@ -59,7 +59,7 @@ def read_recipient(address: str) -> FaxAddress:
     """Read the address that a fax is sent to.
 
     Raises:
-        Refusal: 550, it has no number or no domain, or is no address at all.
+        SmtpRefusal: 550, it has no number or no domain, or is no address at all.
     """
     local, domain = _split(address, "5.1.3")
     text = local[len(_PREFIX) :] if local[: len(_PREFIX)].upper() == _PREFIX else local
@@ -68,9 +68,9 @@ def read_recipient(address: str) -> FaxAddress:
     number = _BETWEEN.sub("", text[:1] + number)
     shown = one_line(local, 80)
     if not number.strip("+"):
-        raise Refusal(550, "5.1.3", f"fax number {shown!r} is empty: write NUMBER@{domain}")
+        raise SmtpRefusal(550, "5.1.3", f"fax number {shown!r} is empty: write NUMBER@{domain}")
     if not _NUMBER.match(number):
-        raise Refusal(550, "5.1.3", f"fax number {shown!r} is invalid: write NUMBER@{domain}")
+        raise SmtpRefusal(550, "5.1.3", f"fax number {shown!r} is invalid: write NUMBER@{domain}")
     return FaxAddress(number, domain, one_line(tag, _LONGEST_LOCAL))
 
 
@@ -81,7 +81,7 @@ def read_sender(address: str) -> str:
     case matters.
 
     Raises:
-        Refusal: 550, it is no address.
+        SmtpRefusal: 550, it is no address.
     """
     if address in ("", "<>"):
         return ""
@@ -95,16 +95,16 @@ def _split(address: str, status: str) -> tuple[str, str]:
     shown = one_line(address, 80)
     local, at, domain = address.rpartition("@")
     if not at or not local:
-        raise Refusal(550, status, f"invalid address {shown!r}")
+        raise SmtpRefusal(550, status, f"invalid address {shown!r}")
     try:
         octets = len(address.encode())
         if octets > _LONGEST or len(local.encode()) > _LONGEST_LOCAL:
-            raise Refusal(550, status, f"invalid address {shown!r}: too long")
+            raise SmtpRefusal(550, status, f"invalid address {shown!r}: too long")
         ascii_domain = _ascii(domain)
     except UnicodeError as error:
-        raise Refusal(550, status, f"invalid address {shown!r}") from error
+        raise SmtpRefusal(550, status, f"invalid address {shown!r}") from error
     if any(not sign.isprintable() for sign in address):
-        raise Refusal(550, status, f"invalid address {shown!r}: a sign that cannot be seen")
+        raise SmtpRefusal(550, status, f"invalid address {shown!r}: a sign that cannot be seen")
     if len(local) > 1 and local[0] == local[-1] == '"':
         local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
     return local, ascii_domain

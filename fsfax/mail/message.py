@@ -23,7 +23,7 @@ from fsfax.document.kinds import HEAD
 from fsfax.log import get_logger
 from fsfax.mail.harmless import file_name, one_line
 from fsfax.mail.part_selection import Part
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 
 _log = get_logger(__name__)
 
@@ -70,7 +70,7 @@ def take_apart(
     """Take a mail apart; the bytes of its parts go to files in the folder.
 
     Raises:
-        Refusal: 554, it is damaged beyond reading, or goes beyond a limit.
+        SmtpRefusal: 554, it is damaged beyond reading, or goes beyond a limit.
         OSError: the folder cannot be written.
     """
     deadline = clock() + MAX_SECONDS
@@ -78,11 +78,11 @@ def take_apart(
         message, body = _parsed(stream, lambda: clock() > deadline)
         header = _fields_of(message)
         parts, files = _unpacked(message, folder)
-    except (Refusal, OSError):
+    except (SmtpRefusal, OSError):
         raise
     except Exception as error:  # hostile input finds errors of any class
         _log.warning("mail_not_parsed", error=f"{type(error).__name__}: {error}")
-        raise Refusal(554, "5.6.0", "Message decode failed: this is no mail") from error
+        raise SmtpRefusal(554, "5.6.0", "Message decode failed: this is no mail") from error
     message_id = one_line(next(iter(header("message-id")), ""), 250)
     name = message_id or next(iter(header("date")), "")
     return Mail(
@@ -104,21 +104,23 @@ def _parsed(stream: BinaryIO, is_late: Callable[[], bool]) -> tuple[EmailMessage
         nonlocal count
         count += 1
         if count > MAX_PARTS:
-            raise Refusal(554, "5.6.0", f"the mail has more than {MAX_PARTS} parts")
+            raise SmtpRefusal(554, "5.6.0", f"the mail has more than {MAX_PARTS} parts")
         return EmailMessage(policy)
 
     parser = BytesFeedParser(new_message, policy=_GOOD)
     start = stream.read(MAX_HEADER)
     end = _end_of_header(start)
     if end < 0 and len(start) == MAX_HEADER:
-        raise Refusal(554, "5.6.0", f"the header has more than {MAX_HEADER} bytes")
+        raise SmtpRefusal(554, "5.6.0", f"the header has more than {MAX_HEADER} bytes")
     digest = hashlib.sha256(start[end:] if end >= 0 else b"")
     parser.feed(start)
     while piece := stream.read(_PIECE):
         digest.update(piece)
         parser.feed(piece)
         if is_late():
-            raise Refusal(554, "5.6.0", f"taking the mail apart took more than {MAX_SECONDS:.0f} s")
+            raise SmtpRefusal(
+                554, "5.6.0", f"taking the mail apart took more than {MAX_SECONDS:.0f} s"
+            )
     message = parser.close()
     if not isinstance(message, EmailMessage):
         raise TypeError(f"a {type(message).__name__} is no message")
@@ -154,7 +156,7 @@ def _value(name: str, raw: str) -> str:
 def _leaves(message: Any, depth: int = 0, related: bool = False) -> Iterator[tuple[Any, bool]]:
     """The parts without parts, and whether each stands in ``multipart/related``."""
     if depth > MAX_DEPTH:
-        raise Refusal(554, "5.6.0", f"parts within parts, more than {MAX_DEPTH} deep")
+        raise SmtpRefusal(554, "5.6.0", f"parts within parts, more than {MAX_DEPTH} deep")
     kind = _of(message.get_content_type, "application/octet-stream")
     if message.is_multipart() and kind.startswith("multipart/"):
         for part in message.get_payload():

@@ -22,7 +22,7 @@ from typing import Literal
 
 from fsfax.document.kinds import sniff
 from fsfax.errors import DocumentError
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 
 TextPolicy = Literal["never", "alone", "first"]
 """The mail's own text: never faxed; faxed if nothing else is; faxed as the first page."""
@@ -83,7 +83,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PartDecision:
     """What becomes of a part; ``why`` if it is not faxed."""
 
     use: Literal["document", "text", "passed_over", "unusable"]
@@ -91,14 +91,14 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PartSelection:
     """Parts that are faxed, in order, and those that are not, with the reason."""
 
     documents: tuple[Part, ...]
     left_out: tuple[tuple[Part, str], ...]
 
 
-def judge(part: Part, office: Callable[[bytes, str], bool]) -> Judgement:
+def judge(part: Part, office: Callable[[bytes, str], bool]) -> PartDecision:
     """Say what becomes of one part.
 
     Args:
@@ -107,29 +107,29 @@ def judge(part: Part, office: Callable[[bytes, str], bool]) -> Judgement:
             be converted here.
     """
     if why := _by_its_label(part):
-        return Judgement("passed_over", why)
+        return PartDecision("passed_over", why)
     if part.media_type in _UNUSABLE:
-        return Judgement("unusable", _UNUSABLE[part.media_type])
+        return PartDecision("unusable", _UNUSABLE[part.media_type])
     if part.media_type == "text/plain" and _is_body(part):
-        return Judgement("text")
+        return PartDecision("text")
     if office(part.head, part.name):
-        return Judgement("document")
+        return PartDecision("document")
     try:
         kind = sniff(part.head)
     except DocumentError as error:
-        return Judgement("unusable", str(error))
+        return PartDecision("unusable", str(error))
     if kind == "text" and not _may_be_text(part):
-        return Judgement("unusable", f"is labelled {part.media_type}, but is not one")
-    return Judgement("document")
+        return PartDecision("unusable", f"is labelled {part.media_type}, but is not one")
+    return PartDecision("document")
 
 
 def choose(
     parts: Iterable[Part], policy: TextPolicy, office: Callable[[bytes, str], bool]
-) -> Choice:
+) -> PartSelection:
     """Choose the parts that are faxed.
 
     Raises:
-        Refusal: 554, there is nothing to fax, too much of it, or something that cannot be.
+        SmtpRefusal: 554, there is nothing to fax, too much of it, or something that cannot be.
     """
     documents: list[Part] = []
     texts: list[Part] = []
@@ -146,14 +146,14 @@ def choose(
             if judged.use == "unusable":
                 unusable.append(f"{part.shown}: {judged.why}")
     if unusable:
-        raise Refusal(554, "5.6.1", f"no valid attachment: {'; '.join(unusable)}")
+        raise SmtpRefusal(554, "5.6.1", f"no valid attachment: {'; '.join(unusable)}")
     if len(documents) > MAX_ATTACHMENTS:
-        raise Refusal(554, "5.6.0", f"more than {MAX_ATTACHMENTS} attachments")
+        raise SmtpRefusal(554, "5.6.0", f"more than {MAX_ATTACHMENTS} attachments")
     wanted = [] if policy == "never" or (policy == "alone" and documents) else _first_text(texts)
     left_out += [(text, "the text of a mail is not faxed") for text in texts if text not in wanted]
     if not documents and not wanted:
-        raise Refusal(554, "5.6.1", _NOTHING[policy != "never"])
-    return Choice((*wanted, *documents), tuple(left_out))
+        raise SmtpRefusal(554, "5.6.1", _NOTHING[policy != "never"])
+    return PartSelection((*wanted, *documents), tuple(left_out))
 
 
 _NOTHING = (

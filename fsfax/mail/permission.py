@@ -29,14 +29,14 @@ _MEMORY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PermissionDecision:
     """Whether a sender is let in; ``broken``: patterns of the list that let nobody in."""
 
     allowed: bool
     broken: tuple[str, ...] = ()
 
 
-def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> Verdict:
+def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> PermissionDecision:
     """Judge a sender's address by a faxbox's list.
 
     Args:
@@ -46,9 +46,9 @@ def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> V
     """
     wanted = [entry.strip() for entry in entries if entry.strip()]
     if not sender:
-        return Verdict(False)
+        return PermissionDecision(False)
     if not wanted:
-        return Verdict(when_empty)
+        return PermissionDecision(when_empty)
     folded = sender.casefold()
     broken: list[str] = []
     for entry in wanted:
@@ -62,8 +62,8 @@ def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> V
         else:
             found = pattern.search(sender) is not None
         if found:
-            return Verdict(True, tuple(broken))
-    return Verdict(False, tuple(broken))
+            return PermissionDecision(True, tuple(broken))
+    return PermissionDecision(False, tuple(broken))
 
 
 @functools.lru_cache(maxsize=4096)

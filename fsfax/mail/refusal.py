@@ -6,7 +6,7 @@ _LONGEST = 400
 """Characters of a reason: a line of an answer has 512 octets (RFC 5321, 4.5.3.1.5)."""
 
 
-class Refusal(Exception):  # an answer, never seen by a caller of the library
+class SmtpRefusal(Exception):  # an answer, never seen by a caller of the library
     """A mail, or one of its recipients, is not taken.
 
     Args:

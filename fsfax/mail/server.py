@@ -2,7 +2,7 @@
 
 Memory is bounded: a session holds 64 KiB of a mail; being taken apart, a mail costs about five
 times its size, and at most as many bytes of mails as one may have are taken apart at once
-(`Turns`). So the most is about six times ``smtp.max_size``, whatever comes.
+(`ByteBudget`). So the most is about six times ``smtp.max_size``, whatever comes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fsfax.db.database import Database
 from fsfax.errors import ConfigurationError
 from fsfax.log import get_logger
 from fsfax.mail.acceptance import Acceptance
-from fsfax.mail.session import Busy, Session
+from fsfax.mail.session import RejectedConnection, Session
 from fsfax.settings import Settings
 from fsfax.settings.smtp import SmtpSettings
 
@@ -35,7 +35,7 @@ _CONNECTIONS = 2
 """Connections to the database beyond one a thread: none waits for another one's end."""
 
 
-class Turns:
+class ByteBudget:
     """So many bytes at once; one that is larger than all goes alone."""
 
     def __init__(self, most: int) -> None:
@@ -85,7 +85,7 @@ class MailServer:
         self.acceptance = Acceptance(self._database, settings, counted=counted)
         self._threads = ThreadPoolExecutor(smtp.threads, thread_name_prefix="fsfax-mail")
         self.loop = asyncio.new_event_loop()
-        self._turns = Turns(smtp.max_size)
+        self._turns = ByteBudget(smtp.max_size)
         self._over = asyncio.Event()
         self._drain = smtp.drain
         self._thread = threading.Thread(target=self._run, name="fsfax-smtp", daemon=True)
@@ -170,7 +170,7 @@ class MailServer:
     def _client(self) -> asyncio.Protocol:
         if len(self.sessions) >= self.settings.smtp.sessions:
             _log.warning("mail_too_many_sessions", sessions=len(self.sessions))
-            return Busy(f"421 {self.hostname} is too busy to accept mail right now")
+            return RejectedConnection(f"421 {self.hostname} is too busy to accept mail right now")
         session = Session(self)
         # At once: several may come before the first one is told that it is connected.
         self.sessions.add(session)

@@ -25,7 +25,7 @@ from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
 from fsfax.mail.acceptance import Client, Envelope
 from fsfax.mail.address import read_sender
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 
 if TYPE_CHECKING:
     from fsfax.mail.server import MailServer
@@ -66,7 +66,7 @@ class Hooks:
             return "530 5.7.0 Authentication required: the password is a token of the API"
         try:
             sender = read_sender(address)
-        except Refusal as refusal:
+        except SmtpRefusal as refusal:
             return refusal.answer
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -163,7 +163,7 @@ class Session(SMTP):
         mail = self.mail
         try:
             found = await self.house.in_thread(self.house.acceptance.recipient, mail, address)
-        except Refusal as refusal:
+        except SmtpRefusal as refusal:
             return refusal.answer
         mail.recipients = (*mail.recipients, found)
         return "250 2.1.5 Ok"
@@ -265,7 +265,7 @@ class Session(SMTP):
             with stream:
                 seen = {"size": size}
                 if problem:
-                    refusal = Refusal(452, "4.3.1", "there is no room for the mail: try later")
+                    refusal = SmtpRefusal(452, "4.3.1", "there is no room for the mail: try later")
                 elif size > self.house.settings.smtp.max_size:
                     refusal = acceptance.too_large(size)
                 else:
@@ -276,7 +276,7 @@ class Session(SMTP):
 
         try:
             jobs = await self.house.in_turn(work, size, stream.close)
-        except Refusal as refusal:
+        except SmtpRefusal as refusal:
             return refusal.answer
         except FsfaxError as error:
             _log.error("mail_not_taken", error=str(error))
@@ -303,14 +303,14 @@ class Session(SMTP):
         secret = read.auth_data.password.decode(errors="surrogateescape")
         try:
             token = await self.house.in_thread(self.house.acceptance.log_in, secret)
-        except Refusal as refusal:
+        except SmtpRefusal as refusal:
             return AuthResult(success=False, handled=False, message=refusal.answer)
         self.client = Client(self.client.peer, self.client.tls, token)
         self._set_post_data_state()
         return AuthResult(success=True)
 
 
-class Busy(asyncio.Protocol):
+class RejectedConnection(asyncio.Protocol):
     """A client too many."""
 
     def __init__(self, answer: str) -> None:

@@ -8,7 +8,9 @@ _JITTER = 0.25
 """So that what failed together does not come again together."""
 
 
-def pause(tries: int, settings: NotifySettings, chance: float, after: float | None = None) -> float:
+def backoff(
+    tries: int, settings: NotifySettings, chance: float, after: float | None = None
+) -> float:
     """Return the seconds until the next try.
 
     Args:
@@ -17,7 +19,7 @@ def pause(tries: int, settings: NotifySettings, chance: float, after: float | No
         chance: a random number from 0 to 1.
         after: seconds that the other side asks for; it is not asked again before.
     """
-    # A power that is too large for a float is longer than the longest pause, too.
+    # A power that is too large for a float is longer than the longest backoff, too.
     steps = min(tries - 1, 100)
     planned = min(settings.max_delay, settings.delay * settings.factor**steps)
     planned *= 1 - _JITTER + 2 * _JITTER * chance

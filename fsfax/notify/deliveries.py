@@ -33,8 +33,8 @@ from fsfax.db.schema import (
     webhooks,
 )
 from fsfax.errors import DeliveryNotFound, IllegalMove
-from fsfax.notify.events import Channel, Kind
-from fsfax.notify.targets import Subscription, Target, targets
+from fsfax.notify.events import DeliveryChannel, NotificationKind
+from fsfax.notify.targets import DeliveryTarget, WebhookSubscription, targets
 from fsfax.runtime.clock import Clock, utc_now
 
 State = Literal["open", "done", "dead"]
@@ -64,7 +64,7 @@ class Delivery:
     job_id: str
     account_id: str
     kind: str
-    channel: Channel
+    channel: DeliveryChannel
     target: str
     data: Mapping[str, Any]
     news: Mapping[str, Any]
@@ -87,7 +87,7 @@ class Delivery:
         return cls(
             id=row.message_id,
             number=row.id,
-            channel=Channel(row.channel),
+            channel=DeliveryChannel(row.channel),
             news=row.news_data,
             happened_at=row.happened_at,
             **{
@@ -128,7 +128,7 @@ class Waiting:
     """What there is to do: news without deliveries, and channels with something that is due."""
 
     news: bool
-    channels: tuple[Channel, ...]
+    channels: tuple[DeliveryChannel, ...]
 
 
 _WITH_NEWS = select(
@@ -164,7 +164,7 @@ class Deliveries:
             news = is_there(untold)
             channels = tuple(
                 channel
-                for channel in Channel
+                for channel in DeliveryChannel
                 if is_there(due.where(deliveries.c.channel == channel))
             )
         return Waiting(news, channels)
@@ -185,14 +185,14 @@ class Deliveries:
             if rows:
                 make = transitions.insert_for(connection)(deliveries).on_conflict_do_nothing()
                 connection.execute(make, rows)
-                transitions.ring(connection)
+                transitions.notify_workers(connection)
             if news:
                 told = outbox.c.id.in_([each.id for each in news])
                 connection.execute(update(outbox).where(told).values(done_at=now))
         return len(news)
 
     def claim(
-        self, channel: Channel, count: int, *, without: Collection[str] = ()
+        self, channel: DeliveryChannel, count: int, *, without: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
         """Take on deliveries that are due; their tries count from now on.
 
@@ -245,7 +245,7 @@ class Deliveries:
         with self._database.read() as connection:
             found = [
                 connection.execute(next_one.where(deliveries.c.channel == channel)).scalar()
-                for channel in Channel
+                for channel in DeliveryChannel
             ]
         return min((due for due in found if due), default=None)
 
@@ -263,7 +263,7 @@ class Deliveries:
             for delivery in held:
                 again = {"due_at": self._now(), "problem": "cut off in the middle"}
                 connection.execute(_of(delivery).values(**again))
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
 
     def delivered(self, delivery: Delivery) -> bool:
         """Write down that it was delivered; False if it was somebody else's by now."""
@@ -306,7 +306,7 @@ class Deliveries:
         with self._database.write() as connection:
             settled = bool(connection.execute(_of(delivery).values(**values)).rowcount)
             if settled and connection.execute(following.limit(1)).first() is not None:
-                transitions.ring(connection)  # somebody else may have room for it
+                transitions.notify_workers(connection)  # somebody else may have room for it
         return settled
 
     # --- for everybody ------------------------------------------------------------------------
@@ -372,7 +372,7 @@ class Deliveries:
             elif not row.problem:
                 raise IllegalMove(f"{delivery_id} is being delivered")
             connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(**again))
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
         return self.get(delivery_id)
 
     def repeat_dead(self, account_id: str | None = None) -> int:
@@ -382,7 +382,7 @@ class Deliveries:
             again = again.where(deliveries.c.account_id == account_id)
         with self._database.write() as connection:
             changed = connection.execute(again.values(due_at=self._now(), tries=0, dead_at=None))
-            transitions.ring(connection)
+            transitions.notify_workers(connection)
         return changed.rowcount
 
 
@@ -398,7 +398,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """The deliveries of a piece of news."""
     try:
-        kind = Kind(news.kind)
+        kind = NotificationKind(news.kind)
     except ValueError:
         return []  # of a newer fsfax that ran here
     box = faxboxes.c.data.label("box")
@@ -409,7 +409,7 @@ def _rows(
     ).one()
     enabled = select(webhooks).where(webhooks.c.account_id == news.account_id, webhooks.c.enabled)
     hooks = [
-        Subscription(id=row.id, url=row.url, form=row.form, events=row.events)
+        WebhookSubscription(id=row.id, url=row.url, form=row.form, events=row.events)
         for row in connection.execute(enabled.order_by(webhooks.c.created_at, webhooks.c.id))
     ]
     return [
@@ -429,7 +429,7 @@ def _rows(
     ]
 
 
-def _message_id(news: Row[Any], target: Target) -> str:
+def _message_id(news: Row[Any], target: DeliveryTarget) -> str:
     """The same for the same news and recipient; not to be guessed, since the job's id is not."""
     words = f"{news.job_id} {news.id} {news.kind} {target.channel} {target.address}"
     return "msg_" + hashlib.sha256(words.encode()).hexdigest()[:32]

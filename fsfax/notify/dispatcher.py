@@ -1,6 +1,6 @@
 """The courier: makes deliveries of news and carries them out, beside the workers.
 
-    with fsfax.notify.dispatcher.Courier(settings, show) as courier:     # or: fsfax serve, worker
+    with fsfax.notify.dispatcher.Dispatcher(settings, show) as courier:     # or: fsfax serve, worker
         courier.wait()
 
 It lives in one gevent hub. Each channel has its own greenlets, so many at once and no more: what
@@ -26,25 +26,25 @@ from typing import Any, NamedTuple, Protocol, Self
 import gevent
 import gevent.event
 
-from fsfax.db.change_listener import Bell
+from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
 from fsfax.log import get_logger
-from fsfax.notify.backoff import pause
+from fsfax.notify.backoff import backoff
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.events import Channel
+from fsfax.notify.events import DeliveryChannel
 from fsfax.notify.fax_context import read_job
-from fsfax.notify.mail import MailCarrier
+from fsfax.notify.mail import MailSender
 from fsfax.notify.plain import one_line
 from fsfax.notify.relay import Relay
-from fsfax.notify.send_result import Delivered, Later, Never, Result
-from fsfax.notify.sms import HttpGateway, SmsCarrier, gateway_of
+from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
+from fsfax.notify.sms import HttpGateway, SmsSender, gateway_of
 from fsfax.notify.subscriptions import Webhooks
-from fsfax.notify.template_loader import Texts
-from fsfax.notify.webhook import Show, WebhookCarrier
+from fsfax.notify.template_loader import Templates
+from fsfax.notify.webhook import Show, WebhookSender
 from fsfax.runtime.clock import utc_now
-from fsfax.runtime.hub import Home, HubChoice
+from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
@@ -59,7 +59,7 @@ _FORGET_EVERY = 3600.0
 _LONGEST_PROBLEM = 500
 
 
-class Carrier(Protocol):
+class ChannelSender(Protocol):
     """Carries a delivery of one channel to where it belongs."""
 
     def carry(self, delivery: Delivery, job: Job) -> Result:
@@ -73,13 +73,13 @@ class _Held(NamedTuple):
     greenlet: gevent.Greenlet[..., None]
 
 
-class Courier:
+class Dispatcher:
     """Tells people and programs what became of faxes, until it is stopped.
 
     Args:
         settings: everything; ``notify`` and ``database`` above all.
         show: shows a fax as the API does, for webhooks.
-        hub: where it lives, see `fsfax.Engine`.
+        hub: where it lives, see `fsfax.SpandspEngine`.
         told: is told channel and outcome ("delivered", "postponed", "dead") of each try.
         carriers: other ways than the settings', by channel; for tests and embedding programs.
 
@@ -96,7 +96,7 @@ class Courier:
         *,
         hub: HubChoice = "auto",
         told: Callable[[str, str], None] = lambda _channel, _outcome: None,
-        carriers: Mapping[Channel, Carrier] | None = None,
+        carriers: Mapping[DeliveryChannel, ChannelSender] | None = None,
     ) -> None:
         self.settings = settings
         self._show = show
@@ -105,7 +105,7 @@ class Courier:
         self._given = dict(carriers or {})
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
-        self._home = Home(hub)
+        self._home = HubRunner(hub)
         self._stopping = self._stopped = False
         self._home.run(self._begin)
 
@@ -149,25 +149,25 @@ class Courier:
         self._relay = Relay(notify.relay)
         self._deliveries = Deliveries(self.database, lease=notify.lease)
         self._room = {
-            Channel.MAIL: notify.mail.concurrency,
-            Channel.SMS: notify.sms.concurrency,
-            Channel.WEBHOOK: notify.webhook.concurrency,
+            DeliveryChannel.MAIL: notify.mail.concurrency,
+            DeliveryChannel.SMS: notify.sms.concurrency,
+            DeliveryChannel.WEBHOOK: notify.webhook.concurrency,
         }
         self._carriers = self._ways() | self._given
         self._held: dict[str, _Held] = {}
         self._forgot = -_FORGET_EVERY
-        self._bell = Bell(self.database, self.settings.jobs.poll)
+        self._bell = ChangeListener(self.database, self.settings.jobs.poll)
         self._live_greenlet = gevent.spawn(self._live)
         self._beat_greenlet = gevent.spawn(self._beat)
 
-    def _ways(self) -> dict[Channel, Carrier]:
+    def _ways(self) -> dict[DeliveryChannel, ChannelSender]:
         notify = self.settings.notify
-        texts = Texts(notify.templates, notify.language)
-        sms = SmsCarrier(self.settings, texts, self._gateway)
+        texts = Templates(notify.templates, notify.language)
+        sms = SmsSender(self.settings, texts, self._gateway)
         if not isinstance(self._gateway, HttpGateway):
             _log.info("sms_only_logged_here")
         return {
-            Channel.MAIL: MailCarrier(
+            DeliveryChannel.MAIL: MailSender(
                 self.settings,
                 self.database,
                 texts,
@@ -175,8 +175,8 @@ class Courier:
                 in_thread=self._in_thread,
                 on_line=self._line.run,
             ),
-            Channel.SMS: sms,
-            Channel.WEBHOOK: WebhookCarrier(
+            DeliveryChannel.SMS: sms,
+            DeliveryChannel.WEBHOOK: WebhookSender(
                 self.settings, Webhooks(self.database), self._show, self._in_thread
             ),
         }
@@ -235,7 +235,7 @@ class Courier:
             return _LONGEST_PAUSE
         return min(_LONGEST_PAUSE, max(0.0, due.timestamp() - time.time()))
 
-    def _begin_what_is_due(self, channel: Channel) -> None:
+    def _begin_what_is_due(self, channel: DeliveryChannel) -> None:
         while not self._stopping:
             free, full = self._room_of(channel)
             if free <= 0:
@@ -246,11 +246,11 @@ class Courier:
             if len(claimed) < free:
                 return
 
-    def _room_of(self, channel: Channel) -> tuple[int, Collection[str]]:
+    def _room_of(self, channel: DeliveryChannel) -> tuple[int, Collection[str]]:
         """How many deliveries may be begun, and hosts to which none may."""
         held = [each.delivery for each in self._held.values() if each.delivery.channel is channel]
         free = self._room[channel] - len(held)
-        if channel is not Channel.WEBHOOK:
+        if channel is not DeliveryChannel.WEBHOOK:
             return free, ()
         hosts = Counter(_host(each.target) for each in held)
         most = self.settings.notify.webhook.per_host
@@ -284,12 +284,12 @@ class Courier:
             job = self._in_thread(read_job, self.database, delivery.job_id)
             return self._carriers[delivery.channel].carry(delivery, job)
         except JobNotFound as error:
-            return Never(str(error))
+            return Rejected(str(error))
         except StoreError as error:
-            return Later(str(error))
+            return RetryLater(str(error))
         except Exception as error:  # noqa: BLE001  # whatever it was, it has to be tried again
             _log.exception("delivery_failed", delivery=delivery.id)
-            return Later(f"a fault of fsfax itself: {type(error).__name__}")
+            return RetryLater(f"a fault of fsfax itself: {type(error).__name__}")
 
     def _settle(self, delivery: Delivery, result: Result) -> None:
         """Write down what came of it."""
@@ -301,16 +301,20 @@ class Courier:
                 self._told(delivery.channel, "delivered")
                 _log.info("delivered", **log)
                 return
-            case Later(tries=tries) if delivery.tries < (tries or notify.max_tries):
+            case RetryLater(tries=tries) if delivery.tries < (tries or notify.max_tries):
                 chance = random.random()  # noqa: S311
-                seconds = pause(delivery.tries, notify, chance, result.after)
+                seconds = backoff(delivery.tries, notify, chance, result.after)
                 problem = one_line(result.problem, _LONGEST_PROBLEM)
                 self._in_thread(self._deliveries.postpone, delivery, problem, seconds)
                 self._told(delivery.channel, "postponed")
                 _log.info("delivery_postponed", problem=problem, seconds=round(seconds), **log)
                 return
         problem = one_line(result.problem, _LONGEST_PROBLEM)
-        if isinstance(result, Never) and result.gone and (hook := delivery.data.get("webhook_id")):
+        if (
+            isinstance(result, Rejected)
+            and result.gone
+            and (hook := delivery.data.get("webhook_id"))
+        ):
             self._in_thread(self._deliveries.disable_webhook, hook)
             problem += " (the webhook is disabled)"
         self._in_thread(self._deliveries.give_up, delivery, problem)

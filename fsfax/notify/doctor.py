@@ -9,7 +9,7 @@ import smtplib
 from collections.abc import Iterator
 
 from fsfax.db.database import Database, sqlite_file
-from fsfax.engine.doctor import Check, Verdict
+from fsfax.engine.doctor import Check, CheckStatus
 from fsfax.errors import ConfigurationError, FsfaxError, StoreError
 from fsfax.jobs import overview
 from fsfax.notify.plain import one_line
@@ -30,7 +30,7 @@ def _relay(settings: Settings) -> Check:
     if not relay.host:
         return Check(
             "mail relay",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             "none: mails about faxes become dead letters",
             "set notify.relay.host, then `fsfax outbox repeat --dead`",
         )
@@ -40,21 +40,23 @@ def _relay(settings: Settings) -> Check:
     except (OSError, smtplib.SMTPException, ConfigurationError) as error:
         return Check(
             "mail relay",
-            Verdict.BROKEN,
+            CheckStatus.BROKEN,
             f"{place}: {one_line(error, 200) or type(error).__name__}",
             "see that it is up and that notify.relay has the right port, tls, username, password",
         )
-    return Check("mail relay", Verdict.OK, f"{place} answers as {name}, tls: {relay.tls}")
+    return Check("mail relay", CheckStatus.OK, f"{place} answers as {name}, tls: {relay.tls}")
 
 
 def _sms(settings: Settings) -> Check:
     try:
         gateway_of(settings.notify.sms)
     except FsfaxError as error:
-        return Check("short messages", Verdict.BROKEN, str(error), "mend notify.sms")
+        return Check("short messages", CheckStatus.BROKEN, str(error), "mend notify.sms")
     if settings.notify.sms.gateway == "log":
-        return Check("short messages", Verdict.OK, "only written into the log (notify.sms.gateway)")
-    return Check("short messages", Verdict.OK, "by HTTP")
+        return Check(
+            "short messages", CheckStatus.OK, "only written into the log (notify.sms.gateway)"
+        )
+    return Check("short messages", CheckStatus.OK, "by HTTP")
 
 
 def _letters(settings: Settings) -> Iterator[Check]:
@@ -71,9 +73,9 @@ def _letters(settings: Settings) -> Iterator[Check]:
     if seen.dead_letters:
         yield Check(
             "outbox",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             f"{seen.dead_letters} dead letters; waiting: {waiting or 'none'}",
             "`fsfax outbox list --state dead` says why; `fsfax outbox repeat --dead`",
         )
     else:
-        yield Check("outbox", Verdict.OK, f"waiting: {waiting or 'none'}")
+        yield Check("outbox", CheckStatus.OK, f"waiting: {waiting or 'none'}")

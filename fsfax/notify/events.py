@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """Kinds of news, as they stand in the outbox and as webhooks name them (with dots)."""
 
     OUT_COMPLETED = "fax_out_completed"
@@ -33,15 +33,25 @@ class Kind(StrEnum):
 TEST_EVENT = "webhook.test"
 """The type of the message that tries a webhook out."""
 
-EVENTS = tuple(kind.event for kind in Kind)
+EVENTS = tuple(kind.event for kind in NotificationKind)
 
-BY_MAIL = frozenset(Kind) - {Kind.OUT_CANCELLED, Kind.OUT_RETRYING}
+BY_MAIL = frozenset(NotificationKind) - {
+    NotificationKind.OUT_CANCELLED,
+    NotificationKind.OUT_RETRYING,
+}
 """What people hear of by mail: whoever cancels a fax knows it, and a retry is no end."""
 
-BY_SMS = frozenset({Kind.OUT_COMPLETED, Kind.OUT_FAILED, Kind.OUT_UNCERTAIN, Kind.IN_COMPLETED})
+BY_SMS = frozenset(
+    {
+        NotificationKind.OUT_COMPLETED,
+        NotificationKind.OUT_FAILED,
+        NotificationKind.OUT_UNCERTAIN,
+        NotificationKind.IN_COMPLETED,
+    }
+)
 
 
-class Channel(StrEnum):
+class DeliveryChannel(StrEnum):
     """Ways to tell somebody."""
 
     MAIL = "mail"

@@ -17,7 +17,7 @@ from fsfax.errors import FaxboxNotFound, JobNotFound
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class FaxContext:
     """A fax and all that belongs to it; ``box`` is None if it has none (any more)."""
 
     job: Job
@@ -39,7 +39,7 @@ def read_job(database: Database, job_id: str) -> Job:
     return Job.from_row(row)
 
 
-def read_matter(database: Database, job: Job) -> Matter:
+def read_fax_context(database: Database, job: Job) -> FaxContext:
     """Return what belongs to a fax."""
     with database.read() as connection:
         tried = connection.execute(
@@ -53,7 +53,7 @@ def read_matter(database: Database, job: Job) -> Matter:
             box = Faxboxes(database).get(job.faxbox_id)
         except FaxboxNotFound:
             box = None
-    return Matter(job, tried_all, box, tuple(each for each in kept if not each.removed_at))
+    return FaxContext(job, tried_all, box, tuple(each for each in kept if not each.removed_at))
 
 
 def fax_of(kept: Sequence[Document]) -> Document | None:

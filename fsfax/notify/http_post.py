@@ -20,7 +20,7 @@ from fsfax.egress.exchange import Exchange, Resolver, resolve
 from fsfax.egress.target import parse_url
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.notify.plain import one_line
-from fsfax.notify.send_result import Delivered, Later, Never, Result
+from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.settings.base import WebLimits
 
 _LONGEST_WAIT = 3600.0
@@ -35,7 +35,7 @@ _NOT_NOW = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PostRequest:
     """A request; Host, User-Agent and lengths are added."""
 
     method: str
@@ -45,7 +45,7 @@ class Request:
 
 
 def send(
-    request: Request,
+    request: PostRequest,
     settings: WebLimits,
     *,
     refusals: int,
@@ -71,16 +71,16 @@ def send(
     except gevent.Timeout as timeout:
         if timeout is not limit:
             raise
-        return Later(f"timed out after {settings.total:g} s ({settings.section}.total)")
+        return RetryLater(f"timed out after {settings.total:g} s ({settings.section}.total)")
     except (FetchForbidden, InvalidFetch) as error:
-        return Never(str(error))
+        return Rejected(str(error))
     except (FetchError, ConfigurationError) as error:
         # A name that is not there, or a certificate that is no good, may be mended soon.
-        return Later(str(error))
+        return RetryLater(str(error))
 
 
 def _send(
-    request: Request,
+    request: PostRequest,
     settings: WebLimits,
     refusals: int,
     resolver: Resolver,
@@ -111,11 +111,11 @@ def _send(
         if said := one_line(_beginning(exchange), _SAID):
             problem += f": {said}"
     if status == _GONE:
-        return Never(problem, gone=True)
+        return Rejected(problem, gone=True)
     after = _retry_after(exchange.headers.get("retry-after", ""), now())
     if status in _NOT_NOW or status >= 500:  # noqa: PLR2004
-        return Later(problem, after=after)
-    return Later(problem, after=after, tries=refusals)
+        return RetryLater(problem, after=after)
+    return RetryLater(problem, after=after, tries=refusals)
 
 
 def _beginning(exchange: Exchange) -> str:

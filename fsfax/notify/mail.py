@@ -13,13 +13,13 @@ from fsfax.document import to_pdf, to_png
 from fsfax.errors import DocumentError, InvalidRequest, JobNotFound
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.events import Kind
-from fsfax.notify.fax_context import Matter, fax_of, read_matter, save
-from fsfax.notify.mail_message import Envelope, compose
+from fsfax.notify.events import NotificationKind
+from fsfax.notify.fax_context import FaxContext, fax_of, read_fax_context, save
+from fsfax.notify.mail_message import MessageHead, compose
 from fsfax.notify.relay import Relay
-from fsfax.notify.send_result import Never, Result
-from fsfax.notify.template_context import Attachment, facts
-from fsfax.notify.template_loader import Texts
+from fsfax.notify.send_result import Rejected, Result
+from fsfax.notify.template_context import Attachment, template_context
+from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
 from fsfax.settings import Settings
 
@@ -34,7 +34,7 @@ _CODINGS = 4
 InThread = Callable[..., Any]
 
 
-class MailCarrier:
+class MailSender:
     """Carries mails.
 
     Args:
@@ -50,7 +50,7 @@ class MailCarrier:
         self,
         settings: Settings,
         database: Database,
-        texts: Texts,
+        texts: Templates,
         relay: Relay,
         *,
         in_thread: InThread,
@@ -66,8 +66,8 @@ class MailCarrier:
     def carry(self, delivery: Delivery, job: Job) -> Result:
         """Mail one recipient."""
         if not self._relay.settings.host:
-            return Never("there is no mail relay: set notify.relay.host, then repeat this")
-        matter: Matter = self._in_thread(read_matter, self._database, job)
+            return Rejected("there is no mail relay: set notify.relay.host, then repeat this")
+        matter: FaxContext = self._in_thread(read_fax_context, self._database, job)
         with tempfile.TemporaryDirectory(prefix="fsfax-mail-") as folder:
             attachment, fax, picture = self._files(matter, Path(folder))
             mail = self._on_line(self._compose, delivery, matter, attachment, fax, picture)
@@ -77,7 +77,7 @@ class MailCarrier:
     def _compose(
         self,
         delivery: Delivery,
-        matter: Matter,
+        matter: FaxContext,
         attachment: Attachment,
         fax: Path | None,
         picture: Path | None,
@@ -88,15 +88,15 @@ class MailCarrier:
             str(matter.box.data.get("fax_timezone") or "") if matter.box else "",
             self._settings.fax.timezone,
         )
-        known = facts(
-            Kind(delivery.kind),
+        known = template_context(
+            NotificationKind(delivery.kind),
             matter.job,
             matter.attempts,
             matter.box,
             zone,
             attachment=attachment,
         )
-        envelope = Envelope(
+        envelope = MessageHead(
             sender=relay.sender,
             sender_name=relay.sender_name,
             recipient=delivery.target,
@@ -113,7 +113,9 @@ class MailCarrier:
             with_report=limits.report,
         )
 
-    def _files(self, matter: Matter, folder: Path) -> tuple[Attachment, Path | None, Path | None]:
+    def _files(
+        self, matter: FaxContext, folder: Path
+    ) -> tuple[Attachment, Path | None, Path | None]:
         """The fax as PDF and page one as PNG, as files; what became of the attachment."""
         limits = self._settings.notify.mail
         document = fax_of(matter.documents)

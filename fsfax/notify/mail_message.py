@@ -17,11 +17,11 @@ from typing import Any
 
 from fsfax.notify.plain import file_name
 from fsfax.notify.report_pdf import report_pdf
-from fsfax.notify.template_loader import Texts
+from fsfax.notify.template_loader import Templates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class MessageHead:
     """From whom to whom, under which id, when."""
 
     sender: str
@@ -33,9 +33,9 @@ class Envelope:
 
 
 def compose(
-    envelope: Envelope,
+    envelope: MessageHead,
     facts: Mapping[str, Any],
-    texts: Texts,
+    texts: Templates,
     *,
     fax: bytes | None,
     picture: bytes | None,

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 from fsfax.db.records import Job
 from fsfax.db.states import Direction
-from fsfax.notify.events import Kind
+from fsfax.notify.events import NotificationKind
 
 CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
@@ -31,7 +31,7 @@ _PRIVATE = frozenset({"notifications", "_read_only"})
 
 
 def message(
-    kind: Kind, job: Job, fax: Mapping[str, Any], at: datetime, news: Mapping[str, Any]
+    kind: NotificationKind, job: Job, fax: Mapping[str, Any], at: datetime, news: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the message of a piece of news.
 

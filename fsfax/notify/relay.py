@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from fsfax.errors import ConfigurationError
 from fsfax.notify.plain import one_line
-from fsfax.notify.send_result import Delivered, Later, Never, Result
+from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.settings.notify import RelaySettings
 
 _IDLE = 10.0
@@ -69,11 +69,11 @@ class Relay:
         is mended some day, and the mail is tried again.
         """
         if not self.settings.host:
-            return Never("there is no mail relay: set notify.relay.host, then repeat this")
+            return Rejected("there is no mail relay: set notify.relay.host, then repeat this")
         try:
             connection = self._take()
         except (OSError, smtplib.SMTPException, ConfigurationError) as error:
-            return Later(f"no connection to the mail relay: {_words(error)}")
+            return RetryLater(f"no connection to the mail relay: {_words(error)}")
         taken = False
         try:
             connection.smtp.sendmail(self.settings.sender, [recipient], mail)
@@ -81,11 +81,11 @@ class Relay:
         except smtplib.SMTPRecipientsRefused as error:
             return _refused(*error.recipients[recipient])
         except smtplib.SMTPSenderRefused as error:
-            return Later(f"the relay refuses {self.settings.sender}: {_words(error)}")
+            return RetryLater(f"the relay refuses {self.settings.sender}: {_words(error)}")
         except smtplib.SMTPDataError as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
-            return Later(f"the mail relay: {_words(error)}")
+            return RetryLater(f"the mail relay: {_words(error)}")
         finally:
             # After a refusal a new one is made: an answer that came late, or in two, would be
             # taken for the answer about somebody else's mail.
@@ -176,7 +176,7 @@ class Relay:
 
 def _refused(code: int, said: bytes | str) -> Result:
     problem = one_line(f"{code} {_text(said)}", _SAID)
-    return Never(problem) if code >= _PERMANENT else Later(problem)
+    return Rejected(problem) if code >= _PERMANENT else RetryLater(problem)
 
 
 def _words(error: Exception) -> str:

@@ -11,7 +11,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryLater:
     """Not now.
 
     after: seconds that the other side asks for, None = it does not say.
@@ -24,11 +24,11 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class Never:
+class Rejected:
     """It will not be taken, however often it is tried. ``gone``: nor will anything else be."""
 
     problem: str
     gone: bool = False
 
 
-Result = Delivered | Later | Never
+Result = Delivered | RetryLater | Rejected

@@ -22,11 +22,11 @@ from fsfax.errors import ConfigurationError, FsfaxError
 from fsfax.log import get_logger
 from fsfax.notify import http_post
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.events import Kind
+from fsfax.notify.events import NotificationKind
 from fsfax.notify.plain import one_line
-from fsfax.notify.send_result import Delivered, Later, Result
-from fsfax.notify.template_context import facts
-from fsfax.notify.template_loader import Texts
+from fsfax.notify.send_result import Delivered, Result, RetryLater
+from fsfax.notify.template_context import template_context
+from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
 from fsfax.settings import Settings
 from fsfax.settings.notify import SmsSettings
@@ -39,7 +39,7 @@ LONGEST = 300
 _REFUSALS = 5
 
 
-class Gateway(Protocol):
+class SmsGateway(Protocol):
     """A way out for short messages."""
 
     def send(self, to: str, text: str, id: str) -> Result:
@@ -82,10 +82,10 @@ class HttpGateway:
         try:
             request = self.request(to, text, id)
         except (TemplateError, FsfaxError) as error:
-            return Later(f"a template in notify.sms: {one_line(error, 200)}")
+            return RetryLater(f"a template in notify.sms: {one_line(error, 200)}")
         return http_post.send(request, self._settings, refusals=_REFUSALS, resolver=self._resolver)
 
-    def request(self, to: str, text: str, id: str) -> http_post.Request:
+    def request(self, to: str, text: str, id: str) -> http_post.PostRequest:
         """Return the request for a message.
 
         Raises:
@@ -101,10 +101,10 @@ class HttpGateway:
         headers: dict[str, str] = {"Content-Type": self._settings.content_type}
         headers |= {name: fill(known) for name, fill in self._headers.items()}
         body = self._body(known).encode("utf-8", "replace")
-        return http_post.Request(self._settings.method, self._url(known), headers, body)
+        return http_post.PostRequest(self._settings.method, self._url(known), headers, body)
 
 
-class SmsCarrier:
+class SmsSender:
     """Carries short messages.
 
     Args:
@@ -113,7 +113,7 @@ class SmsCarrier:
         gateway: the way out.
     """
 
-    def __init__(self, settings: Settings, texts: Texts, gateway: Gateway) -> None:
+    def __init__(self, settings: Settings, texts: Templates, gateway: SmsGateway) -> None:
         self._settings = settings
         self._texts = texts
         self._gateway = gateway
@@ -121,12 +121,12 @@ class SmsCarrier:
     def carry(self, delivery: Delivery, job: Job) -> Result:
         """Send one recipient a short message."""
         zone = zone_of(job.wish.timezone or "", self._settings.fax.timezone)
-        known = facts(Kind(delivery.kind), job, (), None, zone)
+        known = template_context(NotificationKind(delivery.kind), job, (), None, zone)
         text = self._texts.render("sms.txt", delivery.data.get("language"), known)
         return self._gateway.send(delivery.target, one_line(text, LONGEST), delivery.id)
 
 
-def gateway_of(settings: SmsSettings) -> Gateway:
+def gateway_of(settings: SmsSettings) -> SmsGateway:
     """Return the gateway that the settings name.
 
     Raises:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from fsfax.egress.target import parse_url
 from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
-from fsfax.notify.events import BY_MAIL, BY_SMS, Channel, Kind
+from fsfax.notify.events import BY_MAIL, BY_SMS, DeliveryChannel, NotificationKind
 from fsfax.notify.plain import one_line
 from fsfax.notify.signature import require_secret
 
@@ -38,19 +38,19 @@ _METHODS = {"post": "POST", "put": "PUT"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DeliveryTarget:
     """Somebody who is told: ``address`` is a mail address, a phone number or a URL.
 
     data: what has to be known besides: of a webhook its secret, form and method; the language.
     """
 
-    channel: Channel
+    channel: DeliveryChannel
     address: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class WebhookSubscription:
     """A webhook of an account, as far as it matters here; no ``events`` = all."""
 
     id: str
@@ -60,12 +60,12 @@ class Subscription:
 
 
 def targets(
-    kind: Kind,
+    kind: NotificationKind,
     fields: Mapping[str, Any],
     faxbox: Mapping[str, Any] | None,
-    webhooks: Sequence[Subscription],
+    webhooks: Sequence[WebhookSubscription],
     limit: int,
-) -> tuple[Target, ...]:
+) -> tuple[DeliveryTarget, ...]:
     """Return who is told of news of that kind, at most ``limit``.
 
     Args:
@@ -75,7 +75,7 @@ def targets(
         webhooks: those of its account that are enabled.
         limit: further ones are left out, and the log says so.
     """
-    found: dict[tuple[str, str], Target] = {}
+    found: dict[tuple[str, str], DeliveryTarget] = {}
     for target in _all(kind, fields, faxbox or {}, webhooks):
         # The host of an address in another case is the same mailbox.
         found.setdefault((target.channel, target.address), target)
@@ -114,27 +114,29 @@ def without_password(address: str) -> str:
 
 
 def _all(
-    kind: Kind,
+    kind: NotificationKind,
     fields: Mapping[str, Any],
     faxbox: Mapping[str, Any],
-    webhooks: Sequence[Subscription],
-) -> Iterator[Target]:
+    webhooks: Sequence[WebhookSubscription],
+) -> Iterator[DeliveryTarget]:
     own = _inside(fields, "notifications")
     box = _inside(faxbox, "notifications")
     side = _inside(box, "inbound" if kind.is_inbound else "outbound")
     for hook in webhooks:
         if not hook.events or kind.event in hook.events:
             data = {"webhook_id": hook.id, "form": hook.form, "method": "POST"}
-            yield Target(Channel.WEBHOOK, hook.url, data)
+            yield DeliveryTarget(DeliveryChannel.WEBHOOK, hook.url, data)
     words = _language(own, side, box)
     if kind in BY_MAIL:
         for address in _named(own, side, "email", is_mail_address):
             local, _, host = address.rpartition("@")
-            yield Target(Channel.MAIL, f"{local}@{host.lower()}", words)
+            yield DeliveryTarget(DeliveryChannel.MAIL, f"{local}@{host.lower()}", words)
     if kind in BY_SMS:
         for number in _named(own, side, "sms", is_phone_number):
             digits = "".join(c for c in number if c.isdigit())
-            yield Target(Channel.SMS, ("+" if number[0] == "+" else "") + digits, words)
+            yield DeliveryTarget(
+                DeliveryChannel.SMS, ("+" if number[0] == "+" else "") + digits, words
+            )
     if callback := _inside(side, "callback"):
         yield from _callback(callback)
 
@@ -148,7 +150,7 @@ def _language(*places: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _callback(callback: Mapping[str, Any]) -> Iterator[Target]:
+def _callback(callback: Mapping[str, Any]) -> Iterator[DeliveryTarget]:
     try:
         url = normal_url(callback.get("url"))
         secret = callback.get("secret") or ""
@@ -162,7 +164,7 @@ def _callback(callback: Mapping[str, Any]) -> Iterator[Target]:
         "form": _FORMS.get(str(callback.get("type") or "json").lower(), "json"),
         "method": _METHODS.get(str(callback.get("method") or "post").lower(), "POST"),
     }
-    yield Target(Channel.WEBHOOK, url, data)
+    yield DeliveryTarget(DeliveryChannel.WEBHOOK, url, data)
 
 
 def _named(

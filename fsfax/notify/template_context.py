@@ -13,7 +13,7 @@ from typing import Any, Literal
 from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import Direction, JobState
-from fsfax.notify.events import Kind
+from fsfax.notify.events import NotificationKind
 from fsfax.notify.plain import one_line
 
 Attachment = Literal["attached", "too_large", "unreadable", "none"]
@@ -21,8 +21,8 @@ Attachment = Literal["attached", "too_large", "unreadable", "none"]
 _SENTENCE = 300
 
 
-def facts(
-    kind: Kind,
+def template_context(
+    kind: NotificationKind,
     job: Job,
     attempts: Sequence[Attempt],
     box: Faxbox | None,
@@ -30,7 +30,7 @@ def facts(
     *,
     attachment: Attachment = "none",
 ) -> dict[str, Any]:
-    """Return the facts; times are on the clock of ``zone``.
+    """Return the template_context; times are on the clock of ``zone``.
 
     ``kind``, ``direction`` ("out", "in"), ``success``, ``id``, ``from_number``, ``from_name``,
     ``to_number``, ``to_name``, ``station`` (of the far end), ``faxbox`` (its name), ``created``,

@@ -1,4 +1,4 @@
-"""Texts of mails and short messages: Jinja2 templates, a folder for each language.
+"""Templates of mails and short messages: Jinja2 templates, a folder for each language.
 
 ``mail.subject``, ``mail.txt``, ``mail.html``, ``report.txt`` (the transmission report, in the mail
 and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. A folder of the user's
@@ -29,7 +29,7 @@ _OURS = Path(__file__).parent / "templates"
 _LONGEST_SUBJECT = 160
 
 
-class Texts:
+class Templates:
     """The texts; from any thread.
 
     Args:

@@ -13,8 +13,8 @@ from fsfax.egress.exchange import Resolver, resolve
 from fsfax.errors import WebhookNotFound
 from fsfax.notify import http_post, payload
 from fsfax.notify.deliveries import Delivery
-from fsfax.notify.events import TEST_EVENT, Kind
-from fsfax.notify.send_result import Never, Result
+from fsfax.notify.events import TEST_EVENT, NotificationKind
+from fsfax.notify.send_result import Rejected, Result
 from fsfax.notify.signature import sign
 from fsfax.notify.subscriptions import Webhook, Webhooks
 from fsfax.settings import Settings
@@ -26,7 +26,7 @@ Show = Callable[[Job], Mapping[str, Any]]
 """Shows a fax as the API does."""
 
 
-class WebhookCarrier:
+class WebhookSender:
     """Carries messages to webhooks; waits in the hub, without a thread.
 
     Args:
@@ -59,11 +59,11 @@ class WebhookCarrier:
             try:
                 hook: Webhook = self._in_thread(self._webhooks.get, webhook_id)
             except WebhookNotFound:
-                return Never("the webhook was removed")
+                return Rejected("the webhook was removed")
             if not hook.enabled:
-                return Never("the webhook is disabled")
+                return Rejected("the webhook is disabled")
             secret = hook.secret
-        kind, at = Kind(delivery.kind), delivery.happened_at
+        kind, at = NotificationKind(delivery.kind), delivery.happened_at
         message = payload.message(kind, job, self._show(job), at, delivery.news)
         request = _signed(
             str(data.get("method", "POST")),
@@ -90,9 +90,9 @@ def try_out(hook: Webhook, settings: Settings, *, resolver: Resolver = resolve) 
 
 def _signed(
     method: str, url: str, body: bytes, form: str, *, sign_with: tuple[str, str]
-) -> http_post.Request:
+) -> http_post.PostRequest:
     """A request signed with a secret under a message's id."""
     secret, id = sign_with
     headers = {"Content-Type": payload.CONTENT_TYPES[form]}
     headers |= sign(secret, id, int(time.time()), body)
-    return http_post.Request(method, url, headers, body)
+    return http_post.PostRequest(method, url, headers, body)

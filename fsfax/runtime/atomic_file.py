@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(target: Path, data: bytes) -> None:
+def write_atomic(target: Path, data: bytes) -> None:
     """Write ``data`` to ``target``, safely on disk when this returns.
 
     It is written beside its place under a name that nobody looks for, synced and renamed, and

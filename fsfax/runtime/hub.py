@@ -7,7 +7,7 @@ gevent runs one hub per thread. An engine's sockets and greenlets belong to one 
 * in a plain threaded program it is a thread of the engine's own, so that any thread may call
   and block without stopping a fax.
 
-`Home.run` hides the difference: it runs a function at home and waits for it.
+`HubRunner.run` hides the difference: it runs a function at home and waits for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 HubChoice = Literal["auto", "current", "own"]
 
 
-class Mailbox(Generic[T]):
+class CrossThreadQueue(Generic[T]):
     """A queue from home to the caller's side; `get` blocks in the way that fits the caller."""
 
     def __init__(self, own_thread: bool) -> None:
@@ -53,7 +53,7 @@ class Mailbox(Generic[T]):
         return item
 
 
-class Slot(Generic[T]):
+class CrossThreadFuture(Generic[T]):
     """A result that is awaited on the caller's side, set once at home."""
 
     def __init__(self, own_thread: bool) -> None:
@@ -89,7 +89,7 @@ class Slot(Generic[T]):
         return cast(T, self._value)
 
 
-class Home:
+class HubRunner:
     """One hub, and the threads that may call into it."""
 
     def __init__(self, choice: HubChoice = "auto") -> None:
@@ -136,13 +136,13 @@ class Home:
         self._bell.send()
         return future.result()
 
-    def mailbox(self) -> Mailbox[Any]:
+    def mailbox(self) -> CrossThreadQueue[Any]:
         """Return a queue from home to a caller."""
-        return Mailbox(self.own_thread)
+        return CrossThreadQueue(self.own_thread)
 
-    def slot(self) -> Slot[Any]:
+    def slot(self) -> CrossThreadFuture[Any]:
         """Return a place for a result that a caller waits for."""
-        return Slot(self.own_thread)
+        return CrossThreadFuture(self.own_thread)
 
     def close(self) -> None:
         """End the engine's own thread, if it has one."""

@@ -8,14 +8,14 @@ from pathlib import Path
 import gevent
 
 from fsfax.softswitch.causes import Q850
-from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import terminal
 
 _ENDLESS = ("ringback", "voice", "silence")
 
 
-def execute(core: Core, channel: Channel, name: str, data: str) -> bool:
+def execute(core: Core, channel: SwitchChannel, name: str, data: str) -> bool:
     """Run one application from CHANNEL_EXECUTE to CHANNEL_EXECUTE_COMPLETE.
 
     Returns whether the channel is still up. An application that does not exist ends the call,
@@ -44,12 +44,12 @@ def execute(core: Core, channel: Channel, name: str, data: str) -> bool:
     return channel.is_up
 
 
-def _answer(core: Core, channel: Channel, _: str) -> str:
+def _answer(core: Core, channel: SwitchChannel, _: str) -> str:
     core.answer(channel)
     return ""
 
 
-def _set(_: Core, channel: Channel, data: str) -> str:
+def _set(_: Core, channel: SwitchChannel, data: str) -> str:
     # export is set here: there is no other leg that would inherit
     name, _equals, value = data.partition("=")
     if name and "${" not in value:
@@ -57,26 +57,26 @@ def _set(_: Core, channel: Channel, data: str) -> str:
     return ""
 
 
-def _hangup(core: Core, channel: Channel, data: str) -> str:
+def _hangup(core: Core, channel: SwitchChannel, data: str) -> str:
     cause = data.strip().upper()
     core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
     return ""
 
 
-def _sleep(core: Core, channel: Channel, data: str) -> str:
+def _sleep(core: Core, channel: SwitchChannel, data: str) -> str:
     milliseconds = int(data) if data.isascii() and data.isdigit() and len(data) < 9 else 0  # noqa: PLR2004
     channel.gone.wait(core.pace(milliseconds / 1000))
     return ""
 
 
-def _playback(_: Core, channel: Channel, data: str) -> str:
+def _playback(_: Core, channel: SwitchChannel, data: str) -> str:
     """Be somebody who talks, or is silent, until the call ends; sound files take no time."""
     if data in _ENDLESS:
         channel.gone.wait()
     return ""
 
 
-def _park(core: Core, channel: Channel, _: str) -> str:
+def _park(core: Core, channel: SwitchChannel, _: str) -> str:
     """Wait for ``sendmsg`` and carry out what it asks for, until the channel is hung up."""
     core.fire(channel, "CHANNEL_PARK")
     watcher = gevent.spawn(_wake, channel)
@@ -91,12 +91,12 @@ def _park(core: Core, channel: Channel, _: str) -> str:
     return ""
 
 
-def _wake(channel: Channel) -> None:
+def _wake(channel: SwitchChannel) -> None:
     channel.gone.wait()
     channel.messages.put(("", ""))
 
 
-def _txfax(core: Core, channel: Channel, data: str) -> str:
+def _txfax(core: Core, channel: SwitchChannel, data: str) -> str:
     path = Path(data)
     if not data or "\0" in data or not path.is_file():
         return "Cannot send non-existant fax file"
@@ -110,7 +110,7 @@ def _txfax(core: Core, channel: Channel, data: str) -> str:
     return response
 
 
-def _rxfax(core: Core, channel: Channel, data: str) -> str:
+def _rxfax(core: Core, channel: SwitchChannel, data: str) -> str:
     path = Path(data)
     if not data or "\0" in data or not path.parent.is_dir():
         return "Cannot automatically set fax RX destination file"
@@ -120,7 +120,7 @@ def _rxfax(core: Core, channel: Channel, data: str) -> str:
     return channel.circuit.fax(channel, terminal(channel, stores=path))
 
 
-_APPLICATIONS: dict[str, Callable[[Core, Channel, str], str]] = {
+_APPLICATIONS: dict[str, Callable[[Core, SwitchChannel, str], str]] = {
     "answer": _answer,
     "set": _set,
     "export": lambda core, channel, data: _set(core, channel, data.removeprefix("nolocal:")),

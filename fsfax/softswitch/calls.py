@@ -12,7 +12,7 @@ from fsfax.errors import InvalidRequest
 from fsfax.esl.dialstring import parse
 from fsfax.log import get_logger
 from fsfax.softswitch.applications import execute
-from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.core import CallRecord, Core
 from fsfax.softswitch.fax import Circuit
 from fsfax.softswitch.line import Terminal
@@ -49,7 +49,7 @@ def originate(core: Core, arg: str) -> str:
     call_id = variables.get("origination_uuid") or core.new_uuid()
     if call_id in core.channels:
         return _error("DESTINATION_OUT_OF_ORDER")
-    channel = Channel(
+    channel = SwitchChannel(
         uuid=call_id,
         direction="outbound",
         number=number,
@@ -86,7 +86,7 @@ def _error(cause: str) -> str:
     return f"-ERR {cause}\n"
 
 
-def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
+def _dial(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
     """Get the call answered or refused."""
     what = behaviour(channel.number)
     if what.cause:
@@ -119,7 +119,7 @@ def _dial(core: Core, channel: Channel, record: CallRecord) -> str:
     return _error(channel.cause)
 
 
-def _patience(core: Core, channel: Channel, what: Behaviour) -> float | None:
+def _patience(core: Core, channel: SwitchChannel, what: Behaviour) -> float | None:
     """Return how long the caller lets it ring; None where the answer comes before that.
 
     Whether it is in time is decided on the line's clock: on a busy machine a hurried clock
@@ -133,7 +133,7 @@ def _patience(core: Core, channel: Channel, what: Behaviour) -> float | None:
     return core.pace(timeout)
 
 
-def _unanswered(core: Core, channel: Channel, record: CallRecord) -> str:
+def _unanswered(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
     core.gateway_failures += 1
     core.end(record, channel.cause)
     core.finish(channel)
@@ -141,7 +141,7 @@ def _unanswered(core: Core, channel: Channel, record: CallRecord) -> str:
     return _error(channel.cause)
 
 
-def _leave_if_restarted(channel: Channel) -> None:
+def _leave_if_restarted(channel: SwitchChannel) -> None:
     if channel.cause == "SYSTEM_SHUTDOWN":
         raise gevent.GreenletExit  # the FreeSWITCH that would answer is gone
 
@@ -150,7 +150,9 @@ def _seconds(text: str, default: float) -> float:
     return float(text) if text.isascii() and text.isdigit() and 0 < len(text) < 7 else default  # noqa: PLR2004
 
 
-def _run_caller(core: Core, channel: Channel, name: str, argument: str, record: CallRecord) -> None:
+def _run_caller(
+    core: Core, channel: SwitchChannel, name: str, argument: str, record: CallRecord
+) -> None:
     channel.flipped = True
     channel.set("channel_cid_flipped", "yes")
     core.move(channel, "CS_EXECUTE")
@@ -161,8 +163,8 @@ def _run_caller(core: Core, channel: Channel, name: str, argument: str, record: 
     core.end(record, channel.cause)
 
 
-def _called_channel(core: Core, number: str, caller_number: str, caller_name: str) -> Channel:
-    return Channel(
+def _called_channel(core: Core, number: str, caller_number: str, caller_name: str) -> SwitchChannel:
+    return SwitchChannel(
         uuid=core.new_uuid(),
         direction="inbound",
         number=number,
@@ -172,7 +174,7 @@ def _called_channel(core: Core, number: str, caller_number: str, caller_name: st
     )
 
 
-def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecord) -> None:
+def _run_called(core: Core, channel: SwitchChannel, what: Behaviour, record: CallRecord) -> None:
     """The dialplan of the called side, until its channel is gone."""
     core.add(channel)
     channel.dialplan = True
@@ -196,7 +198,7 @@ def _run_called(core: Core, channel: Channel, what: Behaviour, record: CallRecor
         core.end(record, channel.cause)
 
 
-def _record_numbers(core: Core, channel: Channel, what: Behaviour) -> None:
+def _record_numbers(core: Core, channel: SwitchChannel, what: Behaviour) -> None:
     """Record who calls whom, as fsfax's own dialplan does: digits alone."""
     if what.party != "fax":
         return
@@ -205,7 +207,7 @@ def _record_numbers(core: Core, channel: Channel, what: Behaviour) -> None:
             core.db.command(f"insert/{REALM}_{who}/{channel.uuid}/{number}")
 
 
-def _dialplan_variables(channel: Channel, what: Behaviour) -> dict[str, str]:
+def _dialplan_variables(channel: SwitchChannel, what: Behaviour) -> dict[str, str]:
     if what.party not in ("fax", "parked"):
         return {}
     key = f"{REALM}/{channel.uuid}"
@@ -219,7 +221,7 @@ def _dialplan_variables(channel: Channel, what: Behaviour) -> dict[str, str]:
     return {"fsfax_takeover": "true"} if what.party == "parked" else values
 
 
-def _dialplan(core: Core, channel: Channel, what: Behaviour) -> list[tuple[str, str]]:
+def _dialplan(core: Core, channel: SwitchChannel, what: Behaviour) -> list[tuple[str, str]]:
     if what.ring is None:
         return [("playback", "ringback")]
     ring = [("sleep", str(int(what.ring * 1000)))] if what.ring else []

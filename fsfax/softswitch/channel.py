@@ -45,7 +45,7 @@ def _now() -> int:
 
 
 @dataclass(eq=False)
-class Channel:
+class SwitchChannel:
     """One leg of a call. Times are microseconds since 1970, 0 = not yet.
 
     peer: the other leg, if it is on this switch as well. circuit: the line between the two.
@@ -74,7 +74,7 @@ class Channel:
     reading: str = ""
     application: str = ""
     argument: str = ""
-    peer: Channel | None = None
+    peer: SwitchChannel | None = None
     circuit: Circuit | None = None
     gone: gevent.event.Event = field(default_factory=gevent.event.Event)
     picked_up: gevent.event.Event = field(default_factory=gevent.event.Event)
@@ -118,7 +118,7 @@ class Channel:
 
     @property
     def name(self) -> str:
-        """The channel's name, as in Channel-Name."""
+        """The channel's name, as in SwitchChannel-Name."""
         who = self.number if self.direction == "outbound" else f"{self.caller_number}@127.0.0.1"
         return f"sofia/{PROFILE}/{who}"
 
@@ -245,27 +245,27 @@ class Channel:
                 "",
             )
         yield from (
-            ("Channel-State", self.state),
-            ("Channel-Call-State", self.callstate),
-            ("Channel-State-Number", str(STATE_NUMBERS.get(self.state, 0))),
-            ("Channel-Name", self.name),
+            ("SwitchChannel-State", self.state),
+            ("SwitchChannel-Call-State", self.callstate),
+            ("SwitchChannel-State-Number", str(STATE_NUMBERS.get(self.state, 0))),
+            ("SwitchChannel-Name", self.name),
             ("Unique-ID", self.uuid),
             ("Call-Direction", self.direction),
             ("Presence-Call-Direction", self.direction),
-            ("Channel-HIT-Dialplan", "true" if self.dialplan else "false"),
-            ("Channel-Call-UUID", self.uuid),
+            ("SwitchChannel-HIT-Dialplan", "true" if self.dialplan else "false"),
+            ("SwitchChannel-Call-UUID", self.uuid),
             ("Answer-State", self.answer_state),
             ("Hangup-Cause", self.cause),
         )
         if self.reading:
             rate = "128000" if self.reading == "L16" else "64000"
             yield from (
-                ("Channel-Read-Codec-Name", self.reading),
-                ("Channel-Read-Codec-Rate", "8000"),
-                ("Channel-Read-Codec-Bit-Rate", rate),
-                ("Channel-Write-Codec-Name", "PCMU"),
-                ("Channel-Write-Codec-Rate", "8000"),
-                ("Channel-Write-Codec-Bit-Rate", "64000"),
+                ("SwitchChannel-Read-Codec-Name", self.reading),
+                ("SwitchChannel-Read-Codec-Rate", "8000"),
+                ("SwitchChannel-Read-Codec-Bit-Rate", rate),
+                ("SwitchChannel-Write-Codec-Name", "PCMU"),
+                ("SwitchChannel-Write-Codec-Rate", "8000"),
+                ("SwitchChannel-Write-Codec-Bit-Rate", "64000"),
             )
         yield from (
             ("Caller-Direction", self.direction),
@@ -284,19 +284,19 @@ class Channel:
             ("Caller-Unique-ID", self.uuid),
             ("Caller-Source", "src/switch_ivr_originate.c" if outbound else "mod_sofia"),
             ("Caller-Context", "default" if outbound else "public"),
-            ("Caller-Channel-Name", self.name),
+            ("Caller-SwitchChannel-Name", self.name),
             ("Caller-Profile-Index", "1"),
             ("Caller-Profile-Created-Time", str(self.created)),
-            ("Caller-Channel-Created-Time", str(self.created)),
-            ("Caller-Channel-Answered-Time", str(self.answered)),
-            ("Caller-Channel-Progress-Time", str(self.progress)),
-            ("Caller-Channel-Progress-Media-Time", "0"),
-            ("Caller-Channel-Hangup-Time", str(self.ended)),
-            ("Caller-Channel-Transfer-Time", "0"),
-            ("Caller-Channel-Resurrect-Time", "0"),
-            ("Caller-Channel-Bridged-Time", "0"),
-            ("Caller-Channel-Last-Hold", "0"),
-            ("Caller-Channel-Hold-Accum", "0"),
+            ("Caller-SwitchChannel-Created-Time", str(self.created)),
+            ("Caller-SwitchChannel-Answered-Time", str(self.answered)),
+            ("Caller-SwitchChannel-Progress-Time", str(self.progress)),
+            ("Caller-SwitchChannel-Progress-Media-Time", "0"),
+            ("Caller-SwitchChannel-Hangup-Time", str(self.ended)),
+            ("Caller-SwitchChannel-Transfer-Time", "0"),
+            ("Caller-SwitchChannel-Resurrect-Time", "0"),
+            ("Caller-SwitchChannel-Bridged-Time", "0"),
+            ("Caller-SwitchChannel-Last-Hold", "0"),
+            ("Caller-SwitchChannel-Hold-Accum", "0"),
             ("Caller-Screen-Bit", "true"),
             ("Caller-Privacy-Hide-Name", "false"),
             ("Caller-Privacy-Hide-Number", "false"),

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from fsfax.softswitch.calls import call_in, originate
 from fsfax.softswitch.causes import Q850
-from fsfax.softswitch.channel import PROFILE, Channel
+from fsfax.softswitch.channel import PROFILE, SwitchChannel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import problem
 
@@ -59,7 +59,7 @@ def run(core: Core, name: str, arg: str) -> str:
     return command(core, arg) or _NO_REPLY
 
 
-def _channel(core: Core, arg: str) -> Channel | None:
+def _channel(core: Core, arg: str) -> SwitchChannel | None:
     return core.channels.get(arg.partition(" ")[0])
 
 

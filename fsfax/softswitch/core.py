@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fsfax.log import get_logger
-from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.events import EventFactory, Header, SwitchEvent
 from fsfax.softswitch.stores import Db, Hash
 
@@ -80,7 +80,7 @@ class Core:
         self.hash = Hash()
         self.calls: list[CallRecord] = []
         self.globals: dict[str, str] = {}
-        self.channels: dict[str, Channel] = {}
+        self.channels: dict[str, SwitchChannel] = {}
         self._publish = publish
         self.reset()
 
@@ -133,7 +133,7 @@ class Core:
         self.sessions += 1
         return self.sessions
 
-    def add(self, channel: Channel) -> None:
+    def add(self, channel: SwitchChannel) -> None:
         """Take a channel into the table and tell its first states."""
         self.channels[channel.uuid] = channel
         self.peak = max(self.peak, len(self.channels))
@@ -150,25 +150,25 @@ class Core:
             self.move(channel, "CS_INIT")
             self.fire(channel, "CHANNEL_CREATE")
 
-    def move(self, channel: Channel, state: str) -> None:
+    def move(self, channel: SwitchChannel, state: str) -> None:
         """Bring a channel into another state and fire CHANNEL_STATE."""
         channel.state = state
         self.fire(channel, "CHANNEL_STATE", with_variables=False)
 
-    def turn(self, channel: Channel, callstate: str) -> None:
+    def turn(self, channel: SwitchChannel, callstate: str) -> None:
         """Bring a channel into another call state and fire CHANNEL_CALLSTATE."""
         if channel.callstate == callstate:
             return
         before, channel.callstate = channel.callstate, callstate
         first = [
-            ("Original-Channel-Call-State", before),
-            ("Channel-Call-State-Number", CALL_STATE_NUMBERS[callstate]),
+            ("Original-SwitchChannel-Call-State", before),
+            ("SwitchChannel-Call-State-Number", CALL_STATE_NUMBERS[callstate]),
         ]
         self.fire(channel, "CHANNEL_CALLSTATE", first=first, with_variables=False)
 
     def fire(
         self,
-        channel: Channel,
+        channel: SwitchChannel,
         name: str,
         *,
         subclass: str = "",
@@ -188,7 +188,7 @@ class Core:
         rest = [("Job-UUID", job_id), ("Job-Command", command), ("Job-Command-Arg", arg)]
         self._publish(self.events.make("BACKGROUND_JOB", rest=rest, body=reply.encode()))
 
-    def answer(self, channel: Channel) -> None:
+    def answer(self, channel: SwitchChannel) -> None:
         """Mark a channel answered and tell it; harmless when it was before."""
         if not channel.is_answered and channel.is_up:
             channel.mark_answered()
@@ -199,7 +199,7 @@ class Core:
 
     def hang_up(
         self,
-        channel: Channel,
+        channel: SwitchChannel,
         cause: str = "NORMAL_CLEARING",
         *,
         sip_status: int = 0,
@@ -217,11 +217,11 @@ class Core:
                     far = "ORIGINATOR_CANCEL"
                 self.hang_up(channel.peer, far, sip_status=sip_status, by_far_end=True)
 
-    def is_live(self, channel: Channel) -> bool:
+    def is_live(self, channel: SwitchChannel) -> bool:
         """Whether the channel is in the table; after a restart none of the old ones is."""
         return self.channels.get(channel.uuid) is channel
 
-    def finish(self, channel: Channel) -> None:
+    def finish(self, channel: SwitchChannel) -> None:
         """Report a hung up channel and let it go: the hook, HANGUP_COMPLETE, DESTROY."""
         if not self.is_live(channel):
             return
@@ -237,7 +237,7 @@ class Core:
         self.move(channel, "CS_DESTROY")
         del self.channels[channel.uuid]
 
-    def hook(self, channel: Channel, name: str) -> None:
+    def hook(self, channel: SwitchChannel, name: str) -> None:
         """Run the API command in a variable: ``db`` and ``hash`` are what the stand-in knows.
 
         A channel that a restart took away runs none: the process that would have is dead.

@@ -16,7 +16,7 @@ import gevent.event
 from fsfax.errors import SoftswitchError, SpandspMissing
 from fsfax.log import get_logger
 from fsfax.softswitch import spandsp
-from fsfax.softswitch.channel import Channel
+from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.core import CallRecord, Core
 from fsfax.softswitch.events import Header
 from fsfax.softswitch.line import Faults, Line, Side, Stats, Terminal
@@ -60,7 +60,7 @@ def decoded(value: str) -> str:
 
 
 def terminal(
-    channel: Channel, *, sends: Path | None = None, stores: Path | None = None
+    channel: SwitchChannel, *, sends: Path | None = None, stores: Path | None = None
 ) -> Terminal:
     """Return the fax terminal that a channel's variables describe."""
 
@@ -94,7 +94,7 @@ class _Result:
 class _End:
     """One side: its channel (None for a caller outside), its terminal once it runs a fax."""
 
-    channel: Channel | None
+    channel: SwitchChannel | None
     terminal: Terminal | None = None
     result: _Result | None = None
     over: gevent.event.Event = field(default_factory=gevent.event.Event)
@@ -109,8 +109,8 @@ class Circuit:
         core: Core,
         behaviour: Behaviour,
         record: CallRecord,
-        caller: Channel | Terminal,
-        called: Channel | None,
+        caller: SwitchChannel | Terminal,
+        called: SwitchChannel | None,
     ) -> None:
         self.record = record
         self._core = core
@@ -124,11 +124,11 @@ class Circuit:
         self._line: Line | None = None
         self._started = gevent.event.Event()
 
-    def side(self, channel: Channel) -> Side:
+    def side(self, channel: SwitchChannel) -> Side:
         """Return which end of the line the channel is."""
         return "called" if self._ends["called"].channel is channel else "caller"
 
-    def fax(self, channel: Channel, terminal: Terminal) -> str:
+    def fax(self, channel: SwitchChannel, terminal: Terminal) -> str:
         """Run a fax on one end; returns when the application returns: its response.
 
         Waits for the other end as long as T.30 has a fax wait.
@@ -278,7 +278,7 @@ class Circuit:
         if self._outside and called.channel and not self._behaviour.lingers:
             gevent.spawn_later(self._core.pace(_PARTING), self._part, called.channel)
 
-    def _part(self, channel: Channel) -> None:
+    def _part(self, channel: SwitchChannel) -> None:
         """The fax outside hangs up, unless the dialplan here was quicker."""
         self._core.hang_up(channel, by_far_end=True)
 
@@ -327,7 +327,7 @@ class Circuit:
         self._core.log(self.record)
         end.over.set()
 
-    def _tell(self, side: Side, channel: Channel, step: str, fields: list[Header]) -> None:
+    def _tell(self, side: Side, channel: SwitchChannel, step: str, fields: list[Header]) -> None:
         """Set the channel's variables, then fire the event."""
         channel.reading = "L16"
         for name, value in fields:

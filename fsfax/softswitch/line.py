@@ -25,7 +25,7 @@ from gevent.event import Event
 from fsfax.errors import InvalidRequest, SoftswitchError
 from fsfax.log import get_logger
 from fsfax.softswitch import spandsp
-from fsfax.softswitch.terminal import STEP, AudioEngine, Engine, Stats, T38Engine, Terminal
+from fsfax.softswitch.terminal import STEP, AudioEngine, SpandspEngine, Stats, T38Engine, Terminal
 
 __all__ = ["Faults", "Hears", "Line", "Observer", "Side", "Stats", "Terminal"]
 
@@ -129,7 +129,7 @@ class Line:
         self._speed = speed
         self._faults = faults
         self._hears = hears
-        self._engines: dict[Side, Engine] = {}
+        self._engines: dict[Side, SpandspEngine] = {}
         self._steps = 0
         self._hung_up = Event()
         self._started = False
@@ -183,7 +183,7 @@ class Line:
             return _audio_step(phone, other)
         return _lonely_step(phone, _speech() if self._hears == "voice" else _silence())
 
-    def _add(self, side: Side, engine: Engine, stack: ExitStack) -> None:
+    def _add(self, side: Side, engine: SpandspEngine, stack: ExitStack) -> None:
         self._engines[side] = engine
         stack.callback(self._engines.clear)
         stack.callback(engine.close)

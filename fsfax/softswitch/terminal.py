@@ -107,7 +107,7 @@ class Notice:
     code: int = 0
 
 
-class Engine(ABC):
+class SpandspEngine(ABC):
     """A T.30 engine; the front end is a subclass's matter.
 
     Raises:
@@ -251,7 +251,7 @@ class Engine(ABC):
             self.invited = False
 
 
-class T38Engine(Engine):
+class T38Engine(SpandspEngine):
     """A terminal on T.38: packets in, packets out."""
 
     def _open(self, calling: bool) -> int:
@@ -293,7 +293,7 @@ class T38Engine(Engine):
             self.check()
 
 
-class AudioEngine(Engine):
+class AudioEngine(SpandspEngine):
     """A terminal on an audio line: 8,000 samples a second, 16 bit, both ways."""
 
     def _open(self, calling: bool) -> int:

@@ -97,8 +97,8 @@ def theirs(service: Service, letter: Path) -> Theirs:
     }
     deliveries = Deliveries(service.database)
     with service.database.write() as connection:
-        row = transitions.row_of(connection, ids["fax_id"])
-        transitions.news(connection, row, "fax_out_completed", row.created_at)
+        row = transitions.locked_row(connection, ids["fax_id"])
+        transitions.enqueue_notification(connection, row, "fax_out_completed", row.created_at)
     deliveries.expand(50)
     ids["notification_id"] = deliveries.list(account).deliveries[0].id
     return Theirs(account, token, ids)

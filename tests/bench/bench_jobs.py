@@ -33,8 +33,8 @@ from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.db.schema import jobs
 from fsfax.db.states import Direction, JobState
-from fsfax.jobs.claims import Claim, Claims, Room
-from fsfax.jobs.inbound_faxes import Incoming
+from fsfax.jobs.claims import Claim, Claims, NodeCapacity
+from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.store import JobStore
@@ -153,7 +153,7 @@ class Bench:
         self.claims = Claims(self.database, id, settings)
         self.settlement = Settlement(self.database, id, settings)
         self.store = JobStore(self.database)
-        self.room = Room(node="a", core="core", gateways={"gw": 0, "full": 1})
+        self.room = NodeCapacity(node="a", core="core", gateways={"gw": 0, "full": 1})
 
     def claim(self) -> list[Claim]:
         return self.claims.claim([self.room])
@@ -271,7 +271,7 @@ def questions(
         "claim_unprepared": bench.claims.claim_unprepared,
         "next_due": bench.claims.next_due,
         "open_attempts": bench.claims.open_attempts,
-        "unfinished incoming": Incoming(bench.database).unfinished,
+        "unfinished incoming": InboundFaxes(bench.database).unfinished,
         "heartbeat": bench.leases.beat,
     }
     return {name: (read, nothing) for name, read in reads.items()} | {

@@ -52,9 +52,9 @@ CONNECTIONS = 4
 _COURIER = """
 import sys
 from fsfax.api import fax_view
-from fsfax.notify.dispatcher import Courier
+from fsfax.notify.dispatcher import Dispatcher
 from fsfax.settings import load_settings, load_with_origins
-with Courier(load_settings(), fax_view.shown, hub="own") as courier:
+with Dispatcher(load_settings(), fax_view.shown, hub="own") as courier:
     print("ready", flush=True)
     sys.stdin.read()
 """

@@ -18,11 +18,11 @@ from fsfax.cli.main import main
 from fsfax.cli.sample import sample_pdf
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
-from fsfax.engine.doctor import Verdict
+from fsfax.engine.doctor import CheckStatus
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.notify.doctor import examine_news
-from fsfax.notify.events import Channel
+from fsfax.notify.events import DeliveryChannel
 from fsfax.settings import Settings
 from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver
@@ -151,7 +151,7 @@ class TestWebhook:
 
 class TestOutbox:
     def test_seen_and_repeated(self, run: Run, deliveries: Deliveries, account: str) -> None:
-        one, two, three, waiting = deliveries.claim(Channel.WEBHOOK, 9)
+        one, two, three, waiting = deliveries.claim(DeliveryChannel.WEBHOOK, 9)
         deliveries.delivered(one)
         deliveries.give_up(two, "HTTP response 400: \x1b[31mno")
         deliveries.give_up(three, "gone")
@@ -172,7 +172,7 @@ class TestOutbox:
 
         run("outbox", "repeat", waiting.id, two.id)
         assert "1 are delivered again" in run("outbox", "repeat", "--dead").stdout
-        assert {each.id for each in deliveries.claim(Channel.WEBHOOK, 9)} == {
+        assert {each.id for each in deliveries.claim(DeliveryChannel.WEBHOOK, 9)} == {
             two.id, three.id, waiting.id
         }  # fmt: skip
         run("outbox", "repeat", two.id, code=exits.JOB)  # it is under way
@@ -189,8 +189,8 @@ class TestDoctor:
         with Mailbox() as mailbox:
             relay = {"host": "127.0.0.1", "port": mailbox.port}
             checks = {each.name: each for each in examine_news(settings(url, relay=relay))}
-        assert checks["mail relay"].verdict is Verdict.OK
-        assert checks["outbox"].verdict is Verdict.OK
+        assert checks["mail relay"].verdict is CheckStatus.OK
+        assert checks["outbox"].verdict is CheckStatus.OK
         assert not mailbox.mails
 
     def test_one_that_does_not(self, url: str) -> None:
@@ -198,20 +198,20 @@ class TestDoctor:
             port = mailbox.port
         relay = {"host": "127.0.0.1", "port": port}
         first, *_ = examine_news(settings(url, relay=relay))
-        assert first.verdict is Verdict.BROKEN
+        assert first.verdict is CheckStatus.BROKEN
         assert first.remedy
 
     def test_none_and_dead_letters(self, url: str, deliveries: Deliveries) -> None:
-        dead, *_ = deliveries.claim(Channel.WEBHOOK, 9)
+        dead, *_ = deliveries.claim(DeliveryChannel.WEBHOOK, 9)
         deliveries.give_up(dead, "gone")
         checks = {each.name: each for each in examine_news(settings(url))}
-        assert checks["mail relay"].verdict is Verdict.WARNING
-        assert checks["outbox"].verdict is Verdict.WARNING
+        assert checks["mail relay"].verdict is CheckStatus.WARNING
+        assert checks["outbox"].verdict is CheckStatus.WARNING
         assert checks["outbox"].detail == "1 dead letters; waiting: 3 webhook"
 
     def test_short_messages_without_a_url(self, url: str) -> None:
         _, sms, *_ = examine_news(settings(url, sms={"gateway": "http"}))
-        assert sms.verdict is Verdict.BROKEN
+        assert sms.verdict is CheckStatus.BROKEN
 
     def test_no_database_is_the_jobs_own_trouble(self, tmp_path: Path) -> None:
         checks = list(examine_news(settings(f"sqlite:///{tmp_path}/none.db")))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fsfax.db.records import Job, NewFax, Wish
+from fsfax.db.records import Job, NewFax, SendPreferences
 from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
@@ -24,7 +24,7 @@ from tests.e2e.rig import Rig
 
 pytestmark = pytest.mark.spandsp
 
-SUPERFINE = Wish(resolution="superfine")
+SUPERFINE = SendPreferences(resolution="superfine")
 """Pages that take long enough to do something in the middle of one."""
 
 _PROGRAM = """
@@ -84,7 +84,7 @@ def test_the_worker_dies_in_the_second_page(
 ) -> None:
     """SIGKILL; another worker follows the same call to its end: one call, one correct result."""
     ident = "+1 555 0171"
-    wish = Wish(resolution="superfine", ident=ident)
+    wish = SendPreferences(resolution="superfine", ident=ident)
     with worker_process(settings(rig, store)) as first:
         job = store.accept(
             NewFax(to_number=rig.numbers["fax"], documents=[letter], wish=wish, retries=3)
@@ -149,7 +149,7 @@ def test_a_fax_comes_into_the_inbox(
         )
         with Worker(receiving, hub="own") as receiver, Worker(settings(rig, store), hub="own"):
             receiver.engine.wait_up()
-            wish = Wish(ident="+1 555 0172", resolution="superfine")
+            wish = SendPreferences(ident="+1 555 0172", resolution="superfine")
             job = store.accept(NewFax(to_number=rig.numbers["fax"], documents=[letter], wish=wish))
             assert over(store, job, rig.patience).state is JobState.COMPLETED
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fsfax import Created, Engine, Observation, RxResult
-from fsfax.engine.admission import REJECTED, WELCOME, Admission
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.admission import ACCEPT, REJECT, Admission
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.outcome import Outcome
 from fsfax.engine.receive import pages_in
 from fsfax.softswitch import number_of
@@ -21,13 +21,13 @@ ENEMY = "+15550666"
 class Door:
     """Lets everybody in but one; remembers who asked."""
 
-    def __init__(self, refusal: Admission = REJECTED) -> None:
+    def __init__(self, refusal: Admission = REJECT) -> None:
         self.asked: list[tuple[str, str]] = []
         self._refusal = refusal
 
     def __call__(self, caller: str, called: str) -> Admission:
         self.asked.append((caller, called))
-        return self._refusal if caller == ENEMY else WELCOME
+        return self._refusal if caller == ENEMY else ACCEPT
 
 
 def received(stage: Stage, door: Door, converted: Path, number: str, caller: str) -> RxResult:
@@ -54,7 +54,7 @@ def test_a_caller_who_is_refused(stage: Stage, converted: Path, number: str) -> 
     assert call.cause == "CALL_REJECTED"
     assert call.pages < 3, "the far end was told at once"
     assert (call.answered is None) is (number == "takeover"), "refused before the answer"
-    inbox = Inbox(stage.root / "inbox")
+    inbox = InboundSpool(stage.root / "inbox")
     assert inbox.load(fax.call_id) == fax
     assert not list((stage.root / "in").iterdir()), "nothing of it is kept"
     assert not list(inbox.folder.glob("*.tif"))

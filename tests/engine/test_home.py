@@ -13,17 +13,17 @@ import gevent.event
 import pytest
 
 from fsfax.errors import Closed
-from fsfax.runtime.hub import Home
+from fsfax.runtime.hub import HubRunner
 
 
 @pytest.fixture
-def own() -> Iterator[Home]:
-    home = Home("own")
+def own() -> Iterator[HubRunner]:
+    home = HubRunner("own")
     yield home
     home.close()
 
 
-def test_threads_work_side_by_side(own: Home) -> None:
+def test_threads_work_side_by_side(own: HubRunner) -> None:
     """Ten threads wait for each other at home: it would never end if one blocked the hub."""
     everybody = gevent.event.Event()
     here: list[str] = []
@@ -47,16 +47,16 @@ def test_threads_work_side_by_side(own: Home) -> None:
     assert set(here) == {"fsfax-engine"}
 
 
-def test_errors_come_back(own: Home) -> None:
+def test_errors_come_back(own: HubRunner) -> None:
     with pytest.raises(ZeroDivisionError):
         own.run(lambda: 1 // 0)
 
 
-def test_calls_at_home_are_direct(own: Home) -> None:
+def test_calls_at_home_are_direct(own: HubRunner) -> None:
     assert own.run(lambda: own.run(lambda: 7)) == 7
 
 
-def test_closed(own: Home) -> None:
+def test_closed(own: HubRunner) -> None:
     own.close()
     own.close()
     with pytest.raises(Closed):
@@ -64,7 +64,7 @@ def test_closed(own: Home) -> None:
 
 
 def test_current_hub_serves_other_threads() -> None:
-    home = Home("current")
+    home = HubRunner("current")
     found: list[str] = []
     thread = threading.Thread(
         target=lambda: found.append(home.run(lambda: threading.current_thread().name))
@@ -78,7 +78,7 @@ def test_current_hub_serves_other_threads() -> None:
 
 @pytest.mark.parametrize("choice", ["own", "current"])
 def test_mailboxes_and_slots(choice: str) -> None:
-    home = Home(choice)  # type: ignore[arg-type]
+    home = HubRunner(choice)  # type: ignore[arg-type]
     box, slot = home.mailbox(), home.slot()
     with pytest.raises(queue.Empty):
         box.get(0.01)
@@ -103,10 +103,10 @@ def test_a_patched_program_gets_its_own_hub() -> None:
     """In a process of its own: monkey-patching cannot be undone."""
     program = (
         "from gevent import monkey; monkey.patch_all()\n"
-        "from fsfax.runtime.hub import Home\n"
+        "from fsfax.runtime.hub import HubRunner\n"
         "from fsfax.errors import ConfigurationError\n"
-        "assert not Home('auto').own_thread\n"
-        "try: Home('own')\n"
+        "assert not HubRunner('auto').own_thread\n"
+        "try: HubRunner('own')\n"
         "except ConfigurationError as error: print(error)\n"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax import Doubt, InvalidRequest, Outcome, PageRecord, RxResult, Status, Try, TxResult
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import clean
 from fsfax.errors import SpoolError
 
@@ -105,7 +105,7 @@ def received(call_id: str, file: Path | None = None) -> RxResult:
     )
 
 
-def stored(inbox: Inbox, call_id: str, when: int = 0) -> RxResult:
+def stored(inbox: InboundSpool, call_id: str, when: int = 0) -> RxResult:
     source = inbox.folder.parent / "source.tif"
     source.write_bytes(b"II*\0" + call_id.encode())
     result = received(call_id, inbox.keep(call_id, source))
@@ -114,8 +114,8 @@ def stored(inbox: Inbox, call_id: str, when: int = 0) -> RxResult:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Inbox:
-    return Inbox(tmp_path / "inbox")
+def inbox(tmp_path: Path) -> InboundSpool:
+    return InboundSpool(tmp_path / "inbox")
 
 
 @given(result=st.one_of(RECEIVED, SENT))
@@ -154,7 +154,7 @@ def test_a_newer_record_is_read_too() -> None:
     assert RxResult.from_dict(values) == received("id")
 
 
-def test_the_oldest_is_first(inbox: Inbox) -> None:
+def test_the_oldest_is_first(inbox: InboundSpool) -> None:
     assert inbox.pending() == []
     for call_id, when in (("b", 20), ("a", 30), ("c", 10)):
         stored(inbox, call_id, when)
@@ -164,23 +164,23 @@ def test_the_oldest_is_first(inbox: Inbox) -> None:
     assert inbox.pending() == ["c", "b", "a"]
 
 
-def test_loaded_as_it_was_stored(inbox: Inbox) -> None:
+def test_loaded_as_it_was_stored(inbox: InboundSpool) -> None:
     result = stored(inbox, "a")
     assert inbox.load("a") == result
     inbox.record(received("b"))
     assert inbox.load("b").file is None
 
 
-def test_a_folder_that_was_moved(inbox: Inbox) -> None:
+def test_a_folder_that_was_moved(inbox: InboundSpool) -> None:
     stored(inbox, "a")
-    moved = Inbox(inbox.folder.rename(inbox.folder.with_name("moved")))
+    moved = InboundSpool(inbox.folder.rename(inbox.folder.with_name("moved")))
     file = moved.load("a").file
     assert file
     assert file.read_bytes() == b"II*\0a"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"x"', '{"call_id": 5}'])
-def test_a_record_that_cannot_be_read(inbox: Inbox, text: str) -> None:
+def test_a_record_that_cannot_be_read(inbox: InboundSpool, text: str) -> None:
     stored(inbox, "a")
     (inbox.folder / "a.json").write_text(text)
     with pytest.raises(SpoolError, match=r"a\.json"):
@@ -191,7 +191,7 @@ def test_a_record_that_cannot_be_read(inbox: Inbox, text: str) -> None:
         inbox.load("../a")
 
 
-def test_removed(inbox: Inbox) -> None:
+def test_removed(inbox: InboundSpool) -> None:
     stored(inbox, "a")
     stored(inbox, "b")
     inbox.remove("a")
@@ -206,7 +206,7 @@ def test_removed(inbox: Inbox) -> None:
 
 @pytest.mark.parametrize("survives", [0, 1, 2])
 def test_a_crash_while_it_is_removed(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, survives: int
+    inbox: InboundSpool, monkeypatch: pytest.MonkeyPatch, survives: int
 ) -> None:
     """Wherever it ends, the fax is either pending and whole, or waste that is cleaned up."""
 
@@ -242,7 +242,7 @@ def test_a_crash_while_it_is_removed(
     assert list(inbox.folder.iterdir()) == []
 
 
-def test_stored_again_while_it_was_being_removed(inbox: Inbox) -> None:
+def test_stored_again_while_it_was_being_removed(inbox: InboundSpool) -> None:
     stored(inbox, "a")
     (inbox.folder / "a.json").rename(inbox.folder / "a.gone")
     stored(inbox, "a")
@@ -252,7 +252,7 @@ def test_stored_again_while_it_was_being_removed(inbox: Inbox) -> None:
 
 def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    inbox = Inbox(tmp_path / "file")
+    inbox = InboundSpool(tmp_path / "file")
     assert inbox.pending() == []
     with pytest.raises(SpoolError):
         inbox.remove("a")

@@ -9,18 +9,18 @@ import pytest
 
 from fsfax import Closed, DocumentError, Engine, InvalidRequest, PageDone, Prepared
 from fsfax.document import Converter, compare
-from fsfax.engine.outbound_spool import Outgoing
+from fsfax.engine.outbound_spool import OutboundSpool
 from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
 from fsfax.softswitch import number_of
 from tests.engine.conftest import Stage
 
 
 @pytest.fixture
-def outgoing(tmp_path: Path) -> Outgoing:
-    return Outgoing(tmp_path / "spool", Converter())
+def outgoing(tmp_path: Path) -> OutboundSpool:
+    return OutboundSpool(tmp_path / "spool", Converter())
 
 
-def test_a_file_is_linked_under_the_attempt(outgoing: Outgoing, converted: Path) -> None:
+def test_a_file_is_linked_under_the_attempt(outgoing: OutboundSpool, converted: Path) -> None:
     prepared = outgoing.take("an-id", converted)
     assert (prepared.pages, prepared.bytes) == (3, converted.stat().st_size)
     target = outgoing.path("an-id")
@@ -31,7 +31,7 @@ def test_a_file_is_linked_under_the_attempt(outgoing: Outgoing, converted: Path)
 
 
 def test_a_file_is_copied_where_it_cannot_be_linked(
-    outgoing: Outgoing, converted: Path, monkeypatch: pytest.MonkeyPatch
+    outgoing: OutboundSpool, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
@@ -44,7 +44,7 @@ def test_a_file_is_copied_where_it_cannot_be_linked(
 
 
 def test_what_lay_there_before_is_replaced(
-    outgoing: Outgoing, converted: Path, tmp_path: Path
+    outgoing: OutboundSpool, converted: Path, tmp_path: Path
 ) -> None:
     outgoing.folder.mkdir(parents=True)
     outgoing.path("an-id").write_bytes(b"old")
@@ -55,7 +55,9 @@ def test_what_lay_there_before_is_replaced(
     assert not outgoing.path("an-id").is_symlink(), "FreeSWITCH may not see where it leads"
 
 
-def test_what_is_no_fax_is_refused(outgoing: Outgoing, converted: Path, tmp_path: Path) -> None:
+def test_what_is_no_fax_is_refused(
+    outgoing: OutboundSpool, converted: Path, tmp_path: Path
+) -> None:
     with pytest.raises(DocumentNotFound):
         outgoing.take("an-id", tmp_path / "nowhere.tif")
     (tmp_path / "text.tif").write_bytes(b"no TIFF at all")
@@ -75,7 +77,7 @@ def test_what_is_no_fax_is_refused(outgoing: Outgoing, converted: Path, tmp_path
 def test_a_spool_that_cannot_be_written(converted: Path, tmp_path: Path) -> None:
     (tmp_path / "spool").touch()
     with pytest.raises(SpoolError):
-        Outgoing(tmp_path / "spool", Converter()).take("an-id", converted)
+        OutboundSpool(tmp_path / "spool", Converter()).take("an-id", converted)
 
 
 def test_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
@@ -121,13 +123,13 @@ def test_converted_now_and_sent_later(
         engine.convert(letter, tmp_path / "x.tif")
 
 
-def put(outgoing: Outgoing, *names: str) -> None:
+def put(outgoing: OutboundSpool, *names: str) -> None:
     outgoing.folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         (outgoing.folder / name).write_bytes(b"II*\0")
 
 
-def test_leftovers_are_swept(outgoing: Outgoing) -> None:
+def test_leftovers_are_swept(outgoing: OutboundSpool) -> None:
     assert outgoing.sweep((), 0) == []
     half = ".lost.tif.0123456789ab.part"
     foreign = ["notes.txt", "lost.tiff", "two words.tif", ".hidden"]
@@ -137,14 +139,14 @@ def test_leftovers_are_swept(outgoing: Outgoing) -> None:
     assert {path.name for path in outgoing.folder.iterdir()} == {"kept.tif", *foreign}
 
 
-def test_a_young_link_to_an_old_document_stays(outgoing: Outgoing, converted: Path) -> None:
+def test_a_young_link_to_an_old_document_stays(outgoing: OutboundSpool, converted: Path) -> None:
     os.utime(converted, (0, 0))
     outgoing.take("an-id", converted)
     assert outgoing.sweep((), 600) == []
     assert outgoing.path("an-id").exists()
 
 
-def test_what_cannot_be_removed_stops_nothing(outgoing: Outgoing) -> None:
+def test_what_cannot_be_removed_stops_nothing(outgoing: OutboundSpool) -> None:
     put(outgoing, "b.tif")
     (outgoing.folder / "a.tif").mkdir()
     assert outgoing.sweep((), 0) == ["b"]

@@ -14,7 +14,7 @@ from fsfax.engine.causes import CAUSES, cause
 from fsfax.engine.observations import (
     Answered,
     EventsMissed,
-    FaxResult,
+    FaxFinished,
     FaxStopped,
     HungUp,
     Negotiated,
@@ -223,8 +223,8 @@ def page(number: int, at: float = 3.0) -> PageDone:
     )
 
 
-def phase_e(code: int, pages: int = 0) -> FaxResult:
-    return FaxResult(
+def phase_e(code: int, pages: int = 0) -> FaxFinished:
+    return FaxFinished(
         at=8.0,
         success=code == 0,
         code=code,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsfax.engine import marks
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Fate, judge_received
@@ -130,7 +130,7 @@ def test_marks_hold_nothing_foreign(word: str) -> None:
 def test_the_inbox_keeps_a_fax_whole(tmp_path: Path) -> None:
     source = tmp_path / "x.tif"
     source.write_bytes(b"II*\0" + bytes(5000))
-    inbox = Inbox(tmp_path / "inbox")
+    inbox = InboundSpool(tmp_path / "inbox")
     call = Call("24f7d479-2e07", "b", 1.0, 2.0)
     assert not inbox.has(call.id)
     kept = inbox.keep(call.id, source)
@@ -145,7 +145,7 @@ def test_the_inbox_keeps_a_fax_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a.b", "x" * 65])
 def test_the_inbox_takes_no_foreign_names(tmp_path: Path, call_id: str) -> None:
     with pytest.raises(InvalidRequest):
-        Inbox(tmp_path).keep(call_id, tmp_path / "x.tif")
+        InboundSpool(tmp_path).keep(call_id, tmp_path / "x.tif")
 
 
 def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "inbox"
     blocked.touch()  # stands where the folder should be: nothing can be written
     with pytest.raises(SpoolError, match="kept"):
-        Inbox(blocked).keep("id", source)
+        InboundSpool(blocked).keep("id", source)
     assert source.exists()
     assert stat.S_ISREG(source.stat().st_mode)
     with pytest.raises(SpoolError, match="record"):
-        Inbox(blocked).record(judge_received(Transcript(), Call("id", "b", 1.0, 2.0)))
+        InboundSpool(blocked).record(judge_received(Transcript(), Call("id", "b", 1.0, 2.0)))

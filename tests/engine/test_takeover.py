@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fsfax.engine.receive as module
 from fsfax import Created, Engine, Fate, Observation, PageDone
 from fsfax.engine import marks
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call
 from fsfax.softswitch import number_of
@@ -65,7 +65,7 @@ def test_two_engines_answer_once(
         one.wait_up()
         two.wait_up()
         ids = [stage.switch.call_in(number_of("takeover"), converted).uuid for _ in range(5)]
-        inbox = Inbox(stage.root / "inbox")
+        inbox = InboundSpool(stage.root / "inbox")
         until(lambda: set(inbox.pending()) >= set(ids), "five faxes")
         stage.switch.wait_idle(20)
     assert sorted(id for _, id in done) == sorted(ids), "each was answered by one of them"
@@ -96,12 +96,12 @@ def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> N
         until(lambda: receiver.active, "the engine sees the call")
         stage.switch.api("uuid_kill", record.uuid)
         until(lambda: not receiver.active, "the engine lets go of it")
-    assert Inbox(stage.root / "inbox").pending() == []
+    assert InboundSpool(stage.root / "inbox").pending() == []
 
 
 def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted: Path) -> None:
     """Both follow a call that the dialplan answers; whoever comes second finds no file."""
-    inbox = Inbox(stage.root / "inbox")
+    inbox = InboundSpool(stage.root / "inbox")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
         record = stage.switch.call_in(number_of("fax"), converted)
@@ -155,4 +155,4 @@ def test_who_calls_whom_is_told_first(
     assert isinstance(seen[-1][1], Observation)
     assert any(isinstance(each, PageDone) for _, each in seen)
     assert (fax.from_number, fax.to_number) == ("+15550142", number_of(number))
-    assert Inbox(stage.root / "inbox").load(fax.call_id) == fax
+    assert InboundSpool(stage.root / "inbox").load(fax.call_id) == fax

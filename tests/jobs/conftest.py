@@ -16,7 +16,7 @@ import pytest
 
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
-from fsfax.jobs.claims import Claims, Room
+from fsfax.jobs.claims import Claims, NodeCapacity
 from fsfax.jobs.leases import Leases
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.store import JobStore
@@ -97,7 +97,7 @@ def pdf(tmp_path: Path) -> Path:
     return file
 
 
-ROOM = Room(node="a", core="core-1", capacity=0, gateways={"gw": 0})
+ROOM = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
 
 NUMBERS = (f"+35315550{number:03}" for number in itertools.count(100))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import Observation, PageDone
 from fsfax.jobs import inbound_faxes
 from fsfax.jobs.worker import Worker
@@ -63,14 +63,14 @@ def set_traps(kills: Path) -> None:
         return lambda *args: die_at(point, call_id(*args), kills)
 
     early, first, second, third, fourth, fifth, last = POINTS
-    wrap(inbound_faxes.Incoming, "observe", nothing, at(early, _of_page))
-    wrap(Inbox, "keep", at(first, lambda _, id, __: id), at(second, lambda _, id, __: id))
-    wrap(Inbox, "record", nothing, at(third, lambda _, result: result.call_id))
+    wrap(inbound_faxes.InboundFaxes, "observe", nothing, at(early, _of_page))
+    wrap(InboundSpool, "keep", at(first, lambda _, id, __: id), at(second, lambda _, id, __: id))
+    wrap(InboundSpool, "record", nothing, at(third, lambda _, result: result.call_id))
     # The last that is done in the transaction.
     wrap(inbound_faxes, "forward", nothing, at(fourth, lambda _, job, __: job.call_id))
-    wrap(inbound_faxes.Incoming, "store", nothing, at(fifth, lambda _, result: result.call_id))
+    wrap(inbound_faxes.InboundFaxes, "store", nothing, at(fifth, lambda _, result: result.call_id))
     # Removing has begun: the record has its new name, the TIFF is still there.
-    wrap(Inbox, "_clean", at(last, lambda _, id: id), nothing)
+    wrap(InboundSpool, "_clean", at(last, lambda _, id: id), nothing)
 
 
 def _of_page(_: object, call_id: str, seen: Observation) -> str:

@@ -17,7 +17,7 @@ from fsfax.db.schema import attempts, jobs
 from fsfax.db.states import AttemptState, JobState
 from fsfax.engine.observations import Answered
 from fsfax.errors import LeaseLost
-from fsfax.jobs.claims import Claim, Room
+from fsfax.jobs.claims import Claim, NodeCapacity
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from tests.jobs.conftest import ROOM, Clock, Hand
@@ -118,8 +118,8 @@ class TestClaim:
 
     def test_node_and_gateway_limits(self, ready: Ready, hand: Hands) -> None:
         rooms = [
-            Room(node="a", core="1", capacity=2, gateways={"x": 0}),
-            Room(node="b", core="2", capacity=0, gateways={"x": 1, "y": 1}),
+            NodeCapacity(node="a", core="1", capacity=2, gateways={"x": 0}),
+            NodeCapacity(node="b", core="2", capacity=0, gateways={"x": 1, "y": 1}),
         ]
         for _ in range(10):
             ready()
@@ -130,7 +130,7 @@ class TestClaim:
     def test_a_full_gateway_does_not_hold_up_the_others(
         self, ready: Ready, hand: Hands, clock: Clock
     ) -> None:
-        room = Room(node="a", core="1", gateways={"x": 1, "y": 0})
+        room = NodeCapacity(node="a", core="1", gateways={"x": 1, "y": 0})
         first = ready(gateways=["x"])
         clock.move(1)
         for _ in range(5):
@@ -171,7 +171,7 @@ class TestClaim:
     def test_many_workers_at_once(self, store: JobStore, ready: Ready, hand: Hands) -> None:
         made = {ready() for _ in range(8)} | {ready("+35315559999") for _ in range(4)}
         claimed: list[Claim] = []
-        room = Room(node="a", core="1", capacity=5, gateways={"gw": 0})
+        room = NodeCapacity(node="a", core="1", capacity=5, gateways={"gw": 0})
 
         def work() -> None:
             worker = hand()

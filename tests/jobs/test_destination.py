@@ -18,7 +18,7 @@ from fsfax.jobs.destination import (
     DAY,
     HALF_LIFE,
     MAX_LAST,
-    Memory,
+    DestinationHistory,
     Weights,
     advise,
     clear,
@@ -33,7 +33,7 @@ NUMBER = "+4930123456"
 NOW = 1_795_435_200.0
 BEST = Mode()
 AUDIO = Mode("off")
-FRESH = Memory(number=NUMBER)
+FRESH = DestinationHistory(number=NUMBER)
 
 
 def delivered(**changes: Any) -> TxResult:
@@ -50,7 +50,9 @@ def lost(code: int, **changes: Any) -> TxResult:
     return result(t30.meaning(code).outcome, **values | changes)
 
 
-def taught(*results: TxResult, mode: Mode = BEST, memory: Memory = FRESH) -> Memory:
+def taught(
+    *results: TxResult, mode: Mode = BEST, memory: DestinationHistory = FRESH
+) -> DestinationHistory:
     for ended in results:
         memory = learn(memory, ended, mode, NOW)
     return memory
@@ -189,7 +191,7 @@ calls = st.lists(
 )
 
 
-def remembered(lived: list[tuple[TxResult, Mode, float]]) -> tuple[Memory, float]:
+def remembered(lived: list[tuple[TxResult, Mode, float]]) -> tuple[DestinationHistory, float]:
     memory, now = FRESH, NOW
     for ended, mode, passed in lived:
         now += passed
@@ -256,7 +258,7 @@ def test_a_memory_survives_the_database(
 ) -> None:
     memory = replace(remembered(lived)[0], pins=pinned)
     text = json.dumps(memory.as_dict(), allow_nan=False)
-    assert Memory.from_dict(NUMBER, json.loads(text)) == memory
+    assert DestinationHistory.from_dict(NUMBER, json.loads(text)) == memory
 
 
 anything = st.recursive(
@@ -280,12 +282,12 @@ an_ending = st.fixed_dictionaries(
     | anything
 )
 def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
-    memory = Memory.from_dict(NUMBER, data)
+    memory = DestinationHistory.from_dict(NUMBER, data)
     assert len(memory.last) <= MAX_LAST
     assert all(line.isprintable() for line in explain(memory, BEST, NOW))
     learnt = learn(memory, lost(21), BEST, NOW)
     text = json.dumps(learnt.as_dict(), allow_nan=False)
-    assert Memory.from_dict(NUMBER, json.loads(text)) == learnt
+    assert DestinationHistory.from_dict(NUMBER, json.loads(text)) == learnt
 
 
 @pytest.mark.parametrize(
@@ -305,8 +307,8 @@ def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
         (None, FRESH),
     ],
 )
-def test_a_memory_is_read_as_far_as_it_makes_sense(data: Any, expected: Memory) -> None:
-    assert Memory.from_dict(NUMBER, data) == expected
+def test_a_memory_is_read_as_far_as_it_makes_sense(data: Any, expected: DestinationHistory) -> None:
+    assert DestinationHistory.from_dict(NUMBER, data) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.db.database import Database
 from fsfax.db.schema import jobs
 from fsfax.db.states import Hold
-from fsfax.engine.doctor import Check, Verdict
+from fsfax.engine.doctor import Check, CheckStatus
 from fsfax.jobs.doctor import examine_database
 from fsfax.jobs.leases import Leases
 from fsfax.settings import InboundSettings
 from tests.postgresql import Server
 
-OK, WARNING, BROKEN = Verdict.OK, Verdict.WARNING, Verdict.BROKEN
+OK, WARNING, BROKEN = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.BROKEN
 
 
 def found(url: str) -> dict[str, Check]:
     return {check.name: check for check in examine_database(url)}
 
 
-def verdicts(url: str) -> dict[str, Verdict]:
+def verdicts(url: str) -> dict[str, CheckStatus]:
     return {name: check.verdict for name, check in found(url).items()}
 
 

@@ -20,12 +20,12 @@ from fsfax.db.schema import faxboxes as faxbox_table
 from fsfax.db.schema import jobs as job_table
 from fsfax.db.states import Direction, JobState
 from fsfax.db.transitions import DEFAULT_ACCOUNT
-from fsfax.engine.admission import REJECTED, WELCOME
+from fsfax.engine.admission import ACCEPT, REJECT
 from fsfax.engine.observations import Answered, Created, PageDone
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import AddressTaken, InvalidRequest
-from fsfax.jobs.inbound_faxes import Incoming
+from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.store import JobStore
 from fsfax.settings import InboundSettings
@@ -48,8 +48,8 @@ def mine(database: Database, clock: Clock) -> Account:
 
 
 @pytest.fixture
-def incoming(database: Database, clock: Clock) -> Incoming:
-    return Incoming(database, clock=clock)
+def incoming(database: Database, clock: Clock) -> InboundFaxes:
+    return InboundFaxes(database, clock=clock)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def news(database: Database) -> list[tuple[str, str]]:
 
 
 def test_who_called_is_not_forgotten_for_what_is_found_later(
-    incoming: Incoming, fax: Callable[..., RxResult]
+    incoming: InboundFaxes, fax: Callable[..., RxResult]
 ) -> None:
     """After a crash the numbers are those that the dialplan recorded; it has no name."""
     found = fax(from_number="15550199", from_name="")
@@ -132,7 +132,7 @@ class TestRouting:
         self,
         boxes: Faxboxes,
         mine: Account,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         called: str,
     ) -> None:
@@ -154,7 +154,7 @@ class TestRouting:
         assert boxes.list(other.id) == ()
 
     def test_an_account_without_faxboxes(
-        self, database: Database, incoming: Incoming, fax: Callable[..., RxResult]
+        self, database: Database, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         ward = Accounts(database).create("ward", numbers=["5550100"])
         job = incoming.store(fax("555-0100"))
@@ -186,7 +186,7 @@ class TestRouting:
             )
         ):
             caplog.clear()
-            inbox = Incoming(database, InboundSettings(**settings))
+            inbox = InboundFaxes(database, InboundSettings(**settings))
             job = inbox.store(replace(result, call_id=f"call-{number}"))
             assert (job.account_id, job.faxbox_id) == expected
             assert "called_number_is_nobodys" in caplog.text
@@ -197,7 +197,7 @@ class TestRouting:
         database: Database,
         boxes: Faxboxes,
         mine: Account,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
     ) -> None:
         boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER]})
@@ -207,7 +207,7 @@ class TestRouting:
         assert (job.account_id, job.faxbox_id) == (mine.id, None)
 
     def test_it_stays_whose_it_was_when_it_began(
-        self, boxes: Faxboxes, mine: Account, incoming: Incoming, fax: Callable[..., RxResult]
+        self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         first = boxes.create(mine.id, {"name": "First", "numbers": [NUMBER]})
         result = fax()
@@ -251,27 +251,27 @@ class TestRouting:
 
 
 class TestCallers:
-    def test_who_is_let_in(self, boxes: Faxboxes, mine: Account, incoming: Incoming) -> None:
+    def test_who_is_let_in(self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes) -> None:
         lists = {"allow": ["+3531*", "anonymous"], "block": ["+353 1 666*"]}
         boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER], "callers": lists})
         boxes.create(mine.id, {"name": "Open", "numbers": ["200"]})
         called = "0035315550100"
-        assert incoming.admit("+35315550199", called) is WELCOME
-        assert incoming.admit("", called) is WELCOME
-        assert incoming.admit("0035316660000", called) is REJECTED
-        assert incoming.admit("+4930123456", called) is REJECTED
-        assert incoming.admit("+4930123456", "200") is WELCOME
-        assert incoming.admit("+4930123456", "201") is WELCOME, "nobody's number"
+        assert incoming.admit("+35315550199", called) is ACCEPT
+        assert incoming.admit("", called) is ACCEPT
+        assert incoming.admit("0035316660000", called) is REJECT
+        assert incoming.admit("+4930123456", called) is REJECT
+        assert incoming.admit("+4930123456", "200") is ACCEPT
+        assert incoming.admit("+4930123456", "201") is ACCEPT, "nobody's number"
 
     def test_the_lists_of_the_faxbox_for_unknown_numbers(
         self, database: Database, boxes: Faxboxes, mine: Account
     ) -> None:
         box = boxes.create(mine.id, {"name": "Rest", "callers": {"block": ["*"]}})
         settings = InboundSettings(faxbox=box.id)
-        assert Incoming(database, settings).admit("+1", "any") is REJECTED
+        assert InboundFaxes(database, settings).admit("+1", "any") is REJECT
 
     def test_how_a_call_is_answered(
-        self, boxes: Faxboxes, mine: Account, incoming: Incoming
+        self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes
     ) -> None:
         said = {"fax_identity": "+353 1 555 0100", "media": {"fax_option": False}}
         boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER], **said})
@@ -284,7 +284,7 @@ class TestCallers:
         store: JobStore,
         boxes: Faxboxes,
         mine: Account,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
     ) -> None:
         box = boxes.create(
@@ -325,7 +325,7 @@ class TestForwarding:
         self,
         store: JobStore,
         box: Faxbox,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         mine: Account,
     ) -> None:
@@ -351,7 +351,7 @@ class TestForwarding:
         store: JobStore,
         boxes: Faxboxes,
         box: Faxbox,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
     ) -> None:
         boxes.change(box.id, {"caller_id": None, "retries": None})
@@ -361,7 +361,7 @@ class TestForwarding:
 
     @pytest.mark.usefixtures("box")
     def test_what_broke_off_is_not_sent_on(
-        self, store: JobStore, incoming: Incoming, fax: Callable[..., RxResult]
+        self, store: JobStore, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         result = fax()
         job = incoming.store(broken_off(result))
@@ -390,7 +390,7 @@ class TestForwarding:
         boxes: Faxboxes,
         box: Faxbox,
         mine: Account,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         target: str,
         why: str | None,
@@ -425,7 +425,7 @@ class TestForwarding:
         fax: Callable[..., RxResult],
     ) -> None:
         """A faxbox for unknown numbers, and a forwarding that comes back in."""
-        inbox = Incoming(database, InboundSettings(faxbox=box.id))
+        inbox = InboundFaxes(database, InboundSettings(faxbox=box.id))
         inbox.store(fax("2"))
         job = inbox.store(fax("15550111"))
         assert len(self.sent_on(store)) == 1
@@ -449,7 +449,7 @@ class TestRetention:
         self,
         database: Database,
         store: JobStore,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         clock: Clock,
     ) -> None:
@@ -508,7 +508,7 @@ class TestRetention:
         boxes: Faxboxes,
         box: Faxbox,
         store: JobStore,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         clock: Clock,
     ) -> None:
@@ -526,7 +526,7 @@ class TestRetention:
         boxes: Faxboxes,
         box: Faxbox,
         store: JobStore,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         clock: Clock,
     ) -> None:
@@ -550,7 +550,7 @@ class TestRetention:
         self,
         database: Database,
         store: JobStore,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         clock: Clock,
     ) -> None:
@@ -584,7 +584,7 @@ class TestRetention:
         self,
         database: Database,
         store: JobStore,
-        incoming: Incoming,
+        incoming: InboundFaxes,
         fax: Callable[..., RxResult],
         clock: Clock,
     ) -> None:
@@ -621,7 +621,7 @@ class TestRetention:
 
 class TestLive:
     def test_while_it_comes_in(
-        self, store: JobStore, incoming: Incoming, fax: Callable[..., RxResult]
+        self, store: JobStore, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         result = fax()
         created = Created(

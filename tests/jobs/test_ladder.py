@@ -13,12 +13,12 @@ from fsfax.engine import t30
 from fsfax.engine.outcome import Outcome
 from fsfax.jobs.ladder import (
     RUNGS,
-    Blame,
-    Choice,
+    FaultyPart,
     Mode,
+    ModeChoice,
+    PastAttempt,
     Pins,
-    Step,
-    blame,
+    faulty_part,
     first_mode,
     met_fax,
     next_mode,
@@ -33,7 +33,7 @@ AUDIO_POOR = Mode("off", ecm=False, v17=False)
 T38_POOR = Mode("on", ecm=False, v17=False)
 
 
-def failed(mode: Mode = BEST, code: int | None = None, **changes: Any) -> Step:
+def failed(mode: Mode = BEST, code: int | None = None, **changes: Any) -> PastAttempt:
     """A call that ended with a code, over T.38 if the mode allows it."""
     values: dict[str, Any] = {
         "outcome": t30.meaning(code).outcome if code is not None else Outcome.LINE_TROUBLE,
@@ -41,10 +41,10 @@ def failed(mode: Mode = BEST, code: int | None = None, **changes: Any) -> Step:
         "t38_status": "off" if mode.t38 == "off" else "negotiated",
         "speed": 14400 if mode.v17 else 9600,
     }
-    return Step(mode=mode, **values | changes)
+    return PastAttempt(mode=mode, **values | changes)
 
 
-def after(*history: Step, wish: Mode = BEST, pins: Pins | None = None) -> Mode | None:
+def after(*history: PastAttempt, wish: Mode = BEST, pins: Pins | None = None) -> Mode | None:
     choice = next_mode(history, wish, pins or Pins())
     return choice.mode if choice else None
 
@@ -107,7 +107,7 @@ def after(*history: Step, wish: Mode = BEST, pins: Pins | None = None) -> Mode |
         (failed(BEST, None, outcome=Outcome.UNKNOWN), BEST),
     ],
 )
-def test_what_follows_what_failed(step: Step, expected: Mode | None) -> None:
+def test_what_follows_what_failed(step: PastAttempt, expected: Mode | None) -> None:
     assert after(step) == expected
 
 
@@ -164,7 +164,7 @@ def test_the_whole_way_down() -> None:
         (Mode("off", v17=False), failed(BEST, 486, outcome=Outcome.BUSY), AUDIO_SLOW),
     ],
 )
-def test_a_wish_is_never_overruled(wish: Mode, step: Step, expected: Mode | None) -> None:
+def test_a_wish_is_never_overruled(wish: Mode, step: PastAttempt, expected: Mode | None) -> None:
     assert after(step, wish=wish) == expected
 
 
@@ -185,7 +185,9 @@ def test_a_wish_is_never_overruled(wish: Mode, step: Step, expected: Mode | None
         (Pins(t38="on", ecm=True), AUDIO_POOR, failed(AUDIO_POOR, 49), AUDIO_POOR),
     ],
 )
-def test_pins_bind_the_ladder(pins: Pins, wish: Mode, step: Step, expected: Mode | None) -> None:
+def test_pins_bind_the_ladder(
+    pins: Pins, wish: Mode, step: PastAttempt, expected: Mode | None
+) -> None:
     assert after(step, wish=wish, pins=pins) == expected
 
 
@@ -202,8 +204,10 @@ def test_the_first_call_needs_no_history() -> None:
     with pytest.raises(ValueError, match="first_mode"):
         next_mode([], BEST)
     assert first_mode(BEST).mode == BEST
-    assert first_mode(T38_SLOW, Choice(AUDIO, ("because",))) == Choice(AUDIO_SLOW, ("because",))
-    assert first_mode(Mode("required"), Choice(AUDIO)).mode == Mode("required")
+    assert first_mode(T38_SLOW, ModeChoice(AUDIO, ("because",))) == ModeChoice(
+        AUDIO_SLOW, ("because",)
+    )
+    assert first_mode(Mode("required"), ModeChoice(AUDIO)).mode == Mode("required")
 
 
 modes = st.builds(
@@ -235,30 +239,30 @@ def test_a_way_that_failed_is_not_gone_again(
 ) -> None:
     # Experience alone never requires T.38.
     advised = replace(advised, t38="on") if advised.t38 == "required" else advised
-    mode = first_mode(wish, Choice(pins.applied(advised))).mode
-    history: list[Step] = []
+    mode = first_mode(wish, ModeChoice(pins.applied(advised))).mode
+    history: list[PastAttempt] = []
     for ending in ended:
         assert mode == mode.within(wish) == pins.applied(mode).within(wish)
-        history.append(Step(mode=mode, **ending))
-        laid = blame(history[-1], history[:-1])
+        history.append(PastAttempt(mode=mode, **ending))
+        laid = faulty_part(history[-1], history[:-1])
         choice = next_mode(history, wish, pins)
         if laid is None:
             # Nothing speaks against the mode: it stays.
             assert choice is None or choice.mode == mode
         elif choice is not None:
-            guilty = [s.mode for n, s in enumerate(history) if blame(s, history[:n])]
+            guilty = [s.mode for n, s in enumerate(history) if faulty_part(s, history[:n])]
             assert choice.mode not in guilty
             # Only taken away, never brought back; and what is blamed is gone.
             assert choice.mode.ecm <= mode.ecm
             assert choice.mode.v17 <= mode.v17
             assert mode.t38 != "off" or choice.mode.t38 == "off"
-            assert laid[0] is not Blame.T38 or choice.mode.t38 != "on"
-            assert laid[0] is not Blame.V17 or not choice.mode.v17
-            assert laid[0] is not Blame.ECM or not choice.mode.ecm
+            assert laid[0] is not FaultyPart.T38 or choice.mode.t38 != "on"
+            assert laid[0] is not FaultyPart.V17 or not choice.mode.v17
+            assert laid[0] is not FaultyPart.ECM or not choice.mode.ecm
         if choice is None:
             break
         mode = choice.mode
-    guilty = [s.mode for n, s in enumerate(history) if blame(s, history[:n])]
+    guilty = [s.mode for n, s in enumerate(history) if faulty_part(s, history[:n])]
     assert len(guilty) == len(set(guilty)) <= len(RUNGS)
 
 
@@ -293,7 +297,7 @@ def test_a_mode_that_makes_no_sense_is_the_best_one(data: dict[str, Any]) -> Non
 def test_who_answered_as_a_fax(changes: dict[str, Any], expected: bool) -> None:
     ended = result(Outcome.LINE_TROUBLE, **changes)
     assert met_fax(ended) is expected
-    assert Step.of(BEST, ended).ever_fax is expected
+    assert PastAttempt.of(BEST, ended).ever_fax is expected
 
 
 def test_a_step_is_made_of_a_result() -> None:
@@ -306,4 +310,4 @@ def test_a_step_is_made_of_a_result() -> None:
         fax_error_correction=True,
     )
     step = failed(BEST, 21, pages=2, ecm_used=True)
-    assert Step.of(BEST, ended) == replace(step, ever_fax=True)
+    assert PastAttempt.of(BEST, ended) == replace(step, ever_fax=True)

@@ -38,7 +38,7 @@ from fsfax.db.schema import attempts, documents, jobs
 from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.engine.outcome import Outcome
 from fsfax.errors import IllegalMove, LeaseLost
-from fsfax.jobs.claims import Room
+from fsfax.jobs.claims import NodeCapacity
 from fsfax.jobs.dial import Dialler
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.store import JobStore
@@ -227,7 +227,7 @@ class Life(RuleBasedStateMachine):
         for preparation in hand.claims.claim_unprepared(2):
             hand.settlement.prepared(preparation, self.pdf, 3)
         if not self.switch.down:
-            room = Room(node="a", core=self.switch.core, capacity=2, gateways={"gw": 0})
+            room = NodeCapacity(node="a", core=self.switch.core, capacity=2, gateways={"gw": 0})
             for claim in hand.claims.claim([room], 2):
                 if not self.dialler.dial(claim):
                     reconcile(self.dialler, claim)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from fsfax.accounts.accounts import Accounts
 from fsfax.db.documents import CHUNK
-from fsfax.db.records import FetchSource, NewFax, Wish
+from fsfax.db.records import FetchSource, NewFax, SendPreferences
 from fsfax.db.schema import chunks, jobs, outbox
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import (
@@ -45,7 +45,7 @@ class TestAccept:
             priority=5,
             not_before=later,
             gateways=["a", "b"],
-            wish=Wish(t38="off", resolution="standard", header="Hello"),
+            wish=SendPreferences(t38="off", resolution="standard", header="Hello"),
             fields={"unknown": {"nested": [1, "ü"]}},
         )
         job = store.get(store.accept(new).id)
@@ -341,7 +341,7 @@ class TestResubmit:
     ) -> None:
         id = ready()
         store.cancel(id)
-        again = store.resubmit(id, changes={"wish": Wish(resolution="standard")})
+        again = store.resubmit(id, changes={"wish": SendPreferences(resolution="standard")})
         assert (again.state, again.prepared) == (JobState.ATTACHING_FILES, False)
         assert [d.kind for d in store.documents(again.id)] == ["original"]
 

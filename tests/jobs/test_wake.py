@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from fsfax.db.change_listener import Bell
+from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
@@ -27,10 +27,10 @@ PATIENCE = 20.0
 
 
 @pytest.fixture
-def bell(database_url: str) -> Iterator[Bell]:
+def bell(database_url: str) -> Iterator[ChangeListener]:
     """A bell that is listening: it rings once when it begins to."""
     database = Database(database_url)
-    bell = Bell(database, POLL)
+    bell = ChangeListener(database, POLL)
     assert bell.wait(PATIENCE)
     yield bell
     bell.close()
@@ -44,21 +44,25 @@ def accept(database_url: str, pdf: Path) -> Iterator[Callable[[], None]]:
         yield lambda: (store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf])), None)[1]
 
 
-def quiet(bell: Bell, seconds: float = 0.2) -> bool:
+def quiet(bell: ChangeListener, seconds: float = 0.2) -> bool:
     """Tell whether nothing is heard; what was rung before counts as heard."""
     while bell.wait(2 * POLL):
         pass
     return not bell.wait(seconds)
 
 
-def test_rings_when_another_connection_commits(bell: Bell, accept: Callable[[], None]) -> None:
+def test_rings_when_another_connection_commits(
+    bell: ChangeListener, accept: Callable[[], None]
+) -> None:
     for _ in range(3):
         assert quiet(bell)
         accept()
         assert bell.wait(AT_ONCE)
 
 
-def test_rings_when_another_process_commits(bell: Bell, database_url: str, pdf: Path) -> None:
+def test_rings_when_another_process_commits(
+    bell: ChangeListener, database_url: str, pdf: Path
+) -> None:
     program = (
         "import sys; from fsfax.jobs.store import JobStore, NewFax; s = JobStore(sys.argv[1]);"
         "s.list(); sys.stdin.read(1);"
@@ -79,7 +83,7 @@ def test_rings_when_another_process_commits(bell: Bell, database_url: str, pdf: 
     process.communicate()
 
 
-def test_is_silent_while_nothing_is_committed(bell: Bell, database: Database) -> None:
+def test_is_silent_while_nothing_is_committed(bell: ChangeListener, database: Database) -> None:
     assert quiet(bell)
     store = JobStore(database)
     store.list()
@@ -89,14 +93,14 @@ def test_is_silent_while_nothing_is_committed(bell: Bell, database: Database) ->
     assert quiet(bell)
 
 
-def test_idle_costs_next_to_nothing(bell: Bell) -> None:
+def test_idle_costs_next_to_nothing(bell: ChangeListener) -> None:
     assert quiet(bell)
     before = time.process_time()
     assert not bell.wait(1.0)
     assert time.process_time() - before < 0.1
 
 
-def test_rings_from_within(bell: Bell) -> None:
+def test_rings_from_within(bell: ChangeListener) -> None:
     assert quiet(bell)
     gevent.spawn_later(0.05, bell.ring)
     begin = time.monotonic()
@@ -107,7 +111,7 @@ def test_rings_from_within(bell: Bell) -> None:
     assert bell.wait(0.0)  # also where it was rung before anybody waited
 
 
-def test_the_hub_goes_on_while_it_waits(bell: Bell) -> None:
+def test_the_hub_goes_on_while_it_waits(bell: ChangeListener) -> None:
     ticks = []
 
     def tick() -> None:
@@ -126,7 +130,7 @@ def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) ->
     database = Database(database_url)
     gevent.get_hub().threadpool  # noqa: B018  # not one of ours
     before = threads()
-    bell = Bell(database, POLL)
+    bell = ChangeListener(database, POLL)
     assert bell.wait(PATIENCE)
     assert len(threads()) == len(before) + 1
     begin = time.monotonic()
@@ -160,7 +164,7 @@ class TestPostgresql:
     ) -> None:
         database = Database(url)
         store = JobStore(url)
-        bell = Bell(database, POLL)
+        bell = ChangeListener(database, POLL)
         assert bell.wait(PATIENCE)
         assert quiet(bell)
         postgresql_server.kill()
@@ -183,7 +187,7 @@ class TestPostgresql:
     ) -> None:
         """It reaches libpq as it reaches it in all other connections."""
         database = Database(url.replace("fsfax@", "fsfax:p%20w%2B%25%40%2F%3F%26'%5C@"))
-        bell = Bell(database, POLL)
+        bell = ChangeListener(database, POLL)
         assert bell.wait(PATIENCE)
         wait_until_listening(url)
         bell.close()
@@ -192,7 +196,7 @@ class TestPostgresql:
 
     def test_a_server_that_is_not_there(self, tmp_path: Path) -> None:
         database = Database(f"postgresql://fsfax:s3cr3t@/fsfax?host={tmp_path}")
-        bell = Bell(database, POLL)
+        bell = ChangeListener(database, POLL)
         assert bell.wait(PATIENCE)
         bell.close()
 
@@ -216,7 +220,7 @@ class TestSqlite:
         file = tmp_path / "fsfax.db"
         file.write_bytes(b"no database " * 1000)
         database = Database(f"sqlite:///{file}")
-        bell = Bell(database, POLL)
+        bell = ChangeListener(database, POLL)
         deadline = time.monotonic() + PATIENCE
         while "database_not_watched" not in caplog.text:
             assert time.monotonic() < deadline
@@ -239,7 +243,7 @@ class TestSqlite:
         database = Database(f"sqlite:///{file}")
         watching: list[sqlite3.Connection] = []
         event.listen(database.engine, "connect", lambda raw, _: watching.append(raw))
-        bell = Bell(database, POLL)
+        bell = ChangeListener(database, POLL)
         assert bell.wait(PATIENCE)
         assert quiet(bell)
         watching[0].set_authorizer(lambda *_: sqlite3.SQLITE_DENY)

@@ -17,12 +17,12 @@ from fsfax.db.records import Job, NewFax
 from fsfax.db.schema import outbox, workers
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.document import compare
-from fsfax.engine.inbound_spool import Inbox
+from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import Answered, Created
 from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
-from fsfax.jobs.inbound_faxes import Incoming
+from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, RetryRule, Settings
@@ -465,7 +465,7 @@ class TestReceiving:
     def test_a_fax_that_was_stored_but_not_told_before_a_crash(
         self, options: Settings, live_store: JobStore, fsfax_sample_tiff: Path
     ) -> None:
-        inbox = Inbox(options.spool / "received")
+        inbox = InboundSpool(options.spool / "received")
         received = RxResult(
             call_id="11111111-2222-3333-4444-555555555555",
             success=True,
@@ -485,7 +485,7 @@ class TestReceiving:
         )
         inbox.record(received)
         # Once more, as if the crash had come between the database and the removal.
-        incoming = Incoming(live_store.database)
+        incoming = InboundFaxes(live_store.database)
         incoming.store(received)
         with Worker(options):
             until(lambda: not inbox.pending(), "the inbox is emptied")
@@ -512,7 +512,7 @@ class TestReceiving:
         self, options: Settings, live_store: JobStore, clock: Clock
     ) -> None:
         """Given up after a while; a file that turns up later still counts."""
-        incoming = Incoming(live_store.database)
+        incoming = InboundFaxes(live_store.database)
         incoming.observe(
             "lost", Created(at=1.0, inbound=True, from_number="+1", from_name="", to_number="+2")
         )

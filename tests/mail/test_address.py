@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fsfax.esl.dialstring import dialable
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient, read_sender
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 
 READ = [
     ("5550100@box.example", "5550100", "box.example", ""),
@@ -67,7 +67,7 @@ def test_numbers_are_read_as_people_write_them(
 
 @pytest.mark.parametrize(("address", "why"), REFUSED)
 def test_what_is_no_fax_address(address: str, why: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(SmtpRefusal) as refused:
         read_recipient(address)
     assert why in refused.value.reason
     assert (refused.value.code, refused.value.status) == (550, "5.1.3")
@@ -84,7 +84,7 @@ def test_every_address_is_read_or_refused(address: str) -> None:
     for read in (read_recipient, read_sender, read_domains):
         try:
             found = read(address)
-        except Refusal as refused:
+        except SmtpRefusal as refused:
             answer = refused.answer
             assert answer.isascii()
             assert answer.isprintable()
@@ -122,6 +122,6 @@ def test_senders(address: str, read: str) -> None:
 
 @pytest.mark.parametrize("address", ["ann", "ann@", "@example.com", "a\nb@example.com", "a@b\x00c"])
 def test_what_is_no_sender(address: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(SmtpRefusal) as refused:
         read_sender(address)
     assert refused.value.status == "5.1.7"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fsfax.mail import message
 from fsfax.mail.message import Mail, take_apart
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 from tests.mail.mails import PDF, mail, picture, raw
 
 _folders = itertools.count()
@@ -155,14 +155,14 @@ def wide(count: int) -> bytes:
     ],
 )
 def test_bombs(apart: Any, data: bytes, why: str) -> None:
-    with pytest.raises(Refusal, match=why) as refused:
+    with pytest.raises(SmtpRefusal, match=why) as refused:
         apart(data)
     assert refused.value.code == 554
 
 
 def test_what_takes_too_long_ends(apart: Any) -> None:
     times = itertools.count(step=message.MAX_SECONDS)
-    with pytest.raises(Refusal, match="took more than 30 s"):
+    with pytest.raises(SmtpRefusal, match="took more than 30 s"):
         apart(b"X: y\r\n\r\n" + b"line\r\n" * 100_000, clock=lambda: next(times))
 
 
@@ -219,7 +219,7 @@ FIELD = st.sampled_from(
 def test_any_bytes_are_taken_apart_or_refused(apart: Any, lines: list[bytes]) -> None:
     try:
         found = apart(b"\r\n".join(lines))
-    except Refusal:
+    except SmtpRefusal:
         return
     assert found.subject.isprintable()
     for part, file in zip(found.parts, found.files, strict=True):

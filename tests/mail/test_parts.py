@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.mail.part_selection import MAX_ATTACHMENTS, Part, TextPolicy, choose, image_size, judge
-from fsfax.mail.refusal import Refusal
+from fsfax.mail.refusal import SmtpRefusal
 from tests.mail.mails import OFFICE_HEAD, PDF, bomb, picture
 
 WIDE, SMALL = picture(800, 100), picture(120, 60)
@@ -114,7 +114,7 @@ def test_the_text_is_faxed_by_policy(
 @pytest.mark.parametrize("policy", ["never", "alone", "first"])
 def test_nothing_to_fax_is_refused(policy: TextPolicy) -> None:
     for parts in ([], [part("text/html", b"<p>")], [part("text/plain", b" ")]):
-        with pytest.raises(Refusal, match="no valid attachment") as refused:
+        with pytest.raises(SmtpRefusal, match="no valid attachment") as refused:
             choose(parts, policy, no_office)
         assert refused.value.code == 554
 
@@ -122,7 +122,7 @@ def test_nothing_to_fax_is_refused(policy: TextPolicy) -> None:
 def test_one_attachment_that_cannot_be_faxed_refuses_the_mail() -> None:
     """Nobody is told "sent" for two of three documents."""
     sheet = part("application/zip", b"PK\x03\x04", "all.zip", attached=True)
-    with pytest.raises(Refusal, match=r"all\.zip.*ZIP archive"):
+    with pytest.raises(SmtpRefusal, match=r"all\.zip.*ZIP archive"):
         choose([LETTER, sheet], "never", no_office)
 
 
@@ -132,7 +132,7 @@ def test_the_order_is_that_of_the_mail_and_the_number_is_limited() -> None:
         for number in range(MAX_ATTACHMENTS + 1)
     ]
     assert choose(many[:-1], "never", no_office).documents == tuple(many[:-1])
-    with pytest.raises(Refusal, match="more than 50"):
+    with pytest.raises(SmtpRefusal, match="more than 50"):
         choose(many, "never", no_office)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.mail.permission import Verdict, judge
+from fsfax.mail.permission import PermissionDecision, judge
 
 CASES = [
     ("ann@example.com", ["ann@example.com"], True),
@@ -52,8 +52,10 @@ def test_an_empty_list_lets_in_whom_the_settings_say() -> None:
 
 @pytest.mark.parametrize("broken", ["(", "a{99999}", "[z-a]", "*@@", "(?P<a", r"\1", "(?=x)"])
 def test_a_broken_pattern_lets_nobody_in_and_keeps_nobody_out(broken: str) -> None:
-    assert judge("ann@example.com", [broken]) == Verdict(False, (broken,))
-    assert judge("ann@example.com", [broken, "ann@example.com"]) == Verdict(True, (broken,))
+    assert judge("ann@example.com", [broken]) == PermissionDecision(False, (broken,))
+    assert judge("ann@example.com", [broken, "ann@example.com"]) == PermissionDecision(
+        True, (broken,)
+    )
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(.*b){25}$", "([a-z]+)*@@$"])

@@ -23,12 +23,12 @@ from fsfax.api import fax_view
 from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import jobs, outbox
-from fsfax.db.transitions import row_of
+from fsfax.db.transitions import locked_row
 from fsfax.document import to_pdf
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.dispatcher import Courier
-from fsfax.notify.events import Channel, Kind
-from fsfax.notify.send_result import Delivered, Later, Never, Result
+from fsfax.notify.dispatcher import Dispatcher
+from fsfax.notify.events import DeliveryChannel, NotificationKind
+from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.notify.signature import new_secret
 from fsfax.notify.subscriptions import Webhooks
 from fsfax.settings import Settings
@@ -54,8 +54,8 @@ def settings(url: str, mailbox: Mailbox | None = None, **notify: Any) -> Setting
 
 
 @contextmanager
-def courier(options: Settings, **more: Any) -> Iterator[Courier]:
-    with Courier(options, fax_view.shown, hub="own", **more) as made:
+def courier(options: Settings, **more: Any) -> Iterator[Dispatcher]:
+    with Dispatcher(options, fax_view.shown, hub="own", **more) as made:
         yield made
 
 
@@ -278,12 +278,16 @@ class TestWebhooks:
         hook = Webhooks(database).create(account, receiver.url())
         receiver.down = True
         ids = [sent() for _ in range(4)]
-        kinds = [Kind.OUT_COMPLETED, Kind.OUT_UNCERTAIN, Kind.OUT_FAILED]
+        kinds = [
+            NotificationKind.OUT_COMPLETED,
+            NotificationKind.OUT_UNCERTAIN,
+            NotificationKind.OUT_FAILED,
+        ]
         with database.write() as connection:
             for job_id in ids:
-                row = row_of(connection, job_id)
+                row = locked_row(connection, job_id)
                 for kind in kinds[1:]:
-                    transitions.news(connection, row, kind, row.modified_at)
+                    transitions.enqueue_notification(connection, row, kind, row.modified_at)
         with courier(settings(database_url)):
             receiver.wait_calls(10)
             assert set(states(seen, account)) == {"open"}
@@ -438,11 +442,11 @@ class TestLife:
         first, second = Recorder(), Recorder()
         first.hold = True
         options = settings(database_url)
-        with courier(options, carriers={Channel.MAIL: first}) as made:
+        with courier(options, carriers={DeliveryChannel.MAIL: first}) as made:
             assert first.holding.wait(30)
             made.stop(0.0)
         assert states(seen, account) == {"open": 1}
-        with courier(options, carriers={Channel.MAIL: second}):
+        with courier(options, carriers={DeliveryChannel.MAIL: second}):
             until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
         assert second.carried == first.carried, "the same message id"
 
@@ -453,7 +457,7 @@ class TestLife:
         sent(notify=MAIL)
         options = settings(database_url, mailbox, lease=0.5)
         with monkeypatch.context() as patch:
-            patch.setattr(Courier, "_settle", lambda *_: time.sleep(0))
+            patch.setattr(Dispatcher, "_settle", lambda *_: time.sleep(0))
             with courier(options):
                 mailbox.wait(1)
         with courier(options):
@@ -505,7 +509,7 @@ class TestLife:
     def test_a_fault_is_no_loss(
         self, sqlite: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
-        answers: list[Any] = [ValueError("a fault"), Later("not now"), Delivered()]
+        answers: list[Any] = [ValueError("a fault"), RetryLater("not now"), Delivered()]
 
         def answer(_: Delivery) -> Result:
             found = answers.pop(0)
@@ -514,7 +518,7 @@ class TestLife:
             return found  # type: ignore[no-any-return]
 
         sent(notify=MAIL)
-        with courier(settings(sqlite), carriers={Channel.MAIL: Recorder(answer)}):
+        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: Recorder(answer)}):
             until(lambda: states(seen, account) == {"done": 1}, "the third try")
         assert seen.list(account).deliveries[0].tries == 3
 
@@ -531,7 +535,7 @@ class TestLife:
         blocker = sqlite3.connect(
             sqlite.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
         )
-        with courier(settings(sqlite), carriers={Channel.MAIL: carrier}):
+        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
             until(lambda: carrier.carried, "it is carried")
             blocker.execute("ROLLBACK") if blocker.in_transaction else None
             until(lambda: states(seen, account) == {"done": 1}, "it is written down")
@@ -547,9 +551,9 @@ class TestLife:
             receiver.wait(1)
 
     def test_never_is_never(self, sqlite: str, sent: Send, seen: Deliveries, account: str) -> None:
-        carrier = Recorder(lambda _: Never("no\r\nway " + "x" * 2000))
+        carrier = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
         sent(notify=MAIL)
-        with courier(settings(sqlite), carriers={Channel.MAIL: carrier}):
+        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
             until(lambda: states(seen, account) == {"dead": 1}, "given up")
         (dead,) = seen.list(account).deliveries
         assert dead.problem.startswith("no way xxx")

@@ -14,10 +14,10 @@ from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import deliveries as table
 from fsfax.db.schema import outbox
-from fsfax.db.transitions import row_of
+from fsfax.db.transitions import locked_row
 from fsfax.errors import DeliveryNotFound, IllegalMove
 from fsfax.notify.deliveries import Deliveries, Delivery
-from fsfax.notify.events import Channel, Kind
+from fsfax.notify.events import DeliveryChannel, NotificationKind
 from fsfax.notify.subscriptions import Webhooks
 from tests.jobs.conftest import Clock
 from tests.jobs.results import BUSY
@@ -43,14 +43,14 @@ def expand(deliveries: Deliveries) -> int:
 
 
 def claim(deliveries: Deliveries, count: int = 10, **more: Any) -> tuple[Delivery, ...]:
-    return deliveries.claim(Channel.MAIL, count, **more)
+    return deliveries.claim(DeliveryChannel.MAIL, count, **more)
 
 
-def more_news(database: Database, job_id: str, *kinds: Kind) -> None:
+def more_news(database: Database, job_id: str, *kinds: NotificationKind) -> None:
     with database.write() as connection:
-        row = row_of(connection, job_id)
+        row = locked_row(connection, job_id)
         for kind in kinds:
-            transitions.news(connection, row, kind, row.modified_at)
+            transitions.enqueue_notification(connection, row, kind, row.modified_at)
 
 
 class TestExpansion:
@@ -116,7 +116,9 @@ class TestExpansion:
     ) -> None:
         job_id = sent(notify=MAIL)
         with database.write() as connection:
-            transitions.news(connection, row_of(connection, job_id), "fax_seen", deliveries._now())
+            transitions.enqueue_notification(
+                connection, locked_row(connection, job_id), "fax_seen", deliveries._now()
+            )
         assert expand(deliveries) == 2
         assert len(deliveries.list().deliveries) == 1
 
@@ -127,7 +129,7 @@ class TestClaims:
     ) -> None:
         sent(notify=MAIL)
         expand(deliveries)
-        assert deliveries.waiting().channels == (Channel.MAIL,)
+        assert deliveries.waiting().channels == (DeliveryChannel.MAIL,)
         (mine,) = claim(deliveries)
         assert mine.tries == 1
         assert claim(deliveries) == ()
@@ -151,7 +153,7 @@ class TestClaims:
         self, deliveries: Deliveries, sent: Send, database: Database, clock: Clock
     ) -> None:
         job_id = sent(notify={"email": {"send_to": ["a@b.org", "c@d.org"]}})
-        more_news(database, job_id, Kind.OUT_UNCERTAIN, Kind.OUT_FAILED)
+        more_news(database, job_id, NotificationKind.OUT_UNCERTAIN, NotificationKind.OUT_FAILED)
         other = sent(notify=MAIL)
         expand(deliveries)
         first = claim(deliveries)
@@ -206,14 +208,14 @@ class TestClaims:
             hooks.create(account, url)
         sent()
         expand(deliveries)
-        got = deliveries.claim(Channel.WEBHOOK, 9, without=["https://a.org/"])
+        got = deliveries.claim(DeliveryChannel.WEBHOOK, 9, without=["https://a.org/"])
         assert {each.target for each in got} == {"https://a.org.evil/3", "https://a_org/"}
 
     def test_other_channels_are_left_alone(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)
         expand(deliveries)
-        assert deliveries.claim(Channel.SMS, 9) == ()
-        assert deliveries.claim(Channel.WEBHOOK, 9) == ()
+        assert deliveries.claim(DeliveryChannel.SMS, 9) == ()
+        assert deliveries.claim(DeliveryChannel.WEBHOOK, 9) == ()
 
     def test_what_was_cut_off_is_free_at_once(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)

@@ -18,22 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsfax.accounts.faxboxes import Faxbox
-from fsfax.db.records import Attempt, Job, Wish
+from fsfax.db.records import Attempt, Job, SendPreferences
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.engine.outcome import Outcome
-from fsfax.notify.events import BY_MAIL, Kind
-from fsfax.notify.mail_message import Envelope, compose
+from fsfax.notify.events import BY_MAIL, NotificationKind
+from fsfax.notify.mail_message import MessageHead, compose
 from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.sms import HttpGateway
-from fsfax.notify.template_context import facts
-from fsfax.notify.template_loader import Texts
+from fsfax.notify.template_context import template_context
+from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
 from fsfax.settings.notify import SmsSettings
 from tests.jobs.results import DELIVERED, TROUBLE
 from tests.notify.mailbox import parts
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-TEXTS = Texts(None, "en")
+TEXTS = Templates(None, "en")
 DUBLIN = zone_of("Europe/Berlin")
 
 
@@ -43,7 +43,7 @@ def a_job(**changes: Any) -> Job:
         "state": JobState.COMPLETED, "hold": Hold.NO, "created_at": AT, "modified_at": AT,
         "finished_at": AT, "removed_at": None, "revision": 3, "from_number": "15550199",
         "from_name": "Clinic", "to_number": "15550100", "to_name": "", "dial_number": "15550100",
-        "retries": 1, "priority": 0, "gateways": (), "wish": Wish(), "source": None, "fields": {},
+        "retries": 1, "priority": 0, "gateways": (), "wish": SendPreferences(), "source": None, "fields": {},
         "resubmit_of": None, "due_at": AT, "prepared": True, "cancel_asked": False, "attempts": 2,
         "dials": 2, "fetches": 0, "pages_total": 3, "pages_confirmed": 3, "status_text": "",
         "result": {**DELIVERED.as_dict(), "line_seconds": 95, "fax_speed": 14400,
@@ -65,18 +65,20 @@ def an_attempt(number: int, result: Any, **changes: Any) -> Attempt:
 
 
 def mail_of(
-    kind: Kind = Kind.OUT_COMPLETED,
+    kind: NotificationKind = NotificationKind.OUT_COMPLETED,
     job: Job | None = None,
     *,
     language: str | None = None,
-    texts: Texts = TEXTS,
+    texts: Templates = TEXTS,
     attempts: tuple[Attempt, ...] = (),
     fax: bytes | None = b"%PDF-1.4 fax",
     picture: bytes | None = b"\x89PNG",
     **more: Any,
 ) -> EmailMessage:
-    known = facts(kind, job or a_job(), attempts, None, DUBLIN, **more) | {"limit": 10 * 2**20}
-    envelope = Envelope(
+    known = template_context(kind, job or a_job(), attempts, None, DUBLIN, **more) | {
+        "limit": 10 * 2**20
+    }
+    envelope = MessageHead(
         sender="fax@clinic.example", sender_name="Clinic Fax", recipient="a@b.org",
         message_id="msg_1", date=AT, language=language,
     )  # fmt: skip
@@ -133,10 +135,10 @@ def test_a_long_report_goes_on_on_the_next_page(tmp_path: Path) -> None:
     assert all(f"Zeile {n} äöü€ (\\)" in text for n in range(50))
 
 
-@pytest.mark.parametrize("kind", sorted(BY_MAIL | {Kind.OUT_CANCELLED}))
+@pytest.mark.parametrize("kind", sorted(BY_MAIL | {NotificationKind.OUT_CANCELLED}))
 @pytest.mark.parametrize("language", ["en", "de", "fr", None, "../.."])
 @pytest.mark.parametrize("attachment", ["attached", "too_large", "unreadable", "none"])
-def test_every_text_can_be_rendered(kind: Kind, language: str, attachment: Any) -> None:
+def test_every_text_can_be_rendered(kind: NotificationKind, language: str, attachment: Any) -> None:
     state = JobState.COMPLETED if "completed" in kind else JobState.FAILED
     direction = Direction.IN if kind.is_inbound else Direction.OUT
     for result in (None, {}, a_job().result, {"success": False, "error_message": "It broke."}):
@@ -148,7 +150,7 @@ def test_every_text_can_be_rendered(kind: Kind, language: str, attachment: Any) 
 
 def test_german() -> None:
     job = a_job(state=JobState.FAILED, result=TROUBLE.as_dict())
-    mail = mail_of(Kind.OUT_FAILED, job, language="de", attachment="too_large")
+    mail = mail_of(NotificationKind.OUT_FAILED, job, language="de", attachment="too_large")
     assert mail["subject"] == "Fax NICHT gesendet an 15550100 (3 Seiten)"
     text = parts(mail)["text/plain"]
     for said in (
@@ -170,13 +172,13 @@ def test_own_texts_go_first_file_by_file(tmp_path: Path) -> None:
     (tmp_path / "de" / "mail.subject").write_text("Fax von {{ from_number }}, {{ pages }} S.")
     (tmp_path / "de" / "mail.html").write_text("<p>{{ station }}{% if broken %}")
     (tmp_path / "de" / "sms.txt").write_text("{{ ''.__class__.__mro__ }}")
-    texts = Texts(tmp_path, "de")
+    texts = Templates(tmp_path, "de")
     mail = mail_of(texts=texts)
     assert mail["subject"] == "Fax von 15550199, 3 S."
     found = parts(mail)
     assert "SENDEBERICHT" in found["text/plain"]
     assert "Ergebnis" in found["text/html"], "a template that is broken does not lose a mail"
-    known = facts(Kind.OUT_COMPLETED, a_job(), (), None, UTC)
+    known = template_context(NotificationKind.OUT_COMPLETED, a_job(), (), None, UTC)
     assert "mro" not in texts.render("sms.txt", "de", known)
 
 
@@ -227,19 +229,21 @@ def hostile_job(said: str, direction: Direction) -> Job:
 @pytest.mark.parametrize("said", HOSTILE)
 @pytest.mark.parametrize("direction", Direction)
 def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None:
-    kind = Kind.IN_FAILED if direction is Direction.IN else Kind.OUT_FAILED
+    kind = NotificationKind.IN_FAILED if direction is Direction.IN else NotificationKind.OUT_FAILED
     box = Faxbox(
         id="1", account_id="2", name=said, data={}, numbers=(), smtp_email_address="x",
         custom_smtp_email_address=None, created_at=AT, modified_at=AT, revision=1,
     )  # fmt: skip
-    assert facts(kind, hostile_job(said, direction), (), box, UTC)["faxbox"].isprintable()
+    assert template_context(kind, hostile_job(said, direction), (), box, UTC)[
+        "faxbox"
+    ].isprintable()
     check(mail_of(kind, hostile_job(said, direction)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80) | st.text(alphabet="\r\n<>&\"'{}%=?:;\u202e\x00 ab", max_size=80))
 def test_whatever_strangers_say(said: str) -> None:
-    check(mail_of(Kind.IN_COMPLETED, hostile_job(said, Direction.IN)))
+    check(mail_of(NotificationKind.IN_COMPLETED, hostile_job(said, Direction.IN)))
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

@@ -10,7 +10,7 @@ import pytest
 
 from fsfax.errors import ConfigurationError
 from fsfax.notify import http_post
-from fsfax.notify.send_result import Delivered, Later, Never, Result
+from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.notify.sms import HttpGateway, LogGateway, gateway_of
 from fsfax.settings.notify import SmsSettings, WebhookSettings
 from tests.notify.receiver import Answer, Receiver
@@ -26,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
 
 def send(url: str, method: str = "POST", **limits: Any) -> Result:
     settings = WebhookSettings(**{"allow_private": True, "total": 5.0, **limits})
-    request = http_post.Request(method, url, {"X-Own": "1"}, b"body")
+    request = http_post.PostRequest(method, url, {"X-Own": "1"}, b"body")
     return http_post.send(request, settings, refusals=3, now=lambda: NOW)
 
 
@@ -50,15 +50,15 @@ def test_get_has_no_body(receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     ("status", "result"),
     [
-        (301, Later("HTTP response 301", tries=3)),
-        (400, Later("HTTP response 400", tries=3)),
-        (404, Later("HTTP response 404", tries=3)),
-        (408, Later("HTTP response 408")),
-        (410, Never("HTTP response 410", gone=True)),
-        (425, Later("HTTP response 425")),
-        (429, Later("HTTP response 429")),
-        (500, Later("HTTP response 500")),
-        (503, Later("HTTP response 503")),
+        (301, RetryLater("HTTP response 301", tries=3)),
+        (400, RetryLater("HTTP response 400", tries=3)),
+        (404, RetryLater("HTTP response 404", tries=3)),
+        (408, RetryLater("HTTP response 408")),
+        (410, Rejected("HTTP response 410", gone=True)),
+        (425, RetryLater("HTTP response 425")),
+        (429, RetryLater("HTTP response 429")),
+        (500, RetryLater("HTTP response 500")),
+        (503, RetryLater("HTTP response 503")),
     ],
 )
 def test_not_taken(receiver: Receiver, status: int, result: Result) -> None:
@@ -83,14 +83,14 @@ def test_not_taken(receiver: Receiver, status: int, result: Result) -> None:
 def test_retry_after(receiver: Receiver, header: str, seconds: float | None) -> None:
     receiver.answer = lambda _: Answer(503, {"Retry-After": header.encode().decode("latin-1")})
     result = send(receiver.url())
-    assert isinstance(result, Later)
+    assert isinstance(result, RetryLater)
     assert result.after == seconds
 
 
 def test_what_it_says_is_one_line_and_not_long(receiver: Receiver) -> None:
     receiver.answer = lambda _: Answer(400, body=b"\x1b[31m a\r\nb \xff" + b"x" * 100_000)
     result = send(receiver.url())
-    assert isinstance(result, Later)
+    assert isinstance(result, RetryLater)
     assert result.problem.startswith("HTTP response 400: [31m a b")
     assert result.problem.isprintable()
     assert len(result.problem) < 250
@@ -107,13 +107,13 @@ def test_nobody_there() -> None:
     with Receiver() as receiver:
         url = receiver.url()
     result = send(url)
-    assert isinstance(result, Later)
+    assert isinstance(result, RetryLater)
     assert "was refused" in result.problem
 
 
 def test_where_nothing_may_go(receiver: Receiver) -> None:
     result = send(receiver.url(), allow_private=False)
-    assert isinstance(result, Never)
+    assert isinstance(result, Rejected)
     assert "nothing is sent to loopback addresses" in result.problem
     assert "notify.webhook.allow_networks" in result.problem
     assert receiver.calls == []
@@ -131,7 +131,7 @@ def test_who_says_nothing(receiver: Receiver) -> None:
     receiver.answer = answer
     for limit, name in (({"total": 0.2}, "total"), ({"read": 0.2}, "read")):
         result = send(receiver.url(), **limit)
-        assert isinstance(result, Later)
+        assert isinstance(result, RetryLater)
         assert f"notify.webhook.{name}" in result.problem
     let_go.set()
 
@@ -154,7 +154,7 @@ class TestShortMessages:
         assert call.headers["content-type"] == "application/json"
         assert call.body == b'{"to": "+353155501", "from": "Clinic", "text": "Fax \\"1\\" & 2"}'
         receiver.answer = lambda _: Answer(500)
-        assert gateway.send("1", "x", "msg_2") == Later("HTTP response 500")
+        assert gateway.send("1", "x", "msg_2") == RetryLater("HTTP response 500")
 
     def test_into_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         assert isinstance(gateway_of(SmsSettings()), LogGateway)
@@ -176,5 +176,5 @@ class TestShortMessages:
     def test_a_template_that_knows_too_much(self, receiver: Receiver) -> None:
         gateway = HttpGateway(SmsSettings(url=receiver.url(), body="{{ password }}"))
         result = gateway.send("1", "x", "msg_1")
-        assert isinstance(result, Later)
+        assert isinstance(result, RetryLater)
         assert "password" in result.problem

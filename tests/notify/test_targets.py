@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.notify.events import EVENTS, Channel, Kind
+from fsfax.notify.events import EVENTS, DeliveryChannel, NotificationKind
 from fsfax.notify.signature import new_secret
 from fsfax.notify.targets import (
-    Subscription,
+    WebhookSubscription,
     is_mail_address,
     is_phone_number,
     normal_url,
@@ -22,10 +22,10 @@ SECRET = new_secret()
 
 
 def told(
-    kind: Kind = Kind.OUT_COMPLETED,
+    kind: NotificationKind = NotificationKind.OUT_COMPLETED,
     own: Any = None,
     box: Any = None,
-    hooks: tuple[Subscription, ...] = (),
+    hooks: tuple[WebhookSubscription, ...] = (),
     limit: int = 50,
 ) -> list[tuple[str, str]]:
     fields = {} if own is None else {"notifications": own}
@@ -46,7 +46,7 @@ def test_a_word_or_a_list() -> None:
 
 def test_fax_faxbox_and_account_say_so_together() -> None:
     box = {"outbound": {**mails("box@b.org"), "sms": {"send_to": ["0155501"]}}}
-    hook = Subscription(id="1", url="https://a.org/x", form="json")
+    hook = WebhookSubscription(id="1", url="https://a.org/x", form="json")
     assert told(own=mails("a@b.org"), box=box, hooks=(hook,)) == [
         ("webhook", "https://a.org/x"),
         ("mail", "a@b.org"),
@@ -57,9 +57,9 @@ def test_fax_faxbox_and_account_say_so_together() -> None:
 
 def test_each_direction_has_its_own() -> None:
     box = {"inbound": mails("in@b.org"), "outbound": mails("out@b.org")}
-    assert told(Kind.IN_COMPLETED, box=box) == [("mail", "in@b.org")]
-    assert told(Kind.IN_FAILED, box=box) == [("mail", "in@b.org")]
-    assert told(Kind.OUT_FAILED, box=box) == [("mail", "out@b.org")]
+    assert told(NotificationKind.IN_COMPLETED, box=box) == [("mail", "in@b.org")]
+    assert told(NotificationKind.IN_FAILED, box=box) == [("mail", "in@b.org")]
+    assert told(NotificationKind.OUT_FAILED, box=box) == [("mail", "out@b.org")]
 
 
 def test_nobody_is_told_twice() -> None:
@@ -70,33 +70,35 @@ def test_nobody_is_told_twice() -> None:
 @pytest.mark.parametrize(
     ("kind", "channels"),
     [
-        (Kind.OUT_COMPLETED, {"mail", "sms", "webhook"}),
-        (Kind.OUT_FAILED, {"mail", "sms", "webhook"}),
-        (Kind.OUT_UNCERTAIN, {"mail", "sms", "webhook"}),
-        (Kind.OUT_CANCELLED, {"webhook"}),  # whoever cancels it knows
-        (Kind.OUT_RETRYING, {"webhook"}),
+        (NotificationKind.OUT_COMPLETED, {"mail", "sms", "webhook"}),
+        (NotificationKind.OUT_FAILED, {"mail", "sms", "webhook"}),
+        (NotificationKind.OUT_UNCERTAIN, {"mail", "sms", "webhook"}),
+        (NotificationKind.OUT_CANCELLED, {"webhook"}),  # whoever cancels it knows
+        (NotificationKind.OUT_RETRYING, {"webhook"}),
     ],
 )
-def test_what_goes_which_way(kind: Kind, channels: set[str]) -> None:
+def test_what_goes_which_way(kind: NotificationKind, channels: set[str]) -> None:
     everyone = {**mails("a@b.org"), "sms": {"send_to": "0155501"}}
-    hook = Subscription(id="1", url="https://a.org/x", form="json")
+    hook = WebhookSubscription(id="1", url="https://a.org/x", form="json")
     assert {channel for channel, _ in told(kind, own=everyone, hooks=(hook,))} == channels
 
 
 def test_a_webhook_gets_what_it_wants() -> None:
-    some = Subscription(id="1", url="https://a.org/x", form="json", events=("fax.out.failed",))
-    assert told(Kind.OUT_COMPLETED, hooks=(some,)) == []
-    assert told(Kind.OUT_FAILED, hooks=(some,)) == [("webhook", "https://a.org/x")]
-    assert len(EVENTS) == len(Kind)
+    some = WebhookSubscription(
+        id="1", url="https://a.org/x", form="json", events=("fax.out.failed",)
+    )
+    assert told(NotificationKind.OUT_COMPLETED, hooks=(some,)) == []
+    assert told(NotificationKind.OUT_FAILED, hooks=(some,)) == [("webhook", "https://a.org/x")]
+    assert len(EVENTS) == len(NotificationKind)
 
 
 def test_the_callback_of_a_faxbox() -> None:
     callback = {"url": "https://A.org/x", "method": "put", "type": "www-url-form-encoded"}
     box = {"inbound": {"callback": callback | {"secret": SECRET}}}
-    (target,) = targets(Kind.IN_COMPLETED, {}, {"notifications": box}, (), 50)
-    assert (target.channel, target.address) == (Channel.WEBHOOK, "https://a.org/x")
+    (target,) = targets(NotificationKind.IN_COMPLETED, {}, {"notifications": box}, (), 50)
+    assert (target.channel, target.address) == (DeliveryChannel.WEBHOOK, "https://a.org/x")
     assert target.data == {"secret": SECRET, "form": "form", "method": "PUT"}
-    assert told(Kind.OUT_COMPLETED, box=box) == []
+    assert told(NotificationKind.OUT_COMPLETED, box=box) == []
 
 
 @pytest.mark.parametrize(
@@ -110,16 +112,22 @@ def test_the_callback_of_a_faxbox() -> None:
     ],
 )
 def test_a_callback_that_is_none(callback: dict[str, Any]) -> None:
-    assert told(Kind.IN_COMPLETED, box={"inbound": {"callback": callback}}) == []
+    assert told(NotificationKind.IN_COMPLETED, box={"inbound": {"callback": callback}}) == []
 
 
 def test_the_language_of_whoever_says_so_first() -> None:
     own = mails("a@b.org") | {"language": "de"}
     box = {"language": "fr", "outbound": {"language": "../../x"}}
-    (target,) = targets(Kind.OUT_FAILED, {"notifications": own}, {"notifications": box}, (), 9)
+    (target,) = targets(
+        NotificationKind.OUT_FAILED, {"notifications": own}, {"notifications": box}, (), 9
+    )
     assert target.data == {"language": "de"}
     (target,) = targets(
-        Kind.OUT_FAILED, {"notifications": mails("a@b.org")}, {"notifications": box}, (), 9
+        NotificationKind.OUT_FAILED,
+        {"notifications": mails("a@b.org")},
+        {"notifications": box},
+        (),
+        9,
     )
     assert target.data == {"language": "fr"}, "what is no language is passed over"
 
@@ -195,9 +203,13 @@ json_values = st.recursive(
 )
 
 
-@given(st.sampled_from(Kind), st.dictionaries(st.just("notifications"), json_values), json_values)
-def test_whatever_somebody_stored(kind: Kind, fields: dict[str, Any], box: Any) -> None:
+@given(
+    st.sampled_from(NotificationKind),
+    st.dictionaries(st.just("notifications"), json_values),
+    json_values,
+)
+def test_whatever_somebody_stored(kind: NotificationKind, fields: dict[str, Any], box: Any) -> None:
     for target in targets(kind, fields, {"notifications": box}, (), 5):
         assert target.address.isprintable()
-        if target.channel is Channel.MAIL:
+        if target.channel is DeliveryChannel.MAIL:
             assert is_mail_address(target.address)

@@ -166,11 +166,11 @@ def test_status_gateway_and_profile(connect):
 
 
 def test_the_doctor_finds_nothing_wrong(switch, tmp_path):
-    from fsfax.engine.doctor import Verdict, examine
+    from fsfax.engine.doctor import CheckStatus, examine
     from fsfax.settings import Settings
 
     found = list(examine(switch.node_settings(), Settings(spool=tmp_path)))
-    assert [check for check in found if check.verdict is not Verdict.OK] == []
+    assert [check for check in found if check.verdict is not CheckStatus.OK] == []
 
 
 def test_a_background_job_keeps_its_id(connect):
