@@ -64,13 +64,13 @@ class LiveSoftswitch:
         from fsfax.runtime.hub import HubRunner  # noqa: PLC0415  # see the module's docstring
         from fsfax.softswitch import Softswitch  # noqa: PLC0415
 
-        self._home = HubRunner("auto")
+        self._hub = HubRunner("auto")
         self._stopped = False
         try:
-            self._switch = self._home.run(Softswitch, **options)
-            self._home.run(self._switch.start)
+            self._switch = self._hub.run(Softswitch, **options)
+            self._hub.run(self._switch.start)
         except BaseException:
-            self._home.close()
+            self._hub.close()
             raise
 
     def __enter__(self) -> Self:
@@ -83,8 +83,8 @@ class LiveSoftswitch:
         """End all calls, close the event socket and the thread. Harmless when repeated."""
         if not self._stopped:
             self._stopped = True
-            self._home.run(self._switch.stop)
-            self._home.close()
+            self._hub.run(self._switch.stop)
+            self._hub.close()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -104,7 +104,7 @@ class LiveSoftswitch:
 
     def node_settings(self) -> NodeSettings:
         """Return the settings of a node that leads here."""
-        return self._home.run(self._switch.node_settings)
+        return self._hub.run(self._switch.node_settings)
 
     def number(self, name: str) -> str:
         """Return the number that behaves as ``name`` says; `fsfax softswitch --numbers` lists them.
@@ -122,7 +122,7 @@ class LiveSoftswitch:
         ``caller`` may have ``caller_number``, ``caller_name`` and ``ident``, which may be
         hostile. The record's ``ended`` is set when the call is over: see `wait_idle`.
         """
-        return self._home.run(self._switch.call_in, number, tiff, **caller)
+        return self._hub.run(self._switch.call_in, number, tiff, **caller)
 
     def wait_idle(self, timeout: float = 30.0) -> None:
         """Wait until no channel is up.
@@ -130,27 +130,27 @@ class LiveSoftswitch:
         Raises:
             SoftswitchError: some still are, after ``timeout`` seconds.
         """
-        self._home.run(self._switch.wait_idle, timeout)
+        self._hub.run(self._switch.wait_idle, timeout)
 
     def drop_connections(self) -> None:
         """Cut every event socket connection without a word; calls go on."""
-        self._home.run(self._switch.drop_connections)
+        self._hub.run(self._switch.drop_connections)
 
     def stall(self, seconds: float) -> None:
         """Stop sending on the event socket for a while; calls go on."""
-        self._home.run(self._switch.stall, seconds)
+        self._hub.run(self._switch.stall, seconds)
 
     def lose_events(self, count: int) -> None:
         """Lose the next ``count`` events."""
-        self._home.run(self._switch.lose_events, count)
+        self._hub.run(self._switch.lose_events, count)
 
     def restart(self) -> None:
         """Do what a crash and restart of FreeSWITCH does; the port stays the same."""
-        self._home.run(self._switch.restart)
+        self._hub.run(self._switch.restart)
 
     def api(self, command: str, arg: str = "") -> str:
         """Run an API command as ``fs_cli`` would and return the answer."""
-        return self._home.run(self._switch.api, command, arg)
+        return self._hub.run(self._switch.api, command, arg)
 
 
 class SoftswitchFactory(Protocol):

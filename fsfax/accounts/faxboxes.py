@@ -215,7 +215,7 @@ class Faxboxes:
             raise AddressTaken(f"{address}: email address must be unique") from error
 
 
-def wish_of(data: Mapping[str, Any]) -> SendPreferences:
+def preferences_of(data: Mapping[str, Any]) -> SendPreferences:
     """Return how faxes from a faxbox that says this (`Faxbox.data`) are sent."""
     return SendPreferences(
         ident=data.get("fax_identity") or None,

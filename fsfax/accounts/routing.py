@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from fsfax.accounts.callers import may_send
-from fsfax.accounts.faxboxes import wish_of
+from fsfax.accounts.faxboxes import preferences_of
 from fsfax.accounts.numbers import number_key
 from fsfax.db import transitions
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
@@ -83,11 +83,11 @@ def admission(
     if not may_send(caller, owner.data.get("callers")):
         _log.info("caller_refused", caller=caller, called=called, faxbox=owner.faxbox_id)
         return REJECT
-    wish = wish_of(owner.data)
-    ident = wish.ident if wish.ident and len(wish.ident) <= MAX_IDENT else None
-    if ident is None and wish.t38 is None:
+    preferences = preferences_of(owner.data)
+    ident = preferences.ident if preferences.ident and len(preferences.ident) <= MAX_IDENT else None
+    if ident is None and preferences.t38 is None:
         return ACCEPT
-    return Admission(ident=ident, t38=False if wish.t38 == "off" else None)
+    return Admission(ident=ident, t38=False if preferences.t38 == "off" else None)
 
 
 def _of_nobody(connection: Connection, settings: InboundSettings) -> Owner:

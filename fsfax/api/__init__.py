@@ -9,7 +9,7 @@ A request's way:
     bodies ── JSON however it is labelled, multipart, raw documents; streamed to files
     models ── what is asked for, validated; broken rules in the original's words (validation)
     faxes, folders, attachments, events, administration, health ── the calls
-    rooms ─── the doors of the store (`fsfax.jobs`), used in real threads
+    services ─── the doors of the store (`fsfax.jobs`), used in real threads
     fax_view  a job as the API shows it (pure)
     listing, filters  lists: pages, times, filters, CSV
     envelope  the frame around every answer, and every error

@@ -35,23 +35,23 @@ _JSON = "application/json"
 
 
 class _Administration:
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def _body(self, req: falcon.Request) -> dict[str, Any]:
-        seconds = self._rooms.settings.api.body_timeout
+        seconds = self._services.settings.api.body_timeout
         found: dict[str, Any] = bodies.receive_json(req, seconds=seconds)
         return found
 
     def _box(self, account_id: str, faxbox_id: str) -> Faxbox:
         try:
-            return self._rooms.threads.run(self._rooms.faxboxes.get, faxbox_id, account_id)
+            return self._services.threads.run(self._services.faxboxes.get, faxbox_id, account_id)
         except FaxboxNotFound as error:
             raise bad_identifier(faxbox_id) from error
 
     def _account(self, account_id: str) -> Account:
         try:
-            return self._rooms.threads.run(self._rooms.accounts.get, account_id)
+            return self._services.threads.run(self._services.accounts.get, account_id)
         except AccountNotFound as error:
             raise bad_identifier(account_id) from error
 
@@ -62,7 +62,7 @@ class AccountList(_Administration):
     @describe("List the accounts", scope=Scope.ADMIN, answers={200: list[AccountShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List them."""
-        found = self._rooms.threads.run(self._rooms.accounts.list)
+        found = self._services.threads.run(self._services.accounts.list)
         succeed(req, resp, [_account(account) for account in found])
 
     @describe(
@@ -75,7 +75,9 @@ class AccountList(_Administration):
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Make one."""
         given = checked(AccountRequest, self._body(req)).data.model_dump()
-        account = self._rooms.threads.run(self._rooms.accounts.create, given.pop("name"), **given)
+        account = self._services.threads.run(
+            self._services.accounts.create, given.pop("name"), **given
+        )
         resp.location = f"/v2/accounts/{account.id}"
         succeed(req, resp, _account(account), code=201)
 
@@ -104,7 +106,7 @@ class AccountOne(_Administration):
             for name, value in change.model_dump(exclude_unset=True).items()
             if value is not None
         }
-        account = self._rooms.threads.run(self._rooms.accounts.change, account_id, **given)
+        account = self._services.threads.run(self._services.accounts.change, account_id, **given)
         succeed(req, resp, _account(account))
 
 
@@ -114,7 +116,7 @@ class TokenList(_Administration):
     @describe("List the tokens of an account", scope=Scope.ADMIN, answers={200: list[TokenShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """List them, without their secrets."""
-        found = self._rooms.threads.run(self._rooms.tokens.list, account_id)
+        found = self._services.threads.run(self._services.tokens.list, account_id)
         succeed(req, resp, [_token(token) for token in found])
 
     @describe(
@@ -128,8 +130,8 @@ class TokenList(_Administration):
         """Make one."""
         self._account(account_id)
         given = checked(TokenRequest, self._body(req)).data
-        token, secret = self._rooms.threads.run(
-            self._rooms.tokens.create,
+        token, secret = self._services.threads.run(
+            self._services.tokens.create,
             account_id,
             name=given.name,
             scopes=given.scopes,
@@ -148,7 +150,7 @@ class TokenOne(_Administration):
     ) -> None:
         """Revoke it: from now on it opens nothing."""
         try:
-            token = self._rooms.threads.run(self._rooms.tokens.revoke, token_id, account_id)
+            token = self._services.threads.run(self._services.tokens.revoke, token_id, account_id)
         except TokenUnknown as error:
             raise bad_identifier(token_id) from error
         succeed(req, resp, _token(token))
@@ -160,7 +162,7 @@ class FaxboxList(_Administration):
     @describe("List the faxboxes", answers={200: list[FaxboxShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """List them."""
-        found = self._rooms.threads.run(self._rooms.faxboxes.list, account_id)
+        found = self._services.threads.run(self._services.faxboxes.list, account_id)
         succeed(req, resp, [fax_view.faxbox(box) for box in found])
 
     @describe(
@@ -174,7 +176,7 @@ class FaxboxList(_Administration):
         """Make one."""
         self._account(account_id)
         data = _faxbox_data(self._body(req))
-        box = self._rooms.threads.run(self._rooms.faxboxes.create, account_id, data)
+        box = self._services.threads.run(self._services.faxboxes.create, account_id, data)
         resp.location = f"/v2/accounts/{account_id}/faxboxes/{box.id}"
         succeed(req, resp, fax_view.faxbox(box), code=201, revision=box.revision)
 
@@ -203,8 +205,8 @@ class FaxboxOne(_Administration):
         """Replace it; what is not given is gone."""
         before = self._box(account_id, faxbox_id)
         data = _faxbox_data(_with_secrets_of(before, self._body(req)))
-        replace = self._rooms.faxboxes.replace
-        box = self._rooms.threads.run(replace, faxbox_id, data, account_id)
+        replace = self._services.faxboxes.replace
+        box = self._services.threads.run(replace, faxbox_id, data, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
 
     @describe(
@@ -225,7 +227,9 @@ class FaxboxOne(_Administration):
         after = {name: value for name, value in after.items() if value is not None}
         whole = _faxbox_data({"data": after})
         change = {name: whole.get(name) for name in change}
-        box = self._rooms.threads.run(self._rooms.faxboxes.change, faxbox_id, change, account_id)
+        box = self._services.threads.run(
+            self._services.faxboxes.change, faxbox_id, change, account_id
+        )
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
 
     @describe("Remove a faxbox", scope=Scope.WRITE, answers={200: FaxboxShown}, errors=(404,))
@@ -234,7 +238,7 @@ class FaxboxOne(_Administration):
     ) -> None:
         """Remove it; its faxes stay with the account."""
         box = self._box(account_id, faxbox_id)
-        self._rooms.threads.run(self._rooms.faxboxes.remove, faxbox_id, account_id)
+        self._services.threads.run(self._services.faxboxes.remove, faxbox_id, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision + 1)
 
 
@@ -250,7 +254,7 @@ class MailList(_Administration):
         """List them, accepted and refused."""
 
         def read(part: listing.Range) -> listing.ListPage[MailRecord]:
-            found, next_start = self._rooms.smtplog.list(
+            found, next_start = self._services.smtplog.list(
                 account_id,
                 created_from=part.created_from,
                 created_to=part.created_to,
@@ -261,7 +265,7 @@ class MailList(_Administration):
             return listing.ListPage(found, next_start)
 
         show, full = fax_view.mail_row, fax_view.mail
-        listing.answer(req, resp, self._rooms.threads, read, show, full)
+        listing.answer(req, resp, self._services.threads, read, show, full)
 
 
 class MailOne(_Administration):
@@ -273,7 +277,7 @@ class MailOne(_Administration):
     ) -> None:
         """Show it, with what was wrong and which faxes came of it."""
         try:
-            record = self._rooms.threads.run(self._rooms.smtplog.get, attempt_id, account_id)
+            record = self._services.threads.run(self._services.smtplog.get, attempt_id, account_id)
         except JobNotFound as error:
             raise bad_identifier(attempt_id) from error
         succeed(req, resp, fax_view.mail(record))

@@ -43,29 +43,31 @@ class ApiApplication:
     """The Faxes API as a WSGI application.
 
     Args:
-        rooms: the doors of the store.
+        services: the doors of the store.
         nodes: the engine's nodes, for metrics and readiness; None without a worker here.
         registry: of the metrics; a new one if none is given.
     """
 
     def __init__(
         self,
-        rooms: Services,
+        services: Services,
         nodes: metrics.Nodes | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self.rooms = rooms
+        self.services = services
         self.registry = registry or CollectorRegistry()
         self._nodes = nodes
-        settings = rooms.settings.api
+        settings = services.settings.api
         gate = Middleware(
-            rooms.tokens,
-            rooms.threads,
+            services.tokens,
+            services.threads,
             RateLimits(settings.rate, settings.burst),
             metrics.RequestCounts(self.registry),
         )
         self.registry.register(
-            metrics.DatabaseGauges(lambda: rooms.threads.run(overview.look, rooms.database), nodes)
+            metrics.DatabaseGauges(
+                lambda: services.threads.run(overview.look, services.database), nodes
+            )
         )
         self.app: falcon.App[Any, Any] = falcon.App(middleware=[gate], cors_enable=True)
         self.app.req_options.auto_parse_qs_csv = False
@@ -91,42 +93,42 @@ class ApiApplication:
         return []
 
     def _routes(self) -> Iterator[tuple[str, object]]:
-        rooms = self.rooms
-        yield "/v2/accounts", administration.AccountList(rooms)
-        yield _ACCOUNT, administration.AccountOne(rooms)
-        yield f"{_ACCOUNT}/tokens", administration.TokenList(rooms)
-        yield f"{_ACCOUNT}/tokens/{{token_id}}", administration.TokenOne(rooms)
-        yield f"{_ACCOUNT}/webhooks", webhooks.WebhookList(rooms)
-        yield f"{_ACCOUNT}/webhooks/{{webhook_id}}", webhooks.WebhookOne(rooms)
-        yield f"{_ACCOUNT}/notifications", webhooks.NotificationList(rooms)
-        yield f"{_ACCOUNT}/notifications/{{notification_id}}", webhooks.NotificationOne(rooms)
-        yield f"{_ACCOUNT}/faxboxes", administration.FaxboxList(rooms)
-        yield _FAXBOX, administration.FaxboxOne(rooms)
-        yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(rooms)
-        yield f"{_ACCOUNT}/faxes/smtplog/{{attempt_id}}", administration.MailOne(rooms)
+        services = self.services
+        yield "/v2/accounts", administration.AccountList(services)
+        yield _ACCOUNT, administration.AccountOne(services)
+        yield f"{_ACCOUNT}/tokens", administration.TokenList(services)
+        yield f"{_ACCOUNT}/tokens/{{token_id}}", administration.TokenOne(services)
+        yield f"{_ACCOUNT}/webhooks", webhooks.WebhookList(services)
+        yield f"{_ACCOUNT}/webhooks/{{webhook_id}}", webhooks.WebhookOne(services)
+        yield f"{_ACCOUNT}/notifications", webhooks.NotificationList(services)
+        yield f"{_ACCOUNT}/notifications/{{notification_id}}", webhooks.NotificationOne(services)
+        yield f"{_ACCOUNT}/faxboxes", administration.FaxboxList(services)
+        yield _FAXBOX, administration.FaxboxOne(services)
+        yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(services)
+        yield f"{_ACCOUNT}/faxes/smtplog/{{attempt_id}}", administration.MailOne(services)
         for base in (_ACCOUNT, _FAXBOX):
-            yield f"{base}/faxes", faxes.OnlyPut(rooms)
-            yield f"{base}/faxes/outgoing", faxes.OutgoingList(rooms)
-            yield f"{base}/faxes/outgoing/{{fax_id}}", faxes.OutgoingFax(rooms)
-            yield f"{base}/faxes/outgoing/{{fax_id}}/events", faxes.OutgoingEvents(rooms)
-            yield f"{base}/faxes/incoming", faxes.IncomingList(rooms)
-            yield f"{base}/faxes/incoming/{{fax_id}}", faxes.IncomingFax(rooms)
+            yield f"{base}/faxes", faxes.OnlyPut(services)
+            yield f"{base}/faxes/outgoing", faxes.OutgoingList(services)
+            yield f"{base}/faxes/outgoing/{{fax_id}}", faxes.OutgoingFax(services)
+            yield f"{base}/faxes/outgoing/{{fax_id}}/events", faxes.OutgoingEvents(services)
+            yield f"{base}/faxes/incoming", faxes.IncomingList(services)
+            yield f"{base}/faxes/incoming/{{fax_id}}", faxes.IncomingFax(services)
             for name, direction in (("outbox", Direction.OUT), ("inbox", Direction.IN)):
                 folder = f"{base}/faxes/{name}"
                 one = f"{folder}/{{fax_id}}"
-                yield folder, folders.Folder(rooms, direction)
-                yield one, folders.FolderFax(rooms, direction)
-                yield f"{one}/attachment", folders.Attachment(rooms, direction)
-                yield f"{one}/pages/{{number:int}}", folders.Page(rooms, direction)
+                yield folder, folders.Folder(services, direction)
+                yield one, folders.FolderFax(services, direction)
+                yield f"{one}/attachment", folders.Attachment(services, direction)
+                yield f"{one}/pages/{{number:int}}", folders.Page(services, direction)
             yield (
                 f"{base}/faxes/outgoing/{{fax_id}}/pages/{{number:int}}",
-                folders.Page(rooms, Direction.OUT),
+                folders.Page(services, Direction.OUT),
             )
 
     def _service(self) -> Iterator[tuple[str, object]]:
         yield "/healthz", health.Alive()
-        yield "/readyz", health.Ready(self.rooms, self.problems)
-        yield "/metrics", health.Metrics(self.rooms, self.registry)
+        yield "/readyz", health.Ready(self.services, self.problems)
+        yield "/metrics", health.Metrics(self.services, self.registry)
 
 
 class _Fixed:

@@ -1,8 +1,7 @@
-"""What a call of the API is: said once, beside the function that answers it.
+"""Describes each operation of the API once, beside the function that answers it.
 
-`describe` puts a `Operation` on a responder. The gate reads from it who may call (`fsfax.api.middleware`),
-the OpenAPI document is written from it (`fsfax.api.openapi`); so neither can say anything else
-than what happens.
+`describe` puts an `Operation` on a responder. The middleware reads from it which scope a token
+needs (`fsfax.api.middleware`), the OpenAPI document is generated from it (`fsfax.api.openapi`).
 
 Validating frameworks for Falcon (spectree was looked at) read a body into memory before anybody
 looks at it and know neither envelopes nor bodies that are labelled as something else, both of

@@ -24,13 +24,13 @@ _SIGN_OF_LIFE = 15.0
 _DIGITS = 18
 
 
-def follow(req: falcon.Request, resp: falcon.Response, rooms: Services, job: Job) -> None:
+def follow(req: falcon.Request, resp: falcon.Response, services: Services, job: Job) -> None:
     """Answer with the events of a fax, from its first one or behind ``Last-Event-ID``.
 
     Raises:
         ApiError: 503 where too many follow already.
     """
-    if rooms.streams >= rooms.settings.api.streams:
+    if services.streams >= services.settings.api.streams:
         message = {"message": "too many clients follow faxes: try again, or ask now and then"}
         raise ApiError(503, "too_many_streams", message, {"Retry-After": "10"})
     last = req.get_header("Last-Event-ID") or ""
@@ -38,17 +38,17 @@ def follow(req: falcon.Request, resp: falcon.Response, rooms: Services, job: Job
     resp.content_type = "text/event-stream; charset=utf-8"
     resp.cache_control = ["no-store"]
     resp.set_header("X-Accel-Buffering", "no")
-    resp.stream = _Stream(rooms, job, after)
+    resp.stream = _Stream(services, job, after)
 
 
 class _Stream:
     """Yields events until the fax is over; counted as long as the client is there."""
 
-    def __init__(self, rooms: Services, job: Job, after: int) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services, job: Job, after: int) -> None:
+        self._services = services
         self._events = self._tell(job, after)
         self._open = True
-        rooms.streams += 1
+        services.streams += 1
 
     def __iter__(self) -> Iterator[bytes]:
         return self._events
@@ -57,17 +57,17 @@ class _Stream:
         """The client went, or everything was told."""
         if self._open:
             self._open = False
-            self._rooms.streams -= 1
+            self._services.streams -= 1
             self._events.close()
 
     def _tell(self, job: Job, after: int) -> Generator[bytes, None, None]:
-        store, run = self._rooms.store, self._rooms.threads.run
+        store, run = self._services.store, self._services.threads.run
         told = time.monotonic()
         yield b"retry: 2000\n\n"
         while True:
             try:
                 job = run(store.get, job.id, job.account_id)
-                for seen in run(store.seen, job.id, after):
+                for seen in run(store.events, job.id, after):
                     after = seen.id
                     data = json.dumps(fax_view.event(seen, job), ensure_ascii=False)
                     yield f"id: {seen.id}\nevent: {seen.kind}\ndata: {data}\n\n".encode()

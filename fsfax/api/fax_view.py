@@ -64,21 +64,21 @@ _NOTHING_SENT: Mapping[str, Any] = {
 def sent(job: Job, live: str | None = None) -> dict[str, Any]:
     """Return an outbound fax as the API shows it; ``live`` is what happens on its call."""
     shown = _kept(job) | _common(job, live)
-    wish = job.wish
+    preferences = job.preferences
     shown |= {
         "attempts": job.attempts,
         "retries": job.retries,
         "delivered": _delivered(job),
         "priority": job.priority,
-        "fax_timezone": wish.timezone or UNDEFINED,
+        "fax_timezone": preferences.timezone or UNDEFINED,
         "tx_result": tx_result(job.result),
     }
     if job.source:
         shown["document"] = {"method": "get", **job.source}
     optional = {
-        "fax_identity_number": wish.ident,
-        "fax_identity_name": wish.header,
-        "resolution": wish.resolution,
+        "fax_identity_number": preferences.ident,
+        "fax_identity_name": preferences.header,
+        "resolution": preferences.resolution,
         "resubmit_of": job.resubmit_of,
     }
     return shown | {name: value for name, value in optional.items() if value}

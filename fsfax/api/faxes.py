@@ -13,7 +13,7 @@ from pathlib import Path
 import falcon
 
 from fsfax.accounts import presets
-from fsfax.accounts.faxboxes import Faxbox, wish_of
+from fsfax.accounts.faxboxes import Faxbox, preferences_of
 from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, events, fax_view, listing
 from fsfax.api.description import describe
@@ -70,8 +70,8 @@ _NAMES_OF_A_JOB = ("to_number", "to_name", "from_number", "from_name")
 class OutgoingList:
     """``/faxes`` and ``/faxes/outgoing``."""
 
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @describe(
         "Send a fax",
@@ -89,16 +89,16 @@ class OutgoingList:
         faxbox_id: str | None = None,
     ) -> None:
         """Take a fax on; when the answer is sent, it is not lost any more."""
-        rooms = self._rooms
-        box = rooms.faxbox(account_id, faxbox_id)
-        api = rooms.settings.api
+        services = self._services
+        box = services.faxbox(account_id, faxbox_id)
+        api = services.settings.api
         with bodies.receive(req, limit=api.max_upload, seconds=api.body_timeout) as body:
             body_fax = _asked_for(req, body, box)
             new = new_fax(body_fax, body.files, account_id, box)
             key = req.get_header("Idempotency-Key")
             if key is not None and not 0 < len(key) <= 255:  # noqa: PLR2004
                 raise ApiError(400, "faulty_request", {"message": "Idempotency-Key: 1 to 255 long"})
-            job = rooms.threads.run(rooms.store.accept, replace(new, idempotency_key=key))
+            job = services.threads.run(services.store.accept, replace(new, idempotency_key=key))
         resp.location = f"/v2/accounts/{account_id}/faxes/outgoing/{job.id}"
         succeed(req, resp, fax_view.sent(job), code=201, revision=job.revision)
 
@@ -113,21 +113,21 @@ class OutgoingList:
         faxbox_id: str | None = None,
     ) -> None:
         """List them."""
-        _list_live(self._rooms, req, resp, account_id, faxbox_id, Direction.OUT)
+        _list_live(self._services, req, resp, account_id, faxbox_id, Direction.OUT)
 
 
 class OnlyPut:
     """``/faxes``: where faxes are made; a list is asked for elsewhere."""
 
-    def __init__(self, rooms: Services) -> None:
-        self.on_put = OutgoingList(rooms).on_put
+    def __init__(self, services: Services) -> None:
+        self.on_put = OutgoingList(services).on_put
 
 
 class OutgoingFax:
     """``/faxes/outgoing/{fax_id}``."""
 
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @describe("Show a fax that is being sent", answers={200: SentFax}, errors=(404,))
     def on_get(
@@ -139,8 +139,8 @@ class OutgoingFax:
         faxbox_id: str | None = None,
     ) -> None:
         """Show it, with what happens on the line right now; also when it is over."""
-        job = self._rooms.job(account_id, fax_id, Direction.OUT, faxbox_id)
-        succeed(req, resp, fax_view.sent(job, self._rooms.live(job)), revision=job.revision)
+        job = self._services.job(account_id, fax_id, Direction.OUT, faxbox_id)
+        succeed(req, resp, fax_view.sent(job, self._services.live(job)), revision=job.revision)
 
     @describe(
         "Cancel a fax, also on the line",
@@ -157,17 +157,17 @@ class OutgoingFax:
         faxbox_id: str | None = None,
     ) -> None:
         """Cancel it: at once if it waits; a call is ended, and its pages so far are reported."""
-        rooms = self._rooms
-        rooms.job(account_id, fax_id, Direction.OUT, faxbox_id)
-        job = rooms.threads.run(rooms.store.cancel, fax_id, account_id)
+        services = self._services
+        services.job(account_id, fax_id, Direction.OUT, faxbox_id)
+        job = services.threads.run(services.store.cancel, fax_id, account_id)
         succeed(req, resp, fax_view.sent(job), revision=job.revision)
 
 
 class OutgoingEvents:
     """``/faxes/outgoing/{fax_id}/events``."""
 
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @describe(
         "Follow a fax: server-sent events",
@@ -186,15 +186,15 @@ class OutgoingEvents:
         faxbox_id: str | None = None,
     ) -> None:
         """Tell each state, negotiation and page, until the fax is over."""
-        job = self._rooms.job(account_id, fax_id, Direction.OUT, faxbox_id)
-        events.follow(req, resp, self._rooms, job)
+        job = self._services.job(account_id, fax_id, Direction.OUT, faxbox_id)
+        events.follow(req, resp, self._services, job)
 
 
 class IncomingList:
     """``/faxes/incoming``."""
 
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @describe("List the faxes that are coming in", query=ListQuery, answers={200: list[FaxSummary]})
     def on_get(
@@ -205,14 +205,14 @@ class IncomingList:
         faxbox_id: str | None = None,
     ) -> None:
         """List them."""
-        _list_live(self._rooms, req, resp, account_id, faxbox_id, Direction.IN)
+        _list_live(self._services, req, resp, account_id, faxbox_id, Direction.IN)
 
 
 class IncomingFax:
     """``/faxes/incoming/{fax_id}``."""
 
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @describe("Show a fax that is coming in", answers={200: ReceivedFax}, errors=(404,))
     def on_get(
@@ -224,8 +224,8 @@ class IncomingFax:
         faxbox_id: str | None = None,
     ) -> None:
         """Show it: live while it comes in, as it ended afterwards."""
-        job = self._rooms.job(account_id, fax_id, Direction.IN, faxbox_id)
-        succeed(req, resp, fax_view.received(job, self._rooms.live(job)), revision=job.revision)
+        job = self._services.job(account_id, fax_id, Direction.IN, faxbox_id)
+        succeed(req, resp, fax_view.received(job, self._services.live(job)), revision=job.revision)
 
 
 def new_fax(
@@ -244,12 +244,12 @@ def new_fax(
         retries=body.retries,
         priority=body.priority,
         not_before=body.not_before,
-        wish=SendPreferences(
+        preferences=SendPreferences(
             resolution=body.resolution,
             ident=body.fax_identity_number or None,
             header=body.fax_identity_name or None,
             timezone=body.timezone or body.fax_timezone or None,
-            t38=wish_of(box.data).t38 if box else None,
+            t38=preferences_of(box.data).t38 if box else None,
         ),
         account_id=account_id,
         faxbox_id=box.id if box else None,
@@ -286,18 +286,18 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
 
 
 def _list_live(
-    rooms: Services,
+    services: Services,
     req: falcon.Request,
     resp: falcon.Response,
     account_id: str,
     faxbox_id: str | None,
     direction: Direction,
 ) -> None:
-    rooms.faxbox(account_id, faxbox_id)
+    services.faxbox(account_id, faxbox_id)
     live = [state for state in JobState if not state.is_final]
 
     def read(part: listing.Range) -> listing.ListPage[Job]:
-        found = rooms.store.list(
+        found = services.store.list(
             account_id,
             direction=direction,
             states=live,
@@ -310,4 +310,4 @@ def _list_live(
         )
         return listing.ListPage(found.jobs, found.next_start)
 
-    listing.answer(req, resp, rooms.threads, read, fax_view.summary, fax_view.full_row)
+    listing.answer(req, resp, services.threads, read, fax_view.summary, fax_view.full_row)

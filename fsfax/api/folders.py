@@ -28,12 +28,12 @@ _MOST_PIXELS = 4000
 
 
 class _InFolder:
-    def __init__(self, rooms: Services, direction: Direction) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services, direction: Direction) -> None:
+        self._services = services
         self._direction = direction
 
     def _job(self, account_id: str, fax_id: str, faxbox_id: str | None) -> Job:
-        return self._rooms.job(account_id, fax_id, self._direction, faxbox_id, over=True)
+        return self._services.job(account_id, fax_id, self._direction, faxbox_id, over=True)
 
 
 class Folder(_InFolder):
@@ -48,11 +48,11 @@ class Folder(_InFolder):
         faxbox_id: str | None = None,
     ) -> None:
         """List them, the newest first."""
-        rooms = self._rooms
-        rooms.faxbox(account_id, faxbox_id)
+        services = self._services
+        services.faxbox(account_id, faxbox_id)
 
         def read(part: listing.Range) -> listing.ListPage[Job]:
-            found = rooms.store.list(
+            found = services.store.list(
                 account_id,
                 direction=self._direction,
                 states=_OVER,
@@ -66,7 +66,7 @@ class Folder(_InFolder):
             )
             return listing.ListPage(found.jobs, found.next_start)
 
-        listing.answer(req, resp, rooms.threads, read, fax_view.full_row)
+        listing.answer(req, resp, services.threads, read, fax_view.full_row)
 
 
 class FolderFax(_InFolder):
@@ -102,12 +102,12 @@ class FolderFax(_InFolder):
     ) -> None:
         """Send it: a new fax with the same documents; ``data`` replaces fields."""
         job = self._job(account_id, fax_id, faxbox_id)
-        body = bodies.receive_json(req, seconds=self._rooms.settings.api.body_timeout)
+        body = bodies.receive_json(req, seconds=self._services.settings.api.body_timeout)
         action = checked(Action, _with_action(body))
         if action.action != _ACTIONS[self._direction]:
             raise ApiError(400, "invalid action", {"message": "invalid action"})
-        again = self._rooms.threads.run(
-            self._rooms.store.resubmit, job.id, account_id, changes=_changes(job, action.data)
+        again = self._services.threads.run(
+            self._services.store.resubmit, job.id, account_id, changes=_changes(job, action.data)
         )
         resp.location = f"/v2/accounts/{account_id}/faxes/outgoing/{again.id}"
         succeed(req, resp, fax_view.sent(again), code=201, revision=again.revision)
@@ -128,7 +128,7 @@ class FolderFax(_InFolder):
     ) -> None:
         """Remove it: its documents are gone, and it is in no list any more."""
         job = self._job(account_id, fax_id, faxbox_id)
-        self._rooms.threads.run(self._rooms.store.remove, job.id, account_id)
+        self._services.threads.run(self._services.store.remove, job.id, account_id)
         gone = fax_view.shown(job)
         gone["_read_only"]["deleted"] = True
         succeed(req, resp, gone, revision=job.revision + 1)
@@ -137,9 +137,9 @@ class FolderFax(_InFolder):
 class Attachment(_InFolder):
     """``…/{fax_id}/attachment``."""
 
-    def __init__(self, rooms: Services, direction: Direction) -> None:
-        super().__init__(rooms, direction)
-        self._attachments = Attachments(rooms.store, rooms.threads)
+    def __init__(self, services: Services, direction: Direction) -> None:
+        super().__init__(services, direction)
+        self._attachments = Attachments(services.store, services.threads)
 
     @describe(
         "Get the document of a fax",
@@ -177,16 +177,16 @@ class Attachment(_InFolder):
     ) -> None:
         """Remove them, for good."""
         job = self._job(account_id, fax_id, faxbox_id)
-        self._rooms.threads.run(self._rooms.store.remove_documents, job.id, account_id)
+        self._services.threads.run(self._services.store.remove_documents, job.id, account_id)
         succeed(req, resp, {}, revision=job.revision + 1)
 
 
 class Page(_InFolder):
     """``…/{fax_id}/pages/{number}``."""
 
-    def __init__(self, rooms: Services, direction: Direction) -> None:
-        super().__init__(rooms, direction)
-        self._attachments = Attachments(rooms.store, rooms.threads)
+    def __init__(self, services: Services, direction: Direction) -> None:
+        super().__init__(services, direction)
+        self._attachments = Attachments(services.store, services.threads)
 
     @describe(
         "Get a picture of a page",
@@ -205,7 +205,7 @@ class Page(_InFolder):
         faxbox_id: str | None = None,
     ) -> None:
         """Get it as PNG; ``?width=`` in pixels makes it smaller."""
-        job = self._rooms.job(account_id, fax_id, self._direction, faxbox_id)
+        job = self._services.job(account_id, fax_id, self._direction, faxbox_id)
         width = req.get_param_as_int("width", min_value=16, max_value=_MOST_PIXELS, default=0)
         if number < 1:
             raise bad_identifier(f"page {number}")
@@ -248,8 +248,8 @@ def _changes(job: Job, data: dict[str, Any]) -> dict[str, Any]:
     }
     if incoming:
         changes.setdefault("to_number", new.to_number)
-    if wished := new.wish.as_dict():
-        changes["wish"] = type(new.wish).from_dict(job.wish.as_dict() | wished)
+    if asked := new.preferences.as_dict():
+        changes["preferences"] = type(new.preferences).from_dict(job.preferences.as_dict() | asked)
     if new.fields:
         changes["fields"] = {**job.fields, **new.fields}
     return changes

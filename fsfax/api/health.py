@@ -29,12 +29,12 @@ class Ready:
     """``/readyz``: it can do its work.
 
     Args:
-        rooms: the database is looked at.
+        services: the database is looked at.
         problems: what else is wrong: of the worker in the same process, if there is one.
     """
 
-    def __init__(self, rooms: Services, problems: Problems) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services, problems: Problems) -> None:
+        self._services = services
         self._problems = problems
 
     @describe(
@@ -44,7 +44,7 @@ class Ready:
         """Answer; 503 with the problems if not."""
         problems = self._problems()
         try:
-            self._rooms.threads.run(self._rooms.database.require_current)
+            self._services.threads.run(self._services.database.require_current)
         except StoreError:
             # Its words may name hosts and files; `fsfax doctor` tells them.
             problems.append("the database cannot be used, or has tables of another version")
@@ -55,8 +55,8 @@ class Ready:
 class Metrics:
     """``/metrics``, for Prometheus."""
 
-    def __init__(self, rooms: Services, registry: CollectorRegistry) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services, registry: CollectorRegistry) -> None:
+        self._services = services
         self._registry = registry
 
     @describe(

@@ -61,7 +61,7 @@ class MailCounts:
             "fsfax_mails", "Recipients of mails, by what became of them", ["end"], registry=registry
         )
 
-    def ended(self, end: str) -> None:
+    def count(self, end: str) -> None:
         """Count one: ``accepted``, ``refused``, or ``failed`` by trouble of ours."""
         self._count.labels(end).inc()
 
@@ -79,7 +79,7 @@ class CallCounts:
             "fsfax_line_seconds", "Seconds that calls took", ["direction"], registry=registry
         )
 
-    def ended(self, result: FaxResult) -> None:
+    def count(self, result: FaxResult) -> None:
         """Count one."""
         direction = "in" if isinstance(result, RxResult) else "out"
         self._count.labels(direction, result.outcome.value).inc()
@@ -98,7 +98,7 @@ class NotificationCounts:
             registry=registry,
         )
 
-    def told(self, channel: str, outcome: str) -> None:
+    def count(self, channel: str, outcome: str) -> None:
         """Count one."""
         self._count.labels(channel, outcome).inc()
 

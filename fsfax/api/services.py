@@ -69,7 +69,7 @@ class Services:
         """Return what happens on the line, None where nothing does."""
         if job.state is not JobState.PROCESSING:
             return None
-        return fax_view.live_text(job, self.threads.run(self.store.last_seen, job.id))
+        return fax_view.live_text(job, self.threads.run(self.store.last_event, job.id))
 
     def faxbox(self, account_id: str, faxbox_id: str | None) -> Faxbox | None:
         """Return the faxbox that an address names, None if it names none.

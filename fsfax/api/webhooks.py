@@ -34,23 +34,25 @@ _JSON = "application/json"
 
 
 class _News:
-    def __init__(self, rooms: Services) -> None:
-        self._rooms = rooms
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def _body(self, req: falcon.Request) -> dict[str, Any]:
-        seconds = self._rooms.settings.api.body_timeout
+        seconds = self._services.settings.api.body_timeout
         found: dict[str, Any] = bodies.receive_json(req, seconds=seconds)
         return found
 
     def _webhook(self, account_id: str, webhook_id: str) -> Webhook:
         try:
-            return self._rooms.threads.run(self._rooms.webhooks.get, webhook_id, account_id)
+            return self._services.threads.run(self._services.webhooks.get, webhook_id, account_id)
         except WebhookNotFound as error:
             raise bad_identifier(webhook_id) from error
 
     def _delivery(self, account_id: str, notification_id: str) -> Delivery:
         try:
-            return self._rooms.threads.run(self._rooms.deliveries.get, notification_id, account_id)
+            return self._services.threads.run(
+                self._services.deliveries.get, notification_id, account_id
+            )
         except DeliveryNotFound as error:
             raise bad_identifier(notification_id) from error
 
@@ -61,7 +63,7 @@ class WebhookList(_News):
     @describe("List the webhooks", answers={200: list[WebhookShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """List them, without their secrets."""
-        found = self._rooms.threads.run(self._rooms.webhooks.list, account_id)
+        found = self._services.threads.run(self._services.webhooks.list, account_id)
         succeed(req, resp, [fax_view.webhook(hook) for hook in found])
 
     @describe(
@@ -75,7 +77,7 @@ class WebhookList(_News):
         """Make one: from now on it is told of every fax."""
         given = _values(checked(WebhookRequest, self._body(req)).data)
         try:
-            hook = self._rooms.threads.run(self._rooms.webhooks.create, account_id, **given)
+            hook = self._services.threads.run(self._services.webhooks.create, account_id, **given)
         except AccountNotFound as error:
             raise bad_identifier(account_id) from error
         resp.location = f"/v2/accounts/{account_id}/webhooks/{hook.id}"
@@ -109,9 +111,9 @@ class WebhookOne(_News):
         changes = {
             name: value for name, value in change.items() if value is not None or name == "secret"
         }
-        change_it = self._rooms.webhooks.change
+        change_it = self._services.webhooks.change
         try:
-            hook = self._rooms.threads.run(change_it, webhook_id, changes, account_id)
+            hook = self._services.threads.run(change_it, webhook_id, changes, account_id)
         except WebhookNotFound as error:
             raise bad_identifier(webhook_id) from error
         secret = {"secret": hook.secret} if "secret" in changes else {}
@@ -130,7 +132,7 @@ class WebhookOne(_News):
         """Send it a message that tells nothing, once, and say what came of it."""
         hook = self._webhook(account_id, webhook_id)
         checked(WebhookAction, self._body(req))
-        result = try_out(hook, self._rooms.settings)
+        result = try_out(hook, self._services.settings)
         problem = "" if isinstance(result, Delivered) else result.problem
         succeed(req, resp, {"delivered": isinstance(result, Delivered), "problem": problem})
 
@@ -141,7 +143,7 @@ class WebhookOne(_News):
         """Remove it; what was still to be told to it is given up."""
         hook = self._webhook(account_id, webhook_id)
         try:
-            self._rooms.threads.run(self._rooms.webhooks.remove, webhook_id, account_id)
+            self._services.threads.run(self._services.webhooks.remove, webhook_id, account_id)
         except WebhookNotFound as error:
             raise bad_identifier(webhook_id) from error
         succeed(req, resp, fax_view.webhook(hook))
@@ -163,7 +165,7 @@ class NotificationList(_News):
 
         def read(part: listing.Range) -> listing.ListPage[Delivery]:
             try:
-                found = self._rooms.deliveries.list(
+                found = self._services.deliveries.list(
                     account_id,
                     state=query.state,
                     job_id=query.fax_id,
@@ -178,7 +180,7 @@ class NotificationList(_News):
                 raise invalid("start_key", "invalid", why) from error
             return listing.ListPage(found.deliveries, found.next_start)
 
-        listing.answer(req, resp, self._rooms.threads, read, fax_view.notification)
+        listing.answer(req, resp, self._services.threads, read, fax_view.notification)
 
 
 class NotificationOne(_News):
@@ -204,8 +206,8 @@ class NotificationOne(_News):
         """Deliver it again: what was given up or delivered, or waits for its next try."""
         self._delivery(account_id, notification_id)
         checked(NotificationAction, self._body(req))
-        repeat = self._rooms.deliveries.repeat
-        again = self._rooms.threads.run(repeat, notification_id, account_id)
+        repeat = self._services.deliveries.repeat
+        again = self._services.threads.run(repeat, notification_id, account_id)
         succeed(req, resp, fax_view.notification(again))
 
 

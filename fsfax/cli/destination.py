@@ -52,29 +52,29 @@ def command(
     if give_up is not None:
         pins["give_up"] = give_up
 
-    def changed(memory: destination.DestinationHistory) -> destination.DestinationHistory:
+    def changed(history: destination.DestinationHistory) -> destination.DestinationHistory:
         if clear or clear_pins:
-            memory = destination.clear(memory, pins=clear_pins)
-        return destination.pin(memory, **pins) if pins else memory  # type: ignore[arg-type]
+            history = destination.clear(history, pins=clear_pins)
+        return destination.pin(history, **pins) if pins else history  # type: ignore[arg-type]
 
     show = Show(as_json)
-    wish = Mode(t38=settings.fax.t38, ecm=settings.fax.ecm, v17=settings.fax.v17)
-    half_life = settings.jobs.memory_half_life * destination.DAY
+    requested = Mode(t38=settings.fax.t38, ecm=settings.fax.ecm, v17=settings.fax.v17)
+    half_life = settings.jobs.history_half_life * destination.DAY
     with open_store(settings) as store:
         asked = bool(pins or clear or clear_pins)
-        memory = store.teach(number, changed) if asked else store.destination(number)
-    choice = destination.advise(memory, wish, time.time(), half_life)
+        history = store.teach(number, changed) if asked else store.destination(number)
+    choice = destination.advise(history, requested, time.time(), half_life)
     if show.as_json:
         show.line(
             {
                 "event": "destination",
-                "number": memory.number,
-                "memory": memory.as_dict(),
+                "number": history.number,
+                "history": history.as_dict(),
                 "mode": choice.mode.as_dict(),
                 "why": list(choice.why),
             }
         )
         return exits.OK
-    for line in destination.explain(memory, wish, time.time(), half_life):
+    for line in destination.explain(history, requested, time.time(), half_life):
         show.words(line)
     return exits.OK

@@ -20,7 +20,7 @@ def follow(store: JobStore, job_id: str, show: Show) -> int:
     last = 0
     while True:
         job = store.get(job_id)
-        for seen in store.seen(job_id, last):
+        for seen in store.events(job_id, last):
             last = seen.id
             if show.as_json:
                 show.line({"event": seen.kind, **seen.as_dict()})

@@ -103,7 +103,7 @@ def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None)
                     **job.as_dict(),
                     "tries": [attempt.as_dict() for attempt in store.attempts(job.id)],
                     "documents": [document.as_dict() for document in store.documents(job.id)],
-                    "seen": [seen.as_dict() for seen in store.seen(job.id)],
+                    "seen": [seen.as_dict() for seen in store.events(job.id)],
                 }
             )
         else:

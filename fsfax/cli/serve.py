@@ -66,32 +66,34 @@ def command(
     settings = _with_address(common.load().settings, host, port)
     database = open_database(settings)
     threads = Threads(settings.api.threads)
-    rooms = Services(database, settings, threads)
+    services = Services(database, settings, threads)
     registry = CollectorRegistry()
     calls = CallCounts(registry)
-    told = NotificationCounts(registry)
+    notifications = NotificationCounts(registry)
     takes_mails = settings.smtp.enabled if smtp is None else smtp
-    mails = MailServer(settings, counted=MailCounts(registry).ended) if takes_mails else None
-    worker = courier = None
+    mails = MailServer(settings, on_mail=MailCounts(registry).count) if takes_mails else None
+    worker = dispatcher = None
     try:
         if not api_only:
-            worker = Worker(settings, hub="current", ended=calls.ended)
-            courier = Dispatcher(settings, fax_view.shown, hub="current", told=told.told)
-        api = ApiApplication(rooms, worker.engine.nodes if worker else None, registry)
+            worker = Worker(settings, hub="current", on_result=calls.count)
+            dispatcher = Dispatcher(
+                settings, fax_view.shown, hub="current", on_attempt=notifications.count
+            )
+        api = ApiApplication(services, worker.engine.nodes if worker else None, registry)
         server = Server(api, settings.api)
         server.start()
         if mails:
             mails.start()
             click.echo(f"taking mails at {mails.address}", err=True)
-        _say(rooms, server, dev=dev)
-        _serve(server, mails, worker, courier, settings)
+        _say(services, server, dev=dev)
+        _serve(server, mails, worker, dispatcher, settings)
     finally:
         if worker:
             worker.stop(0.0)
         if mails:
             mails.stop()
-        if courier:
-            courier.stop(0.0)
+        if dispatcher:
+            dispatcher.stop(0.0)
         threads.close()
         database.close()
     return 0
@@ -103,20 +105,20 @@ def _with_address(settings: Settings, host: str | None, port: int | None) -> Set
     return settings.model_copy(update={"api": settings.api.model_copy(update=change)})
 
 
-def _say(rooms: Services, server: Server, *, dev: bool) -> None:
+def _say(services: Services, server: Server, *, dev: bool) -> None:
     click.echo(f"serving {server.url} (description: {server.url}/docs)", err=True)
     if dev:
-        _try_out(rooms, server)
-    elif not rooms.accounts.list():
+        _try_out(services, server)
+    elif not services.accounts.list():
         click.echo(_FIRST, err=True)
 
 
-def _try_out(rooms: Services, server: Server) -> None:
+def _try_out(services: Services, server: Server) -> None:
     """Make what is needed for a first fax, and say how to send it."""
-    names = {account.id for account in rooms.accounts.list()}
+    names = {account.id for account in services.accounts.list()}
     if DEFAULT_ACCOUNT not in names:
-        rooms.accounts.create("default", account_id=DEFAULT_ACCOUNT)
-    _, secret = rooms.tokens.create(DEFAULT_ACCOUNT, name="serve --dev", scopes=tuple(Scope))
+        services.accounts.create("default", account_id=DEFAULT_ACCOUNT)
+    _, secret = services.tokens.create(DEFAULT_ACCOUNT, name="serve --dev", scopes=tuple(Scope))
     place = f"{server.url}/v2/accounts/{DEFAULT_ACCOUNT}/faxes"
     data = '{"data":{"to_number":"15550100","from_number":"15550101"}}'
     click.echo(
@@ -133,7 +135,7 @@ def _serve(
     server: Server,
     mails: MailServer | None,
     worker: Worker | None,
-    courier: Dispatcher | None,
+    dispatcher: Dispatcher | None,
     settings: Settings,
 ) -> None:
     """Wait for a signal; then end all in order: requests, mails, calls, what is told of them."""
@@ -150,8 +152,8 @@ def _serve(
             taken.get()
         if worker:
             worker.stop(0.0 if again else None)
-        if courier:
-            courier.stop(0.0 if again else None)
+        if dispatcher:
+            dispatcher.stop(0.0 if again else None)
         over.set()
 
     def signalled() -> None:

@@ -64,7 +64,7 @@ def command(  # one argument an option
     Exit code 0 means that it is on the disk and will not be lost; a worker (`fsfax worker`) sends
     it. With --wait the exit code is that of the fax.
     """
-    wish = SendPreferences(
+    preferences = SendPreferences(
         **{name: given.pop(name) for name in ("ident", "header", "t38", "ecm", "v17", "resolution")}
     )
     fax = NewFax(
@@ -72,7 +72,7 @@ def command(  # one argument an option
         source=FetchSource(url=url, method=method) if url else None,
         not_before=_time(not_before),
         gateways=gateways,
-        wish=wish,
+        preferences=preferences,
         **given,
     )
     show = Show(as_json)

@@ -33,13 +33,13 @@ def command(common: Common, *, drain: float | None) -> int:
     settings = common.load().settings
     open_database(settings).close()
     worker = Worker(settings, hub="current")
-    courier = Dispatcher(settings, fax_view.shown, hub="current")
+    dispatcher = Dispatcher(settings, fax_view.shown, hub="current")
     stops: list[gevent.Greenlet[..., None]] = []
 
     def end(again: bool) -> None:
         worker.stop(0.0 if again else drain)
         # Last of all: the calls that ended just now are news, too.
-        courier.stop(0.0 if again else None)
+        dispatcher.stop(0.0 if again else None)
 
     def stop() -> None:
         # The first signal drains; the next one only cuts that short.
@@ -51,7 +51,7 @@ def command(common: Common, *, drain: float | None) -> int:
         worker.wait()
         gevent.joinall(stops)
     finally:
-        courier.stop(0.0)
+        dispatcher.stop(0.0)
         for watcher in signals:
             watcher.cancel()
     return 0

@@ -57,7 +57,7 @@ class ChangeListener:
             self._watch_sqlite if database.is_sqlite else self._listen
         )
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Ring it from within the hub."""
         self._event.set()
 

@@ -60,7 +60,7 @@ class SendPreferences:
     timezone: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what was wished for, and nothing else."""
+        """Return the preferences that are set."""
         return {
             item.name: value
             for item in fields(self)
@@ -120,7 +120,7 @@ class NewFax:
     priority: int = 0
     not_before: datetime | None = None
     gateways: Sequence[str] = ()
-    wish: SendPreferences = field(default_factory=SendPreferences)
+    preferences: SendPreferences = field(default_factory=SendPreferences)
     account_id: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
@@ -158,7 +158,7 @@ class Job:
     retries: int
     priority: int
     gateways: tuple[str, ...]
-    wish: SendPreferences
+    preferences: SendPreferences
     source: Mapping[str, Any] | None
     fields: Mapping[str, Any]
     resubmit_of: str | None
@@ -188,7 +188,11 @@ class Job:
         values["state"] = JobState(values["state"])
         values["hold"] = Hold(values["hold"])
         values["gateways"] = split_route(row.route)
-        values["wish"] = SendPreferences.from_dict(values["wish"]) if values["wish"] else _NO_WISH
+        values["preferences"] = (
+            SendPreferences.from_dict(values["preferences"])
+            if values["preferences"]
+            else _NO_PREFERENCES
+        )
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -199,7 +203,7 @@ class Job:
 # Lists make thousands of jobs of rows, so what is the same for all is found out once.
 _COLUMNS = tuple(item.name for item in fields(Job) if item.name != "gateways")
 _IN_ROW = attrgetter(*_COLUMNS)
-_NO_WISH = SendPreferences()
+_NO_PREFERENCES = SendPreferences()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,7 @@ workers = Table(
     Column("id", String(32), primary_key=True),
     Column("name", Text, nullable=False),
     Column("started_at", Utc, nullable=False),
-    Column("alive_until", Utc, nullable=False),
+    Column("lease_until", Utc, nullable=False),
 )
 
 duties = Table(
@@ -185,7 +185,7 @@ jobs = Table(
     Column("retries", Integer, nullable=False, server_default="1"),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("route", Text, nullable=False, server_default=""),
-    Column("wish", _Json, nullable=False),
+    Column("preferences", _Json, nullable=False),
     Column("source", _Json),
     Column("fields", _Json, nullable=False),
     Column("resubmit_of", String(39)),
@@ -209,7 +209,7 @@ jobs = Table(
     Column("call_id", String(64)),
     Column("faxbox_id", String(32)),
     # Its documents were kept for as long as the faxbox says, and are gone.
-    Column("emptied", Boolean, nullable=False, server_default=false()),
+    Column("documents_expired", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("call_id"),
 )
 
@@ -295,7 +295,7 @@ Index(
     jobs.c.id,
     **_of(_IN_FAXBOX),
 )
-KEPT = text("faxbox_id IS NOT NULL AND finished_at IS NOT NULL AND NOT emptied")
+KEPT = text("faxbox_id IS NOT NULL AND finished_at IS NOT NULL AND NOT documents_expired")
 """Faxes that are over, of faxboxes, whose documents may still be there."""
 Index("ix_jobs_kept", jobs.c.faxbox_id, jobs.c.finished_at, **_of(KEPT))
 Index(
@@ -349,9 +349,9 @@ Index(
     postgresql_where=_OPEN,
 )
 
-observations = Table(
+job_events = Table(
     # What was seen of a job: states, negotiation, pages. A page is never forgotten by a crash.
-    "observations",
+    "job_events",
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
@@ -359,7 +359,7 @@ observations = Table(
     Column("at", Utc, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("data", _Json, nullable=False),
-    Index("ix_observations_job", "job_id", "id"),
+    Index("ix_job_events_job", "job_id", "id"),
 )
 
 documents = Table(
@@ -390,7 +390,7 @@ destinations = Table(
     "destinations",
     metadata,
     Column("number", String(64), primary_key=True),
-    Column("memory", _Json, nullable=False),
+    Column("history", _Json, nullable=False),
     Column("modified_at", Utc, nullable=False),
 )
 
@@ -407,16 +407,16 @@ outbox = Table(
     Column("created_at", Utc, nullable=False),
     Column("done_at", Utc),
 )
-UNTOLD = text("done_at IS NULL")
+UNEXPANDED = text("done_at IS NULL")
 """News of which no deliveries were made yet."""
-Index("ix_outbox_untold", outbox.c.id, **_of(UNTOLD))
+Index("ix_outbox_unexpanded", outbox.c.id, **_of(UNEXPANDED))
 
 deliveries = Table(
     # What one recipient has to be told. It is open until it is done, or given up (dead).
     "deliveries",
     metadata,
     Column("id", _Serial, primary_key=True),
-    Column("news_id", ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("outbox_id", ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("job_id", String(39), nullable=False),
     Column("account_id", String(32), nullable=False),
     Column("kind", String(32), nullable=False),

@@ -1,7 +1,7 @@
 """Entries: the few writes that every other module is made of, each inside a transaction.
 
-A job changes its state through `transition` alone, which knows the table of legal moves, counts the
-revision, notes the update_job and leaves enqueue_notification in the outbox when the job is over. Nothing here
+A job changes its state through `transition` alone, which checks the table of legal moves, counts
+the revision, records a job event and enqueues a notification when the job is over. Nothing here
 commits.
 """
 
@@ -21,8 +21,8 @@ from fsfax.db.schema import (
     accounts,
     attempts,
     destinations,
+    job_events,
     jobs,
-    observations,
     outbox,
     workers,
 )
@@ -111,12 +111,12 @@ def transition(
     now: datetime,
     *,
     why: str = "",
-    quiet: bool = False,
+    notify: bool = True,
     **values: Any,
 ) -> None:
     """Move a job to another state, with whatever changes along with it.
 
-    A job that is over gives back its worker and leaves enqueue_notification in the outbox, unless it is ``quiet``.
+    A job that is over loses its worker, and a notification is enqueued unless ``notify`` is False.
 
     Raises:
         IllegalMove: the table of states does not have that transition.
@@ -125,7 +125,7 @@ def transition(
     if new.is_final:
         over = {"worker_id": None, "hold": Hold.NO, "blocked": False, "status_text": ""}
         values = over | values | {"finished_at": now}
-        if not quiet:
+        if notify:
             enqueue_notification(connection, row, f"fax_{row.direction}_{new}", now)
     update_job(connection, row.id, now, state=new, **values)
     record_event(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
@@ -138,7 +138,7 @@ def record_event(
 ) -> None:
     """Write down something that was seen."""
     connection.execute(
-        insert(observations).values(
+        insert(job_events).values(
             job_id=job_id, attempt_id=attempt_id, at=now, kind=kind, data=data
         )
     )
@@ -223,7 +223,7 @@ def block_number(connection: Connection, dial_number: str, now: datetime) -> Non
 def destination_history(connection: Connection, dial_number: str) -> Mapping[str, Any]:
     """Return what is remembered of a number, {} if nothing is."""
     found = connection.execute(
-        select(destinations.c.memory).where(destinations.c.number == dial_number)
+        select(destinations.c.history).where(destinations.c.number == dial_number)
     ).scalar()
     return found or {}
 
@@ -232,12 +232,12 @@ def store_destination_history(
     connection: Connection, dial_number: str, memory: Mapping[str, Any], now: datetime
 ) -> None:
     """Replace what is remembered of a number."""
-    values = {"number": dial_number, "memory": dict(memory), "modified_at": now}
+    values = {"number": dial_number, "history": dict(memory), "modified_at": now}
     connection.execute(
         insert_for(connection)(destinations)
         .values(values)
         .on_conflict_do_update(
             index_elements=["number"],
-            set_={"memory": values["memory"], "modified_at": now},
+            set_={"history": values["history"], "modified_at": now},
         )
     )

@@ -113,13 +113,13 @@ class Engine:
 
     def __init__(self, settings: Settings | None = None, *, hub: HubChoice = "auto") -> None:
         self.settings = settings or Settings()
-        self._home = HubRunner(hub)
+        self._hub = HubRunner(hub)
         self._closed = False
         self._receivings: list[ReceiveHandle] = []
         self._calls: dict[SendCall, gevent.Greenlet[..., None]] = {}
         self._converter = Converter(self.settings.document)
         self._outgoing = OutboundSpool(self.settings.spool, self._converter)
-        self._pool = self._home.run(self._start)
+        self._pool = self._hub.run(self._start)
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +133,7 @@ class Engine:
         Raises:
             EslError: none is, and why.
         """
-        self._home.run(self._pool.wait_up, timeout)
+        self._hub.run(self._pool.wait_up, timeout)
 
     def send(
         self,
@@ -177,8 +177,8 @@ class Engine:
         if self._closed:
             raise Closed("the engine is closed")
         number = dialable(to)
-        call = SendCall(self._home, options.get("attempt_id") or new_call_id())
-        self._home.run(self._spawn, call, Path(document), number, options)
+        call = SendCall(self._hub, options.get("attempt_id") or new_call_id())
+        self._hub.run(self._spawn, call, Path(document), number, options)
         return call
 
     def adopt(
@@ -235,8 +235,8 @@ class Engine:
             timeouts=timeouts or self.settings.timeouts,
             realm=self.settings.marks_realm,
         )
-        call = SendCall(self._home, attempt_id)
-        self._home.run(self._begin_to_adopt, call, self._pool.node(node), planned, keep_marks, wait)
+        call = SendCall(self._hub, attempt_id)
+        self._hub.run(self._begin_to_adopt, call, self._pool.node(node), planned, keep_marks, wait)
         return call
 
     def convert(
@@ -280,9 +280,9 @@ class Engine:
         """
         if self._closed:
             raise Closed("the engine is closed")
-        receiving = ReceiveHandle(self._home, on_progress)
+        receiving = ReceiveHandle(self._hub, on_progress)
         self._receivings.append(receiving)
-        self._home.run(self._listen, receiving, Path(folder or self.settings.inbox), admit)
+        self._hub.run(self._listen, receiving, Path(folder or self.settings.inbox), admit)
         return receiving
 
     def fate(self, attempt_id: str, *, gateways: int = 1) -> Fate:
@@ -293,7 +293,7 @@ class Engine:
         Raises:
             EslError: a node could not be asked, and no other one knew.
         """
-        return self._home.run(self._ask_fate, call_ids(attempt_id, gateways))
+        return self._hub.run(self._ask_fate, call_ids(attempt_id, gateways))
 
     def forget(self, attempt_id: str, *, gateways: int = 1) -> None:
         """Erase the outcome marks of an attempt whose result is stored elsewhere by now.
@@ -303,7 +303,7 @@ class Engine:
         Raises:
             EslError: a node could not be asked.
         """
-        self._home.run(self._forget, call_ids(attempt_id, gateways))
+        self._hub.run(self._forget, call_ids(attempt_id, gateways))
 
     def sweep(self, keep: Collection[str] = (), *, older_than: float = 3600.0) -> list[str]:
         """Remove what killed processes left in the spool; return the ids of those attempts.
@@ -315,7 +315,7 @@ class Engine:
         Raises:
             SpoolError: the spool cannot be read.
         """
-        return self._home.run(self._sweep, frozenset(keep), older_than)
+        return self._hub.run(self._sweep, frozenset(keep), older_than)
 
     def nodes(self) -> tuple[NodeStatus, ...]:
         """Return the state of every FreeSWITCH."""
@@ -333,11 +333,11 @@ class Engine:
 
     def drain(self, node: str) -> None:
         """Send no more calls to a node; those under way go on."""
-        self._home.run(self._pool.drain, node)
+        self._hub.run(self._pool.drain, node)
 
     def undrain(self, node: str) -> None:
         """Use a drained node again."""
-        self._home.run(self._pool.undrain, node)
+        self._hub.run(self._pool.undrain, node)
 
     def close(self, wait: float = 0.0) -> None:
         """End the engine: calls under way get ``wait`` seconds and are cancelled then."""
@@ -346,9 +346,9 @@ class Engine:
         self._closed = True
         for receiving in self._receivings:
             receiving.close(wait)
-        self._home.run(self._stop, wait)
+        self._hub.run(self._stop, wait)
         self._converter.close()
-        self._home.close()
+        self._hub.close()
 
     # --- at home --------------------------------------------------------------------------
 

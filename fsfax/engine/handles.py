@@ -31,11 +31,11 @@ class CallWork(Protocol):
 class SendCall:
     """A fax on its way. Made by `Engine.start` and `Engine.adopt`."""
 
-    def __init__(self, home: HubRunner, attempt_id: str) -> None:
+    def __init__(self, hub: HubRunner, attempt_id: str) -> None:
         self.id = attempt_id
-        self._home = home
-        self._mail = home.mailbox()
-        self._slot = home.slot()
+        self._hub = hub
+        self._queue = hub.queue()
+        self._future = hub.future()
         self._work: CallWork | None = None
         self._cancelled = False
         self.greenlet: gevent.Greenlet[..., None] | None = None
@@ -44,13 +44,13 @@ class SendCall:
     @property
     def done(self) -> bool:
         """The result, or an error, is there."""
-        return self._slot.done
+        return self._future.done
 
     def progress(self) -> Iterator[Observation]:
         """Yield what happens until the fax is over. For one reader at a time."""
-        while (item := self._mail.get()) is not None:
+        while (item := self._queue.get()) is not None:
             yield item
-        self._mail.put(None)  # whoever asks again sees the end, too
+        self._queue.put(None)  # whoever asks again sees the end, too
 
     def result(self, timeout: float | None = None) -> TxResult:
         """Wait for the fax to be over and return what became of it.
@@ -60,12 +60,12 @@ class SendCall:
                 it was not proved what became of it.
             TimeoutError: it is not over after ``timeout`` seconds.
         """
-        outcome: TxResult = self._slot.get(timeout)
+        outcome: TxResult = self._future.get(timeout)
         return outcome
 
     def cancel(self) -> None:
         """End the fax as soon as possible; the result says how far it came."""
-        self._home.run(self._cancel)
+        self._hub.run(self._cancel)
 
     def leave(self) -> None:
         """Follow the fax no longer, without ending it; `result` raises `Closed` then.
@@ -73,7 +73,7 @@ class SendCall:
         The call goes on in FreeSWITCH, and `Engine.adopt` takes it up again, here or elsewhere.
         Before anything is dialled this is the end of it. Harmless when the fax is over.
         """
-        self._home.run(self._leave)
+        self._hub.run(self._leave)
 
     def _leave(self) -> None:
         if self.done or self.greenlet is None:
@@ -103,7 +103,7 @@ class SendCall:
 
     def report(self, observation: Observation) -> None:
         """Pass an observation on to the reader of `progress`."""
-        self._mail.put(observation)
+        self._queue.put(observation)
 
     def finish(self, result: TxResult | None, error: BaseException | None) -> None:
         """Say that the fax is over, with a result or with the error that came instead."""
@@ -112,20 +112,20 @@ class SendCall:
         if self.was_left and result is None:
             error = Closed("the call was left to itself; ask the engine for its fate")
         if error is not None:
-            self._slot.fail(error)
+            self._future.fail(error)
         else:
-            self._slot.set(result)
-        self._mail.put(None)
+            self._future.set(result)
+        self._queue.put(None)
 
 
 class ReceiveHandle:
     """Faxes that come in. Made by `Engine.receive`; iterate over it for the results."""
 
     def __init__(
-        self, home: HubRunner, on_progress: Callable[[str, Observation], None] | None
+        self, hub: HubRunner, on_progress: Callable[[str, Observation], None] | None
     ) -> None:
-        self._home = home
-        self._mail = home.mailbox()
+        self._hub = hub
+        self._queue = hub.queue()
         self._on_progress = on_progress
         self.receivers: list[Receiver] = []
         self._closed = False
@@ -155,11 +155,11 @@ class ReceiveHandle:
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                item = self._mail.get(left)
+                item = self._queue.get(left)
             except queue.Empty:
                 raise TimeoutError(f"no fax came in {timeout} s") from None
             if item is None:
-                self._mail.put(None)  # for whoever asks after us
+                self._queue.put(None)  # for whoever asks after us
                 raise Closed("the engine does not receive any more")
             if isinstance(item, RxResult):
                 return item
@@ -171,12 +171,12 @@ class ReceiveHandle:
         if self._closed:
             return
         self._closed = True
-        self._home.run(self._close, wait)
+        self._hub.run(self._close, wait)
 
     def put(self, item: RxResult | tuple[str, Observation]) -> None:
         """Pass a result, or progress of the call of that id, on to the reader."""
-        self._mail.put(item)
+        self._queue.put(item)
 
     def _close(self, wait: float) -> None:
         gevent.joinall([gevent.spawn(receiver.close, wait) for receiver in self.receivers])
-        self._mail.put(None)
+        self._queue.put(None)

@@ -171,7 +171,7 @@ class Receiver:
         self._on_progress = on_progress
         self._admit = admit
         self._feeds: dict[str, CallEvents] = {}
-        self._strangers: dict[str, Event] = {}
+        self._unclassified_calls: dict[str, Event] = {}
         self._calls = gevent.pool.Group()
         self._watch = link.watch_all(WATCHED)
         self._greenlet = gevent.spawn(self._run)
@@ -228,11 +228,11 @@ class Receiver:
         elif item.subclass.startswith("spandsp::rxfax"):
             self._follow(call_id, item, gap="the beginning of the call was missed")
         elif item.name == "CHANNEL_CREATE":
-            self._strangers[call_id] = item
-            if len(self._strangers) > _MAX_STRANGERS:
-                self._strangers.pop(next(iter(self._strangers)))
+            self._unclassified_calls[call_id] = item
+            if len(self._unclassified_calls) > _MAX_STRANGERS:
+                self._unclassified_calls.pop(next(iter(self._unclassified_calls)))
         elif item.name == "CHANNEL_HANGUP_COMPLETE":
-            self._strangers.pop(call_id, None)
+            self._unclassified_calls.pop(call_id, None)
 
     def _follow(
         self, call_id: str, event: Event | None, *, takeover: bool = False, gap: str = ""
@@ -241,7 +241,7 @@ class Receiver:
             return
         self._claims.add(call_id)
         feed = self._feeds[call_id] = CallEvents()
-        first = self._strangers.pop(call_id, None)
+        first = self._unclassified_calls.pop(call_id, None)
         for item in (first, event):
             if item is not None:
                 feed.put(item)

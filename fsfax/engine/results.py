@@ -148,7 +148,7 @@ class TxResult(FaxResult):
     fax_receiver_id: the far end's station id.
     first_unconfirmed_page: where another attempt has to start, counted in the document from
         1; None if nothing is left to be sent.
-    tries: gateways that were tried before the one that carried the call.
+    failed_gateways: gateways that were tried before the one that carried the call.
     still_up: FreeSWITCH still holds the call's channel; nothing else may be dialled for this fax
         before it is gone.
     """
@@ -157,7 +157,7 @@ class TxResult(FaxResult):
     fax_receiver_id: str = ""
     first_unconfirmed_page: int | None = None
     gateway: str = ""
-    tries: tuple[GatewayAttempt, ...] = ()
+    failed_gateways: tuple[GatewayAttempt, ...] = ()
     still_up: bool = False
 
 

@@ -84,7 +84,7 @@ class Transmission:
             (call_id, gateway, plan.originate(call_id, gateway, path).render())
             for call_id, gateway in zip(plan.call_ids, plan.gateways, strict=True)
         ]
-        tries: list[GatewayAttempt] = []
+        failed: list[GatewayAttempt] = []
         result: TxResult | None = None
         for call_id, gateway, command in calls:
             try:
@@ -95,12 +95,12 @@ class Transmission:
                 # The gateway before failed, and that stays the result: this one was not dialled.
                 _log.warning("gateway_not_tried", gateway=gateway, error=str(error))
                 break
-            result = self._call(call_id, gateway, command, tuple(tries))
+            result = self._call(call_id, gateway, command, tuple(failed))
             last = call_id == plan.call_ids[-1]
             if last or self._cancelled or not _may_try_elsewhere(result):
                 break
             _log.info("gateway_failed_over", gateway=gateway, cause=result.result_cause)
-            tries.append(
+            failed.append(
                 GatewayAttempt(
                     node=self._node,
                     gateway=gateway,
@@ -155,7 +155,7 @@ class Transmission:
             _log.warning("guard_left", call_id=call_id, error=str(error))
 
     def _call(
-        self, call_id: str, gateway: str, command: str, tries: tuple[GatewayAttempt, ...]
+        self, call_id: str, gateway: str, command: str, failed_gateways: tuple[GatewayAttempt, ...]
     ) -> TxResult:
         plan = self._plan
         started_at = time.time()
@@ -182,7 +182,7 @@ class Transmission:
             interruption=channel.interruption,
             first_page=plan.first_page,
             last_page=plan.last_page,
-            tries=tries,
+            failed_gateways=failed_gateways,
         )
         _log.info(
             "call_settled",

@@ -135,7 +135,7 @@ def judge_sent(
     interruption: Interruption | None = None,
     first_page: int = 1,
     last_page: int | None = None,
-    tries: tuple[GatewayAttempt, ...] = (),
+    failed_gateways: tuple[GatewayAttempt, ...] = (),
 ) -> TxResult:
     """Return what became of a call that was to send a fax.
 
@@ -146,7 +146,7 @@ def judge_sent(
         interruption: why we ended it ourselves, if we did.
         first_page: the first page of the document that was to be sent, from 1.
         last_page: the last one, if known: needed to count pages when only a mark is left.
-        tries: gateways that were tried in vain before.
+        failed_gateways: gateways that were tried in vain before.
     """
     judgement = _judge(transcript, fate, interruption)
     success = judgement.status is Status.SUCCEEDED
@@ -162,7 +162,7 @@ def judge_sent(
         fax_receiver_id=common["remote_station_id"],
         first_unconfirmed_page=None if success else first_page + confirmed,
         gateway=transcript.dialling.gateway if transcript.dialling else "",
-        tries=tries,
+        failed_gateways=failed_gateways,
         still_up=fate is Fate.UP and not success,
     )
 

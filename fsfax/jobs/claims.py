@@ -138,7 +138,7 @@ class Claims:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def claim(self, rooms: Sequence[NodeCapacity], limit: int = 1) -> list[Claim]:
+    def claim(self, nodes: Sequence[NodeCapacity], limit: int = 1) -> list[Claim]:
         """Take on up to ``limit`` jobs that can be called now; attempts are written down.
 
         Raises:
@@ -150,7 +150,7 @@ class Claims:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
             transitions.require_current_worker(connection, self._worker_id)
             now = self._now()
-            lines = _LineAccounting(connection, rooms)
+            lines = _LineAccounting(connection, nodes)
             claimed: list[Claim] = []
             passed: Row[Any] | None = None
             while len(claimed) < limit and (some := self._accounts(connection, now, passed)):
@@ -197,7 +197,7 @@ class Claims:
                 taken.append(self._as_claim(connection, row.id, attempt.id))
             return taken
 
-    def let_go(self, job_id: str, token: int) -> None:
+    def release(self, job_id: str, token: int) -> None:
         """Give a job back without having done anything with it: it is taken over anew.
 
         Raises:
@@ -366,8 +366,8 @@ class Claims:
                 number=row.dials + 1,
                 state=AttemptState.INTENDED,
                 dial_number=row.dial_number,
-                node=line.room.node,
-                core=line.room.core,
+                node=line.node_capacity.node,
+                core=line.node_capacity.core,
                 gateways=list(line.gateways),
                 gateway=line.gateways[0] if line.gateways else "",
                 plan=choice.mode.as_dict()
@@ -389,19 +389,19 @@ class Claims:
     def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> ModeChoice:
         """How this attempt is made: from what failed before, else from experience."""
         fax = self._settings.fax
-        wish = Mode(
-            t38=row.wish.get("t38", fax.t38),
-            ecm=row.wish.get("ecm", fax.ecm),
-            v17=row.wish.get("v17", fax.v17),
+        requested = Mode(
+            t38=row.preferences.get("t38", fax.t38),
+            ecm=row.preferences.get("ecm", fax.ecm),
+            v17=row.preferences.get("v17", fax.v17),
         )
         memory = DestinationHistory.from_dict(
             row.dial_number, transitions.destination_history(connection, row.dial_number)
         )
         history = past_attempts(connection, row.id)
-        if history and (following := next_mode(history, wish, memory.pins)):
+        if history and (following := next_mode(history, requested, memory.pins)):
             return following
-        days = self._settings.jobs.memory_half_life
-        return first_mode(wish, advise(memory, wish, now.timestamp(), days * DAY))
+        days = self._settings.jobs.history_half_life
+        return first_mode(requested, advise(memory, requested, now.timestamp(), days * DAY))
 
     def _own(self, connection: Connection, job_id: str) -> int:
         connection.execute(
@@ -443,18 +443,18 @@ def past_attempts(connection: Connection, job_id: str) -> list[PastAttempt]:
 
 @dataclass(frozen=True, slots=True)
 class _FreeLine:
-    room: NodeCapacity
+    node_capacity: NodeCapacity
     gateways: tuple[str, ...]
 
 
 class _LineAccounting:
     """The lines in use, counted from the open attempts, and those that are free."""
 
-    def __init__(self, connection: Connection, rooms: Sequence[NodeCapacity]) -> None:
-        self._rooms = rooms
+    def __init__(self, connection: Connection, nodes: Sequence[NodeCapacity]) -> None:
+        self._capacities = nodes
         self.accounts: Counter[str] = Counter()
-        self._nodes: Counter[str] = Counter()
-        self._gateways: Counter[tuple[str, str]] = Counter()
+        self._calls_of_node: Counter[str] = Counter()
+        self._calls_of_gateway: Counter[tuple[str, str]] = Counter()
         query = select(attempts.c.node, attempts.c.gateway, attempts.c.account_id)
         for node, gateway, account_id in connection.execute(
             query.where(attempts.c.ended_at.is_(None))
@@ -463,26 +463,30 @@ class _LineAccounting:
 
     def take(self, asked: Sequence[str], account_id: str) -> _FreeLine | None:
         """Take a line of the least busy node that has one for these gateways."""
-        lines = [line for room in self._rooms if (line := self._line(room, asked))]
+        lines = [
+            line for node_capacity in self._capacities if (line := self._line(node_capacity, asked))
+        ]
         if not lines:
             return None
-        best = min(lines, key=lambda line: self._nodes[line.room.node])
+        best = min(lines, key=lambda line: self._calls_of_node[line.node_capacity.node])
         gateway = best.gateways[0] if best.gateways else ""
-        self._count(best.room.node, gateway, account_id)
+        self._count(best.node_capacity.node, gateway, account_id)
         return best
 
-    def _line(self, room: NodeCapacity, asked: Sequence[str]) -> _FreeLine | None:
-        if 0 < room.capacity <= self._nodes[room.node]:
+    def _line(self, node_capacity: NodeCapacity, asked: Sequence[str]) -> _FreeLine | None:
+        if 0 < node_capacity.capacity <= self._calls_of_node[node_capacity.node]:
             return None
-        names = tuple(dict.fromkeys(asked or room.gateways))
+        names = tuple(dict.fromkeys(asked or node_capacity.gateways))
         free = tuple(
             name
             for name in names
-            if not 0 < room.gateways.get(name, 0) <= self._gateways[room.node, name]
+            if not 0
+            < node_capacity.gateways.get(name, 0)
+            <= self._calls_of_gateway[node_capacity.node, name]
         )
-        return None if names and not free else _FreeLine(room, free)
+        return None if names and not free else _FreeLine(node_capacity, free)
 
     def _count(self, node: str, gateway: str, account_id: str) -> None:
-        self._nodes[node] += 1
-        self._gateways[node, gateway] += 1
+        self._calls_of_node[node] += 1
+        self._calls_of_gateway[node, gateway] += 1
         self.accounts[account_id] += 1

@@ -1,16 +1,16 @@
 """What is remembered of a number, and how that decides the first call to it. Pure.
 
-For each of T.38, V.17 and ECM a memory weighs what spoke for it and what spoke against it. Both
+For each of T.38, V.17 and ECM a history weighs what spoke for it and what spoke against it. Both
 weights halve with every half-life, so that experience fades: something is left out only while the
 weight against it is the greater one and at least `_CONVINCING`. Fading moves both weights alike
-and never tips the scales, so with time an advice can only return to the wish.
+and never tips the scales, so with time an advice can only return to the requested.
 
-An operator's pins come before experience, the caller's wish before both. `clear` forgets the
+An operator's pins come before experience, the caller's requested before both. `clear` forgets the
 experience and keeps the pins, which are somebody's decision and no experience; each of them is
-taken back by `pin` with None, all of them by ``clear(memory, pins=True)``.
+taken back by `pin` with None, all of them by ``clear(history, pins=True)``.
 
 Station ids and codings are the far end's words: bounded and printable before they are kept. A
-memory that was written by another version, or by somebody else, is read as far as it makes sense.
+history that was written by another version, or by somebody else, is read as far as it makes sense.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from fsfax.jobs.ladder import (
 
 DAY = 86400.0
 HALF_LIFE = 30 * DAY
-"""Seconds after which experience counts half, unless `JobsSettings.memory_half_life` differs."""
+"""Seconds after which experience counts half, unless `JobsSettings.history_half_life` differs."""
 
 MAX_LAST = 10
 """Endings that are remembered one by one."""
@@ -120,14 +120,14 @@ class DestinationHistory:
     pins: Pins = field(default_factory=Pins)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the memory as plain JSON values."""
+        """Return the history as plain JSON values."""
         plain = asdict(self) | {"last": [asdict(ending) for ending in self.last]}
         del plain["number"]  # the key under which it is kept
         return plain
 
     @classmethod
     def from_dict(cls, number: str, data: object) -> Self:
-        """Read a memory of that number; what makes no sense is as if it were not there."""
+        """Read a history of that number; what makes no sense is as if it were not there."""
         if not isinstance(data, Mapping):
             return cls(number=number)
         return cls(
@@ -147,103 +147,105 @@ class DestinationHistory:
 
 
 def learn(
-    memory: DestinationHistory,
+    history: DestinationHistory,
     result: TxResult,
     mode: Mode,
     now: float,
     half_life: float = HALF_LIFE,
 ) -> DestinationHistory:
-    """Return the memory after a call.
+    """Return the history after a call.
 
     Pages that were confirmed speak for what they were sent with, also where the call failed. A
-    failure speaks against the part of the mode that it is laid to (`fsfax.jobs.ladder.faulty_part`).
+    failure speaks against the faulty part of the mode (`fsfax.jobs.ladder.faulty_part`).
     Our own trouble, a cancelled call and one whose fate is unknown say nothing else.
 
     Args:
-        memory: what was known before.
+        history: what was known before.
         result: how the call ended.
         mode: how it was made.
         now: seconds since 1970.
         half_life: seconds after which experience counts half.
     """
-    weights = {"t38": memory.t38, "v17": memory.v17, "ecm": memory.ecm}
-    for name, good in _lessons(result, mode, _recent(memory, now)).items():
+    weights = {"t38": history.t38, "v17": history.v17, "ecm": history.ecm}
+    for name, good in _lessons(result, mode, _recent(history, now)).items():
         weights[name] = weights[name].with_more(now, half_life, good=good)
     learnt = replace(
-        memory,
+        history,
         t38=weights["t38"],
         v17=weights["v17"],
         ecm=weights["ecm"],
-        ever_fax=memory.ever_fax or met_fax(result),
-        speed=_count(result.fax_speed) or memory.speed,
-        coding=_word(result.encoding) or memory.coding,
-        station_id=_word(result.remote_station_id) or memory.station_id,
+        ever_fax=history.ever_fax or met_fax(result),
+        speed=_count(result.fax_speed) or history.speed,
+        coding=_word(result.encoding) or history.coding,
+        station_id=_word(result.remote_station_id) or history.station_id,
     )
     if result.outcome in _SILENT:
         return learnt
     ending = Ending(_moment(now), result.outcome.value, result.result_code, result.pages_sent, mode)
     return replace(
         learnt,
-        delivered=min(_MOST_COUNT, memory.delivered + result.success),
-        failed=min(_MOST_COUNT, memory.failed + (not result.success)),
-        last=(*memory.last, ending)[-MAX_LAST:],
+        delivered=min(_MOST_COUNT, history.delivered + result.success),
+        failed=min(_MOST_COUNT, history.failed + (not result.success)),
+        last=(*history.last, ending)[-MAX_LAST:],
     )
 
 
 def advise(
-    memory: DestinationHistory, wish: Mode, now: float, half_life: float = HALF_LIFE
+    history: DestinationHistory, requested: Mode, now: float, half_life: float = HALF_LIFE
 ) -> ModeChoice:
     """Return how a call to this number is best begun, and why: pins first, then experience."""
-    pins, why = memory.pins, []
+    pins, why = history.pins, []
     against = {
-        "t38": wish.t38 == "on" and memory.t38.is_against(now, half_life),
-        "v17": wish.v17 and memory.v17.is_against(now, half_life),
-        "ecm": wish.ecm and memory.ecm.is_against(now, half_life),
+        "t38": requested.t38 == "on" and history.t38.is_against(now, half_life),
+        "v17": requested.v17 and history.v17.is_against(now, half_life),
+        "ecm": requested.ecm and history.ecm.is_against(now, half_life),
     }
     for name, label in _LABELS.items():
-        pinned, wished = getattr(pins, name), getattr(wish, name)
+        pinned, asked = getattr(pins, name), getattr(requested, name)
         if pinned is not None:
-            obeyed = getattr(pins.applied(wish).within(wish), name) == pinned
-            rule = "pinned by an operator" if obeyed else "pinned, but the job wishes otherwise"
+            obeyed = getattr(pins.applied(requested).within(requested), name) == pinned
+            rule = (
+                "pinned by an operator" if obeyed else "pinned, but the job asks for something else"
+            )
             why.append(f"{label}: {_setting(pinned)}, {rule}.")
         elif against[name]:
             why.append(f"{label}: off, it failed at this number.")
-        elif wished in (False, "off", "required"):
-            why.append(f"{label}: {_setting(wished)}, as wished.")
-        elif getattr(memory, name).faded(now, half_life).good >= _CONVINCING:
-            why.append(f"{label}: {_setting(wished)}, it worked at this number.")
+        elif asked in (False, "off", "required"):
+            why.append(f"{label}: {_setting(asked)}, as requested.")
+        elif getattr(history, name).faded(now, half_life).good >= _CONVINCING:
+            why.append(f"{label}: {_setting(asked)}, it worked at this number.")
     experienced = Mode(
-        t38="off" if against["t38"] else wish.t38,
-        ecm=wish.ecm and not against["ecm"],
-        v17=wish.v17 and not against["v17"],
+        t38="off" if against["t38"] else requested.t38,
+        ecm=requested.ecm and not against["ecm"],
+        v17=requested.v17 and not against["v17"],
     )
     if not why:
         why.append("Nothing that is known of this number speaks against the best way.")
-    return ModeChoice(pins.applied(experienced).within(wish), tuple(why))
+    return ModeChoice(pins.applied(experienced).within(requested), tuple(why))
 
 
 def explain(
-    memory: DestinationHistory, wish: Mode, now: float, half_life: float = HALF_LIFE
+    history: DestinationHistory, requested: Mode, now: float, half_life: float = HALF_LIFE
 ) -> list[str]:
     """Return what is remembered of a number and how it would be called next, line by line.
 
     Every line is printable; the station id is the far end's own word.
     """
-    lines = [f"{memory.number}: {memory.delivered} delivered, {memory.failed} failed."]
-    if memory.ever_fax:
-        told = f', it calls itself "{memory.station_id}"' if memory.station_id else ""
+    lines = [f"{history.number}: {history.delivered} delivered, {history.failed} failed."]
+    if history.ever_fax:
+        told = f', it calls itself "{history.station_id}"' if history.station_id else ""
         lines.append(f"A fax machine was met there{told}.")
-    elif memory.last:
+    elif history.last:
         lines.append("No fax machine was ever met there.")
-    if memory.speed:
-        lines.append(f"Last speed: {memory.speed} bit/s, coding {memory.coding or 'unknown'}.")
-    for ending in memory.last:
+    if history.speed:
+        lines.append(f"Last speed: {history.speed} bit/s, coding {history.coding or 'unknown'}.")
+    for ending in history.last:
         code = "" if ending.code is None else f" (code {ending.code})"
         pages = f", {ending.pages} confirmed" if ending.pages else ""
         lines.append(f"{_day(ending.at)}: {ending.outcome}{code}{pages}, by {ending.mode}.")
-    if memory.pins.give_up:
+    if history.pins.give_up:
         lines.append("Pinned by an operator: not tried again after a failure.")
-    choice = advise(memory, wish, now, half_life)
+    choice = advise(history, requested, now, half_life)
     lines.append(f"The next first call would use {choice.mode}:")
     lines.extend(f"  {sentence}" for sentence in choice.why)
     return lines
@@ -257,33 +259,33 @@ UNCHANGED: Final = _Unchanged()
 
 
 def pin(
-    memory: DestinationHistory,
+    history: DestinationHistory,
     *,
     t38: T38 | _Unchanged | None = UNCHANGED,
     ecm: bool | _Unchanged | None = UNCHANGED,
     v17: bool | _Unchanged | None = UNCHANGED,
     give_up: bool | _Unchanged = UNCHANGED,
 ) -> DestinationHistory:
-    """Return the memory with pins set; None takes a pin away, what is not named stays.
+    """Return the history with pins set; None takes a pin away, what is not named stays.
 
     Raises:
         InvalidRequest: a pin has a value that it cannot have.
     """
     given = {"t38": t38, "ecm": ecm, "v17": v17, "give_up": give_up}
     changes = {name: value for name, value in given.items() if not isinstance(value, _Unchanged)}
-    wanted = asdict(memory.pins) | changes
+    wanted = asdict(history.pins) | changes
     pins = _pins(wanted)
     if wrong := [name for name, value in asdict(pins).items() if value is not wanted[name]]:
         raise InvalidRequest(
             f"{wrong[0]} cannot be pinned to {wanted[wrong[0]]!r}: t38 may be off, on or required,"
             " ecm, v17 and give_up true or false; None takes a pin of the first three away"
         )
-    return replace(memory, pins=pins)
+    return replace(history, pins=pins)
 
 
-def clear(memory: DestinationHistory, *, pins: bool = False) -> DestinationHistory:
-    """Return the memory without its experience; the pins stay unless ``pins`` is true."""
-    return DestinationHistory(number=memory.number, pins=Pins() if pins else memory.pins)
+def clear(history: DestinationHistory, *, pins: bool = False) -> DestinationHistory:
+    """Return the history without its experience; the pins stay unless ``pins`` is true."""
+    return DestinationHistory(number=history.number, pins=Pins() if pins else history.pins)
 
 
 # --- within -------------------------------------------------------------------------------------
@@ -311,11 +313,11 @@ def _lessons(result: TxResult, mode: Mode, before: Sequence[PastAttempt]) -> Map
     return lessons
 
 
-def _recent(memory: DestinationHistory, now: float) -> list[PastAttempt]:
+def _recent(history: DestinationHistory, now: float) -> list[PastAttempt]:
     """The calls of the last day, as far as `faulty_part` needs them."""
     return [
         PastAttempt(mode=ending.mode, outcome=Outcome(ending.outcome))
-        for ending in memory.last
+        for ending in history.last
         if now - DAY <= ending.at
     ]
 

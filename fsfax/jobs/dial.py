@@ -65,7 +65,7 @@ class Dialler:
         *,
         in_thread: InThread,
         may_dial: Callable[[], bool],
-        ended: Callable[[FaxResult], None] = lambda _: None,
+        on_result: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
         self.engine = engine
         self.settlement = settlement
@@ -74,7 +74,7 @@ class Dialler:
         self._database = database
         self.in_thread = in_thread
         self._may_dial = may_dial
-        self._ended = ended
+        self._on_result = on_result
 
     def dial(self, claim: Claim) -> bool:
         """Place the call of a claim, follow it and settle it.
@@ -100,7 +100,7 @@ class Dialler:
         except SpoolError as error:
             self.keep_trying(self.settlement.not_dialled, claim, str(error), _SPOOL_DELAY)
         except (InvalidRequest, DocumentError, JobNotFound) as error:
-            self.keep_trying(self.settlement.refused, claim, str(error))
+            self.keep_trying(self.settlement.reject_number, claim, str(error))
         else:
             if result.status is Status.UNCERTAIN:
                 return False
@@ -145,7 +145,7 @@ class Dialler:
             outcome=result.outcome.value,
             state=job.state.value,
         )
-        self._ended(result)
+        self._on_result(result)
         if result.status is Status.UNCERTAIN:
             return  # what is there may still be asked for
         try:
@@ -184,7 +184,7 @@ class Dialler:
 
     def _start(self, claim: Claim, file: Path) -> SendCall:
         attempt, job, fax = claim.attempt, claim.job, self.settings.fax
-        plan, wish = attempt.plan, job.wish
+        plan, preferences = attempt.plan, job.preferences
         return self.engine.start(
             file,
             job.dial_number,
@@ -194,9 +194,9 @@ class Dialler:
             gateways=attempt.gateways,
             from_number=job.from_number or fax.from_number,
             from_name=job.from_name or fax.from_name,
-            ident=fax.ident if wish.ident is None else wish.ident,
-            header=fax.header if wish.header is None else wish.header,
-            timezone=fax.timezone if wish.timezone is None else wish.timezone,
+            ident=fax.ident if preferences.ident is None else preferences.ident,
+            header=fax.header if preferences.header is None else preferences.header,
+            timezone=fax.timezone if preferences.timezone is None else preferences.timezone,
             t38=plan["t38"],
             ecm=plan["ecm"],
             v17=plan["v17"],

@@ -93,7 +93,7 @@ def _unknown_numbers(connection: Connection, inbound: InboundSettings) -> Check:
 
 
 def _workers(connection: Connection) -> Check:
-    alive = select(func.count()).where(workers.c.alive_until > datetime.now(UTC))
+    alive = select(func.count()).where(workers.c.lease_until > datetime.now(UTC))
     count = connection.execute(alive).scalar_one()
     if count:
         return Check("workers", CheckStatus.OK, f"{count} alive")

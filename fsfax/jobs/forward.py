@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from fsfax.accounts.faxboxes import RETRIES, wish_of
+from fsfax.accounts.faxboxes import RETRIES, preferences_of
 from fsfax.accounts.numbers import number_key, plain_number
 from fsfax.db import transitions
 from fsfax.db.records import Job
@@ -88,7 +88,7 @@ def _changes(job: Job, data: Mapping[str, Any], target: str) -> dict[str, Any]:
         "from_number": str(data.get("caller_id") or "") or _own_number(job),
         "from_name": str(data.get("caller_name") or ""),
         "retries": data.get("retries", RETRIES),
-        "wish": wish_of(data),
+        "preferences": preferences_of(data),
         "fields": {"forwarded_from": job.id},
     }
 

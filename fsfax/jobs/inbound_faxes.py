@@ -1,12 +1,12 @@
 """Received faxes: from the first event to the inbox, one row a call.
 
-The engine stores a fax as a file before it tells; `InboundFaxes.store` puts file and result into the
-database in one commit, and only then may the file go. Storing a fax twice (after a crash in
-between) changes nothing. Whose it is says `fsfax.accounts.routing`; if its faxbox sends faxes on
-(`fsfax.jobs.forward`), that is a job of the same commit.
+The engine stores a fax as a file before it reports it; `InboundFaxes.store` puts file and result
+into the database in one commit, and only then may the file be removed. Storing a fax twice (after
+a crash in between) changes nothing. `fsfax.accounts.routing` finds the account and the faxbox; if
+the faxbox forwards faxes (`fsfax.jobs.forward`), that job is part of the same commit.
 
-Of a caller who is not let in nothing is kept but that he called, and nobody is told: a list that
-keeps advertisements out would otherwise make mails of them.
+Of a blocked caller only the call is recorded, and no notification is sent: a list that keeps
+advertisements out would otherwise turn them into mails.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class InboundFaxes:
                 transitions.update_job(connection, row.id, now, **numbers)
                 row = self._row(connection, row.id)
             if result.file and not self._has_document(connection, row.id):
-                transitions.update_job(connection, row.id, now, emptied=False)
+                transitions.update_job(connection, row.id, now, documents_expired=False)
                 documents.add(
                     connection,
                     row.id,
@@ -130,7 +130,7 @@ class InboundFaxes:
                     new,
                     now,
                     why=result.error_message,
-                    quiet=result.blocked,
+                    notify=not result.blocked,
                     result=result.as_dict() | {"file": None},
                     pages_total=result.pages_total,
                     pages_confirmed=result.pages_received,
@@ -147,7 +147,7 @@ class InboundFaxes:
             )
             return tuple(Job.from_row(row) for row in rows)
 
-    def lose(self, call_id: str) -> None:
+    def mark_lost(self, call_id: str) -> None:
         """Say that a fax ended unseen and left no file; a file that turns up later still counts."""
         with self._database.write() as connection:
             row = self._of_call(connection, call_id)
@@ -218,7 +218,7 @@ class InboundFaxes:
             "modified_at": now,
             "due_at": now,
             "prepared": True,
-            "wish": {},
+            "preferences": {},
             "fields": {},
             "call_id": call_id,
         }

@@ -1,8 +1,9 @@
-"""InboundService: incoming faxes carried from the engine into the database.
+"""Moves inbound faxes from the engine into the database.
 
-The engine puts every fax into a folder of its own before it tells (`fsfax.engine.inbound_spool`). Here it
-is stored in the database and only then removed from the folder, so that a crash at any moment
-leaves it in one of the two places; what is found in the folder at the start is stored first.
+The engine puts every fax into a folder of its own before it reports it
+(`fsfax.engine.inbound_spool`). Here it is stored in the database and only then removed from the
+folder, so that a crash at any moment leaves it in one of the two places; faxes found in the folder
+at the start are stored first.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class InboundService:
         settings: Settings,
         *,
         in_thread: Callable[..., Any],
-        ended: Callable[[FaxResult], None] = lambda _: None,
+        on_result: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
-        self._ended = ended
+        self._on_result = on_result
         self._engine = engine
         self._incoming = incoming
         self._settings = settings
@@ -96,7 +97,7 @@ class InboundService:
                 continue
             since = self._alone.setdefault(call_id, time.monotonic())
             if time.monotonic() - since > self._settings.jobs.uncertain_after:
-                self._in_thread(self._incoming.lose, call_id)
+                self._in_thread(self._incoming.mark_lost, call_id)
 
     # --- within -----------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ class InboundService:
                 return
             else:
                 self._inbox.remove(call_id)
-                self._ended(result)
+                self._on_result(result)
                 _log.info("fax_stored", job=job.id, call_id=call_id, state=job.state.value)
                 return
 

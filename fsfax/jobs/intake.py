@@ -91,7 +91,7 @@ def insert_resubmission(
     """
     kept = [d for d in documents.of_job(connection, old.id) if d.removed_at is None]
     values = _values(_again(old, changes, bool(kept)))
-    same_look = values["wish"].get("resolution") == old.wish.resolution
+    same_look = values["preferences"].get("resolution") == old.preferences.resolution
     ready = any(d.kind == "fax" for d in kept) and same_look
     values |= {
         "resubmit_of": old.id,
@@ -135,7 +135,7 @@ def _values(fax: NewFax) -> dict[str, Any]:
         "retries": fax.retries,
         "priority": fax.priority,
         "route": ",".join(fax.gateways),
-        "wish": fax.wish.as_dict(),
+        "preferences": fax.preferences.as_dict(),
         "source": fax.source.as_dict() if fax.source else None,
         "fields": dict(fax.fields),
         "idempotency_key": fax.idempotency_key,
@@ -191,7 +191,7 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         retries=old.retries,
         priority=old.priority,
         gateways=old.gateways,
-        wish=old.wish,
+        preferences=old.preferences,
         account_id=old.account_id,
         faxbox_id=old.faxbox_id,
         fields=old.fields,

@@ -19,8 +19,8 @@ T.38 is most often the loss of packets, and without ECM nothing repairs that. It
 ends whose ECM is broken while their T.38 works, and where audio is forbidden.
 
 A move only ever takes things away: what was left out once stays out for the rest of the job.
-What the caller wished is never overruled: a wish for "off", for "required", or without ECM or
-V.17 removes the rungs that do not fit.
+What the caller requested is never overruled: "off", "required", or a request without ECM or V.17
+removes the rungs that do not fit.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ class Mode:
             v17=v17 if isinstance(v17, bool) else True,
         )
 
-    def within(self, wish: Mode) -> Mode:
-        """Return the mode without what the wish forbids."""
+    def within(self, requested: Mode) -> Mode:
+        """Return the mode without what the requested forbids."""
         return Mode(
-            t38=self.t38 if wish.t38 == "on" else wish.t38,
-            ecm=self.ecm and wish.ecm,
-            v17=self.v17 and wish.v17,
+            t38=self.t38 if requested.t38 == "on" else requested.t38,
+            ecm=self.ecm and requested.ecm,
+            v17=self.v17 and requested.v17,
         )
 
     def __str__(self) -> str:
@@ -261,27 +261,29 @@ def _is_t38_gap(step: PastAttempt) -> bool:
     return step.mode.t38 == "required" and step.result_code is None
 
 
-def first_mode(wish: Mode, advice: ModeChoice | None = None) -> ModeChoice:
-    """Return how the first call is made: as experience advises, within the wish.
+def first_mode(requested: Mode, advice: ModeChoice | None = None) -> ModeChoice:
+    """Return how the first call is made: as experience advises, within the requested.
 
     Args:
-        wish: what the caller asked for; what it forbids stays forbidden.
+        requested: what the caller asked for; what it forbids stays forbidden.
         advice: from `fsfax.jobs.destination.advise`.
     """
     if advice is None:
-        return ModeChoice(wish, ("Nothing is known of this number: the best way is tried first.",))
-    return replace(advice, mode=advice.mode.within(wish))
+        return ModeChoice(
+            requested, ("Nothing is known of this number: the best way is tried first.",)
+        )
+    return replace(advice, mode=advice.mode.within(requested))
 
 
 def next_mode(
-    history: Sequence[PastAttempt], wish: Mode, pins: Pins = _NO_PINS
+    history: Sequence[PastAttempt], requested: Mode, pins: Pins = _NO_PINS
 ) -> ModeChoice | None:
     """Return how the next call is made; None if no way is left that has not failed.
 
     Args:
         history: the attempts of the job so far, the first one first; not empty.
-        wish: what the caller asked for.
-        pins: what an operator laid down; below the wish, above the ladder.
+        requested: what the caller asked for.
+        pins: what an operator laid down; below the requested, above the ladder.
 
     Raises:
         ValueError: the history is empty.
@@ -289,7 +291,7 @@ def next_mode(
     if not history:
         raise ValueError("the first call has no history: see first_mode")
     last = history[-1]
-    start = _start(last, wish, pins)
+    start = _start(last, requested, pins)
     found = faulty_part(last, history[:-1])
     if found is None:
         if last.outcome is Outcome.INCOMPATIBLE:
@@ -297,29 +299,31 @@ def next_mode(
         return ModeChoice(start, (_same_again(last, start),))
     part, words = found
     failed = {
-        step.mode.within(wish)
+        step.mode.within(requested)
         for number, step in enumerate(history)
         if faulty_part(step, history[:number])
     }
-    for mode in _below(start, part, last, wish, pins):
+    for mode in _below(start, part, last, requested, pins):
         if mode not in failed:
             return ModeChoice(mode, (f"In the last call {words}: the next one uses {mode}.",))
     return None
 
 
-def _start(last: PastAttempt, wish: Mode, pins: Pins) -> Mode:
-    """The mode to move on from: the last one, as wish and pins are by now."""
+def _start(last: PastAttempt, requested: Mode, pins: Pins) -> Mode:
+    """The mode to move on from: the last one, as requested and pins are by now."""
     mode = last.mode
     if mode.t38 == "required":
         mode = replace(mode, t38="on")  # still required only if somebody still requires it
-    return pins.applied(mode).within(wish)
+    return pins.applied(mode).within(requested)
 
 
-def _below(start: Mode, part: FaultyPart, last: PastAttempt, wish: Mode, pins: Pins) -> list[Mode]:
+def _below(
+    start: Mode, part: FaultyPart, last: PastAttempt, requested: Mode, pins: Pins
+) -> list[Mode]:
     """The modes that leave out what is blamed and bring nothing back, the best first."""
     found: list[Mode] = []
     for rung in RUNGS:
-        mode = pins.applied(rung).within(wish)
+        mode = pins.applied(rung).within(requested)
         brings_back = (
             mode.ecm > start.ecm
             or mode.v17 > start.v17

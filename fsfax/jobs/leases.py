@@ -3,7 +3,8 @@
 A worker is a row with a time until which it is alive, put off by each heartbeat. Whoever finds
 one whose time is over removes it; the database then sets every job of it free (``ON DELETE SET
 NULL``), and another worker takes them over. A job's token grows with each owner, so that a
-worker that slept through its own removal is refused when it writes (`fsfax.db.transitions.fenced_row`).
+worker that slept through its own removal is refused when it writes
+(`fsfax.db.transitions.fenced_row`).
 
 Clocks of different machines may differ by less than the lease. A takeover that comes too early
 does no harm: FreeSWITCH is asked before anything is dialled.
@@ -58,11 +59,11 @@ class Leases:
                     id=self.worker_id,
                     name=self._name,
                     started_at=now,
-                    alive_until=now + self._lease,
+                    lease_until=now + self._lease,
                 )
             )
 
-    def beat(self) -> datetime:
+    def heartbeat(self) -> datetime:
         """Put the end off and remove dead workers; return until when the lease holds now.
 
         Raises:
@@ -74,11 +75,11 @@ class Leases:
             alive = connection.execute(
                 update(workers)
                 .where(workers.c.id == self.worker_id)
-                .values(alive_until=now + self._lease)
+                .values(lease_until=now + self._lease)
             )
             if not alive.rowcount:
                 raise LeaseLost(f"worker {self._name} was silent for too long and was replaced")
-            self._bury(connection, now)
+            self._expire_workers(connection, now)
         return now + self._lease
 
     def retire(self) -> None:
@@ -113,10 +114,10 @@ class Leases:
             )
             return bool(inserted.rowcount)
 
-    def _bury(self, connection: Connection, now: datetime) -> None:
+    def _expire_workers(self, connection: Connection, now: datetime) -> None:
         """Remove workers whose time is over, and repair what `free_number` may have missed."""
         dead = connection.execute(
-            delete(workers).where(workers.c.alive_until < now).returning(workers.c.name)
+            delete(workers).where(workers.c.lease_until < now).returning(workers.c.name)
         ).scalars()
         names = list(dead)
         if names:

@@ -83,7 +83,7 @@ class Preparer:
         self.in_thread(self.settlement.postpone, preparation, problem, delay)
 
     def _give_up(self, preparation: Preparation, problem: str) -> None:
-        self.in_thread(self.settlement.unfit, preparation, problem)
+        self.in_thread(self.settlement.reject_document, preparation, problem)
 
     def _make(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
         job = preparation.job
@@ -103,7 +103,9 @@ class Preparer:
         for number, source in enumerate(sources):
             parts.append(folder / f"part-{number}.tif")
             conversion = self.engine.convert(
-                source, parts[-1], resolution=job.wish.resolution or self.settings.fax.resolution
+                source,
+                parts[-1],
+                resolution=job.preferences.resolution or self.settings.fax.resolution,
             )
             pages += len(conversion.pages)
         if len(parts) == 1:

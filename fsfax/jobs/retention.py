@@ -92,7 +92,7 @@ class Retention:
             if count := documents.remove(connection, id, now):
                 transitions.record_event(connection, id, "documents_removed", now, documents=count)
         # Not a change of the fax as anybody sees it: its revision stays.
-        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(emptied=True))
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(documents_expired=True))
         return len(ids)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select, update
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
 from fsfax.db.records import Job
-from fsfax.db.schema import attempts, jobs, observations
+from fsfax.db.schema import attempts, job_events, jobs
 from fsfax.db.states import AttemptState, Hold, JobState, require_attempt_move
 from fsfax.engine.observations import (
     Answered,
@@ -158,7 +158,7 @@ class Settlement:
                 connection, row.id, "postponed", now, problem=problem, delay=delay
             )
 
-    def unfit(self, preparation: Preparation, problem: str) -> None:
+    def reject_document(self, preparation: Preparation, problem: str) -> None:
         """Give a job up whose document cannot be fetched or faxed.
 
         Raises:
@@ -252,11 +252,11 @@ class Settlement:
                 uncertain=self._settings.jobs.uncertain,
                 table=self._settings.jobs.retry,
                 chance=self._chance(),
-                rungs_left=next_mode(history, self._wish(row), memory.pins) is not None,
+                rungs_left=next_mode(history, self._requested_mode(row), memory.pins) is not None,
                 give_up=memory.pins.give_up,
             )
             if _says_something(result):
-                half_life = self._settings.jobs.memory_half_life * DAY
+                half_life = self._settings.jobs.history_half_life * DAY
                 learnt = learn(memory, result, mode, now.timestamp(), half_life)
                 transitions.store_destination_history(
                     connection, row.dial_number, learnt.as_dict(), now
@@ -301,7 +301,7 @@ class Settlement:
             transitions.notify_workers(connection)
             return self._job(connection, row.id)
 
-    def refused(self, claim: Claim, problem: str) -> Job:
+    def reject_number(self, claim: Claim, problem: str) -> Job:
         """Give a job up that asks for what cannot be dialled or sent; nothing was dialled.
 
         Raises:
@@ -358,12 +358,12 @@ class Settlement:
         last = max(row.pages_confirmed, attempt.page, (result.first_unconfirmed_page or 1) - 1)
         return min(int(last), int(row.pages_total))
 
-    def _wish(self, row: Row[Any]) -> Mode:
+    def _requested_mode(self, row: Row[Any]) -> Mode:
         fax = self._settings.fax
         return Mode(
-            t38=row.wish.get("t38", fax.t38),
-            ecm=row.wish.get("ecm", fax.ecm),
-            v17=row.wish.get("v17", fax.v17),
+            t38=row.preferences.get("t38", fax.t38),
+            ecm=row.preferences.get("ecm", fax.ecm),
+            v17=row.preferences.get("v17", fax.v17),
         )
 
     @staticmethod
@@ -410,13 +410,13 @@ class Settlement:
 def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
     """Fill in what this result does not say because its teller came late: after a crash."""
     rows = connection.execute(
-        select(observations.c.kind, observations.c.data)
+        select(job_events.c.kind, job_events.c.data)
         .where(
-            observations.c.job_id == attempt.job_id,
-            observations.c.attempt_id == attempt.id,
-            observations.c.kind.in_(["negotiated", "pagedone"]),
+            job_events.c.job_id == attempt.job_id,
+            job_events.c.attempt_id == attempt.id,
+            job_events.c.kind.in_(["negotiated", "pagedone"]),
         )
-        .order_by(observations.c.id)
+        .order_by(job_events.c.id)
     ).all()
     agreed = [row.data for row in rows if row.kind == "negotiated"]
     if agreed and not result.fax_speed:

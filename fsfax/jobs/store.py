@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Row, bindparam, exc, select, text
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
 from fsfax.db.records import Attempt, Document, Job, JobEvent, NewFax, cursor
-from fsfax.db.schema import HEX, LISTED, Utc, attempts, jobs, observations
+from fsfax.db.schema import HEX, LISTED, Utc, attempts, job_events, jobs
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
 from fsfax.esl.dialstring import dialable
@@ -93,33 +93,36 @@ class JobStore:
         return self.accept_all([fax])[0]
 
     def accept_all(
-        self, faxes: Sequence[NewFax], *, along: InTransaction = _nothing_more
+        self, faxes: Sequence[NewFax], *, in_transaction: InTransaction = _nothing_more
     ) -> list[Job]:
-        """Take several faxes on, all of them or none, and whatever belongs to them.
+        """Accept several faxes in one transaction, all of them or none.
 
-        ``along`` is called in the same transaction, with the ids of their jobs; it may be called
-        again where somebody else used an idempotency key in the same moment.
+        ``in_transaction`` is called in that transaction with the ids of the jobs, for what else
+        has to be committed with them; it is called again where another client used the same
+        idempotency key at the same moment.
 
         Raises:
             InvalidRequest, DocumentError, JobNotFound, StoreError: as `accept`.
         """
         requests = [intake.check(fax) for fax in faxes]
         try:
-            ids = self._accept(requests, along)
+            ids = self._accept(requests, in_transaction)
         except exc.IntegrityError:
             # Somebody used the same key in the same moment: now it is found. Else once more.
             try:
-                ids = self._accept(requests, along)
+                ids = self._accept(requests, in_transaction)
             except exc.IntegrityError as error:
                 accounts = ", ".join({request.values["account_id"] for request in requests})
                 raise JobNotFound(f"there is no account {accounts}") from error
         return [self.get(id) for id in ids]
 
-    def _accept(self, requests: Sequence[intake.CheckedFax], along: InTransaction) -> list[str]:
+    def _accept(
+        self, requests: Sequence[intake.CheckedFax], in_transaction: InTransaction
+    ) -> list[str]:
         now = self._now()
         with self.database.write() as connection:
             ids = [intake.insert_job(connection, request, now) for request in requests]
-            along(connection, ids)
+            in_transaction(connection, ids)
             transitions.notify_workers(connection)
         return ids
 
@@ -202,22 +205,22 @@ class JobStore:
             )
             return tuple(Attempt.from_row(row) for row in rows)
 
-    def seen(self, job_id: str, after: int = 0) -> tuple[JobEvent, ...]:
+    def events(self, job_id: str, after: int = 0) -> tuple[JobEvent, ...]:
         """Return what was seen of a job after the observation of that id."""
         with self.database.read() as connection:
             rows = connection.execute(
-                select(observations)
-                .where(observations.c.job_id == job_id, observations.c.id > after)
-                .order_by(observations.c.id)
+                select(job_events)
+                .where(job_events.c.job_id == job_id, job_events.c.id > after)
+                .order_by(job_events.c.id)
             )
             return tuple(JobEvent.from_row(row) for row in rows)
 
-    def last_seen(self, job_id: str) -> JobEvent | None:
+    def last_event(self, job_id: str) -> JobEvent | None:
         """Return what was seen of a job's call last, None if nothing was."""
         query = (
-            select(observations)
-            .where(observations.c.job_id == job_id, observations.c.attempt_id != "")
-            .order_by(observations.c.id.desc())
+            select(job_events)
+            .where(job_events.c.job_id == job_id, job_events.c.attempt_id != "")
+            .order_by(job_events.c.id.desc())
             .limit(1)
         )
         with self.database.ask() as connection:

@@ -7,7 +7,7 @@ It lives in one gevent hub, together with its engine (see `fsfax.runtime.hub` fo
 database is used in a few real threads, so that a slow disk or a server that went away never
 stops a fax on the line. Its greenlets:
 
-    live ──── the loop: take over, cancel, prepare, claim; then wait for the bell
+    live ──── the loop: take over, cancel, prepare, claim; then wait for the listener
     beat ──── the heartbeat of the lease
     receive ─ incoming faxes, in one worker at a time
     empty ─── documents whose time is over, now and then
@@ -62,11 +62,11 @@ _BATCH = 10
 _MARGIN = 0.25
 """Share of the lease that must be left for a call to be placed."""
 
-_TIDY_EVERY = 600.0
-_WASTE_AGE = 3600.0
+_SWEEP_INTERVAL = 600.0
+_LEFTOVER_AGE = 3600.0
 """Seconds after which a file that nobody owns is waste that a killed process left."""
 
-_NO_ROOM_PAUSE = 1.0
+_NO_CAPACITY_PAUSE = 1.0
 _TROUBLE_PAUSE = 2.0
 
 
@@ -90,17 +90,17 @@ class Worker:
         *,
         hub: HubChoice = "auto",
         engine: Engine | None = None,
-        ended: Callable[[FaxResult], None] = lambda _: None,
+        on_result: Callable[[FaxResult], None] = lambda _: None,
     ) -> None:
-        self._ended = ended
+        self._on_result = on_result
         self.settings = settings
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
-        self._home = HubRunner(hub)
+        self._hub = HubRunner(hub)
         self._given = engine
         self._stopped = False
         self._stopping = False
-        self._home.run(self._begin)
+        self._hub.run(self._begin)
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +115,7 @@ class Worker:
 
     def wait(self) -> None:
         """Wait until somebody stops the worker."""
-        self._home.run(self._over.wait)
+        self._hub.run(self._stopped_event.wait)
 
     def stop(self, drain: float | None = None) -> None:
         """Take on nothing new, give running calls ``drain`` seconds, hand the others over.
@@ -125,30 +125,30 @@ class Worker:
         if self._stopped:
             return
         seconds = self.settings.jobs.drain if drain is None else drain
-        self._home.run(self._end, seconds)
+        self._hub.run(self._end, seconds)
         self._stopped = True
-        self._home.close()
+        self._hub.close()
         self.database.close()
 
     # --- at home: begin and end ---------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._over = gevent.event.Event()
-        self._hurry = gevent.event.Event()
+        self._stopped_event = gevent.event.Event()
+        self._drain_now = gevent.event.Event()
         self._threads = Threads(_THREADS)
         self._in_thread = self._threads.run
         self.engine = self._given or Engine(self.settings, hub="current")
-        self._bell = ChangeListener(self.database, self.settings.jobs.poll)
+        self._listener = ChangeListener(self.database, self.settings.jobs.poll)
         self._calls: dict[str, gevent.Greenlet[..., None]] = {}
         self._preparations = gevent.pool.Group()
         self._reception: InboundService | None = None
-        self._tidied = -_TIDY_EVERY
-        self._emptying: gevent.Greenlet[..., None] | None = None
-        self._be_born()
-        self._live_greenlet = gevent.spawn(self._live)
-        self._beat_greenlet = gevent.spawn(self._beat)
+        self._swept_at = -_SWEEP_INTERVAL
+        self._retention_greenlet: gevent.Greenlet[..., None] | None = None
+        self._register_as_new_worker()
+        self._loop_greenlet = gevent.spawn(self._run_loop)
+        self._heartbeat_greenlet = gevent.spawn(self._heartbeat_loop)
 
-    def _be_born(self) -> None:
+    def _register_as_new_worker(self) -> None:
         """Become a worker that the database does not know yet."""
         name = f"{socket.gethostname()}/{os.getpid()}"
         self._leases = Leases(self.database, name, self.settings.jobs.lease)
@@ -168,36 +168,36 @@ class Worker:
             self.settings,
             in_thread=self._in_thread,
             may_dial=self._may_dial,
-            ended=self._ended,
+            on_result=self._on_result,
         )
 
     def _end(self, drain: float) -> None:
         if self._stopping:
-            self._hurry.set()
-            self._over.wait()
+            self._drain_now.set()
+            self._stopped_event.wait()
             return
         self._stopping = True
-        self._bell.ring()
+        self._listener.wake()
         _log.info("worker_draining", calls=len(self._calls), seconds=drain)
         deadline = time.monotonic() + drain
-        while self._calls and time.monotonic() < deadline and not self._hurry.is_set():
-            self._hurry.wait(min(0.1, max(0.0, deadline - time.monotonic())))
-        self._let_go()
-        self._live_greenlet.kill()
-        self._beat_greenlet.kill()
+        while self._calls and time.monotonic() < deadline and not self._drain_now.is_set():
+            self._drain_now.wait(min(0.1, max(0.0, deadline - time.monotonic())))
+        self._release_calls()
+        self._loop_greenlet.kill()
+        self._heartbeat_greenlet.kill()
         if self._registered:
             try:
                 self._in_thread(self._leases.retire)
             except StoreError as error:
                 # It runs out by itself.
                 _log.warning("lease_not_given_back", error=str(error))
-        self._bell.close()
+        self._listener.close()
         if not self._given:
             self.engine.close()
         self._threads.close()
-        self._over.set()
+        self._stopped_event.set()
 
-    def _let_go(self) -> None:
+    def _release_calls(self) -> None:
         """Stop following; what is on the line stays there for whoever comes next."""
         if self._reception:
             self._reception.close()
@@ -205,18 +205,18 @@ class Worker:
         for greenlet in list(self._calls.values()):
             greenlet.kill()
         self._preparations.kill()
-        if self._emptying:
-            self._emptying.kill()
+        if self._retention_greenlet:
+            self._retention_greenlet.kill()
         self._calls.clear()
 
     # --- at home: the loop --------------------------------------------------------------------
 
-    def _live(self) -> None:
+    def _run_loop(self) -> None:
         while not self._stopping:
             try:
-                pause = self._turn()
+                pause = self._run_once()
             except LeaseLost as error:
-                self._start_anew(str(error))
+                self._register_again(str(error))
                 pause = 0.0
             except StoreError as error:
                 _log.warning("database_away", error=str(error))
@@ -225,16 +225,16 @@ class Worker:
                 _log.exception("turn_failed")
                 pause = _TROUBLE_PAUSE
             if pause > 0:
-                self._bell.wait(pause)
+                self._listener.wait(pause)
 
-    def _turn(self) -> float:
+    def _run_once(self) -> float:
         """Do everything that is due; return for how long nothing else will be."""
         if not self._registered:
             self._in_thread(self._leases.register)
             self._registered = True
             self._extend_lease()
-        self._receive_if_due()
-        self._tidy_if_due()
+        self._receive_if_elected()
+        self._sweep_if_due()
         for claim in self._in_thread(self._claims.take_over):
             _log.info("job_taken_over", job=claim.job.id, attempt=claim.attempt.id)
             self._spawn_call(claim, self._reconcile)
@@ -261,21 +261,21 @@ class Worker:
     def _call_what_is_due(self) -> float | None:
         """Begin calls; return a pause if there may be more for which there is no room now."""
         while not self._stopping and self._may_dial():
-            rooms = self._rooms()
+            nodes = self._node_capacities()
             limit = self.settings.jobs.calls
             free = min(_BATCH, limit - len(self._calls)) if limit else _BATCH
             if free <= 0:
                 return self.settings.jobs.lease / 3  # the end of a call rings
-            if not rooms:
-                return _NO_ROOM_PAUSE
-            claims = self._in_thread(self._claims.claim, rooms, free)
+            if not nodes:
+                return _NO_CAPACITY_PAUSE
+            claims = self._in_thread(self._claims.claim, nodes, free)
             for claim in claims:
                 self._spawn_call(claim, self._dial)
             if len(claims) < free:
                 return None
-        return _NO_ROOM_PAUSE
+        return _NO_CAPACITY_PAUSE
 
-    def _rooms(self) -> list[NodeCapacity]:
+    def _node_capacities(self) -> list[NodeCapacity]:
         """The nodes that are up, with their limits."""
         limits = {node.name: node for node in self.settings.nodes}
         return [
@@ -291,15 +291,15 @@ class Worker:
 
     # --- at home: the lease -------------------------------------------------------------------
 
-    def _beat(self) -> None:
+    def _heartbeat_loop(self) -> None:
         while True:
             gevent.sleep(self.settings.jobs.lease / 3)
             if not self._registered:
                 continue
             try:
-                self._in_thread(self._leases.beat)
+                self._in_thread(self._leases.heartbeat)
             except LeaseLost as error:
-                self._start_anew(str(error))
+                self._register_again(str(error))
             except StoreError as error:
                 _log.warning("heartbeat_missed", error=str(error))
             else:
@@ -312,13 +312,13 @@ class Worker:
         left = self._lease_until - time.monotonic()
         return not self._stopping and left > _MARGIN * self.settings.jobs.lease
 
-    def _start_anew(self, why: str) -> None:
+    def _register_again(self, why: str) -> None:
         if self._stopping or not self._registered:
             return
         _log.warning("worker_starts_anew", why=why)
-        self._let_go()
-        self._be_born()
-        self._bell.ring()
+        self._release_calls()
+        self._register_as_new_worker()
+        self._listener.wake()
 
     # --- at home: greenlets -------------------------------------------------------------------
 
@@ -333,11 +333,11 @@ class Worker:
             except Exception:  # noqa: BLE001  # whatever it was, the call has to be looked after
                 _log.exception("job_left", job=job_id)
                 gevent.sleep(_TROUBLE_PAUSE)
-                self._dialler.keep_trying(self._claims.let_go, job_id, claim.token)
+                self._dialler.keep_trying(self._claims.release, job_id, claim.token)
             finally:
                 if self._calls.get(job_id) is gevent.getcurrent():
                     del self._calls[job_id]
-                self._bell.ring()
+                self._listener.wake()
 
         self._calls[job_id] = gevent.spawn(supervised)
 
@@ -356,11 +356,11 @@ class Worker:
         except Exception:  # noqa: BLE001  # whatever it was, somebody has to try again
             _log.exception("job_not_prepared", job=preparation.job.id)
             gevent.sleep(_TROUBLE_PAUSE)
-            self._dialler.keep_trying(self._claims.let_go, preparation.job.id, preparation.token)
+            self._dialler.keep_trying(self._claims.release, preparation.job.id, preparation.token)
         finally:
-            self._bell.ring()
+            self._listener.wake()
 
-    def _receive_if_due(self) -> None:
+    def _receive_if_elected(self) -> None:
         if not self.settings.jobs.receive:
             return
         if not self._in_thread(self._leases.take_duty, "receive"):
@@ -371,26 +371,26 @@ class Worker:
                 self._incoming,
                 self.settings,
                 in_thread=self._in_thread,
-                ended=self._ended,
+                on_result=self._on_result,
             )
         self._reception.look_after()
 
-    def _tidy_if_due(self) -> None:
+    def _sweep_if_due(self) -> None:
         """Remove what killed processes left in the spool, and documents whose time is over."""
-        if time.monotonic() < self._tidied + _TIDY_EVERY:
+        if time.monotonic() < self._swept_at + _SWEEP_INTERVAL:
             return
-        self._tidied = time.monotonic()
+        self._swept_at = time.monotonic()
         keep = self._in_thread(self._claims.open_attempts)
         try:
-            self.engine.sweep(keep, older_than=_WASTE_AGE)
-            self._in_thread(_remove_waste, self.settings.spool.absolute() / "work", keep)
+            self.engine.sweep(keep, older_than=_LEFTOVER_AGE)
+            self._in_thread(_remove_leftovers, self.settings.spool.absolute() / "work", keep)
         except (SpoolError, OSError) as error:
             _log.warning("spool_not_tidied", error=str(error))
-        if not self._emptying:
+        if not self._retention_greenlet:
             # Beside the calls: the first time, years may be waiting.
-            self._emptying = gevent.spawn(self._empty)
+            self._retention_greenlet = gevent.spawn(self._apply_retention)
 
-    def _empty(self) -> None:
+    def _apply_retention(self) -> None:
         try:
             steps = Retention(self.database).steps()
             while self._in_thread(next, steps, None) is not None:
@@ -399,12 +399,12 @@ class Worker:
             _log.warning("documents_not_removed", error=str(error))
 
 
-def _remove_waste(folder: Path, keep: frozenset[str]) -> None:
+def _remove_leftovers(folder: Path, keep: frozenset[str]) -> None:
     """Remove old files and folders of work that nobody does any more."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.stem in keep or time.time() - path.stat().st_mtime < _WASTE_AGE:
+        if path.stem in keep or time.time() - path.stat().st_mtime < _LEFTOVER_AGE:
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import Connection
 
 from fsfax.accounts import presets
-from fsfax.accounts.faxboxes import Faxbox, Faxboxes, wish_of
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes, preferences_of
 from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.db.database import Database
 from fsfax.db.records import Job, NewFax
@@ -105,13 +105,13 @@ class Acceptance:
         settings: Settings,
         *,
         clock: Clock = utc_now,
-        counted: Callable[[str], None] = lambda _: None,
+        on_mail: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._smtp = settings.smtp
         self._now = clock
-        self._counted = counted
+        self._on_mail = on_mail
         self._store = JobStore(database, clock=clock)
         self._boxes = Faxboxes(database, clock=clock, domain=settings.smtp.domain)
         self._tokens = Tokens(database, clock=clock)
@@ -264,20 +264,20 @@ class Acceptance:
         files = [mail.file(part) for part in choice.documents]
         faxes = [self._fax(envelope, each, mail, files) for each in envelope.recipients]
 
-        def along(connection: Connection, job_ids: Sequence[str]) -> None:
+        def in_transaction(connection: Connection, job_ids: Sequence[str]) -> None:
             for each, job_id in zip(envelope.recipients, job_ids, strict=True):
                 entry = self._entry(envelope, each.given, each.box, seen)
                 smtplog.put(connection, self._now(), job_ids=[job_id], **entry)
 
         try:
-            jobs = self._store.accept_all(faxes, along=along)
+            jobs = self._store.accept_all(faxes, in_transaction=in_transaction)
         except (DocumentError, InvalidRequest) as error:
             # A faxbox with a caller id that cannot be dialled, for one: the sender has to know.
             raise SmtpRefusal(554, "5.3.5", one_line(error, 300)) from error
         except JobNotFound as error:
             raise SmtpRefusal(550, "5.1.2", "the account of the faxbox was removed") from error
         for job in jobs:
-            self._counted("accepted")
+            self._on_mail("accepted")
             _log.info("mail_accepted", job=job.id, sender=envelope.sender, to=job.to_number)
         return jobs
 
@@ -298,7 +298,7 @@ class Acceptance:
             from_name=preset.get("from_name", ""),
             documents=files,
             retries=preset["retries"],
-            wish=wish_of(box.data),
+            preferences=preferences_of(box.data),
             account_id=box.account_id,
             faxbox_id=box.id,
             fields={name: value for name, value in fields.items() if value},
@@ -322,7 +322,7 @@ class Acceptance:
     ) -> None:
         """Count and write down; what floods is counted alone."""
         for to, box in given:
-            self._counted("failed" if refusal.is_ours else "refused")
+            self._on_mail("failed" if refusal.is_ours else "refused")
             _log.info("mail_refused", sender=envelope.sender, to=to, answer=refusal.answer)
             flood = self._known if box else self._unknown
             if not flood.admits(box.account_id if box else _NOBODY):

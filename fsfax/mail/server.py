@@ -70,7 +70,7 @@ class MailServer:
     """
 
     def __init__(
-        self, settings: Settings, *, counted: Callable[[str], None] = lambda _: None
+        self, settings: Settings, *, on_mail: Callable[[str], None] = lambda _: None
     ) -> None:
         smtp = settings.smtp
         self.settings = settings
@@ -82,7 +82,7 @@ class MailServer:
         self.stopping = False
         url = settings.database.get_secret_value()
         self._database = Database(url, connections=smtp.threads + _CONNECTIONS)
-        self.acceptance = Acceptance(self._database, settings, counted=counted)
+        self.acceptance = Acceptance(self._database, settings, on_mail=on_mail)
         self._threads = ThreadPoolExecutor(smtp.threads, thread_name_prefix="fsfax-mail")
         self.loop = asyncio.new_event_loop()
         self._turns = ByteBudget(smtp.max_size)

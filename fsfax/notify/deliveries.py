@@ -1,9 +1,9 @@
 """Deliveries: what one recipient has to be told, from the news to the dead letters, as rows.
 
-A piece of news becomes deliveries in one commit, and is done with in the same one: a crash before
-it changes nothing, a crash after it loses nothing. A courier owns a delivery by having claimed it:
-its time is moved into the future, by the length of a lease that the courier extends while it is
-at work. Of a courier that died, the lease runs out and somebody else tries again.
+A notification becomes deliveries in one commit, and is marked as expanded in the same one: a
+crash before it changes nothing, a crash after it loses nothing. A dispatcher claims a delivery by
+moving its due time into the future, by the length of a lease that the dispatcher extends while it
+works. The lease of a dispatcher that died expires, and another dispatcher tries again.
 
 What is told to one recipient about one fax is told in order: a delivery can be claimed only when
 none before it (same fax, channel and address) is still open.
@@ -25,7 +25,7 @@ from fsfax.db.records import plain_fields
 from fsfax.db.schema import (
     DEAD,
     UNDELIVERED,
-    UNTOLD,
+    UNEXPANDED,
     deliveries,
     faxboxes,
     jobs,
@@ -133,7 +133,7 @@ class Waiting:
 
 _WITH_NEWS = select(
     deliveries, outbox.c.data.label("news_data"), outbox.c.created_at.label("happened_at")
-).join(outbox, outbox.c.id == deliveries.c.news_id)
+).join(outbox, outbox.c.id == deliveries.c.outbox_id)
 
 
 class Deliveries:
@@ -141,7 +141,7 @@ class Deliveries:
 
     Args:
         database: where they are.
-        lease: seconds that a claimed delivery belongs to its courier.
+        lease: seconds that a claimed delivery belongs to its dispatcher.
         clock: for tests.
     """
 
@@ -154,7 +154,7 @@ class Deliveries:
 
     def waiting(self) -> Waiting:
         """Look what there is to do, without being in anybody's way."""
-        untold = select(outbox.c.id).where(UNTOLD).limit(1)
+        untold = select(outbox.c.id).where(UNEXPANDED).limit(1)
         due = select(deliveries.c.id).where(UNDELIVERED, deliveries.c.due_at <= self._now())
         with self._database.read() as connection:
 
@@ -178,7 +178,7 @@ class Deliveries:
             if not _alone(connection):
                 return 0
             news = connection.execute(
-                select(outbox).where(UNTOLD).order_by(outbox.c.id).limit(_BATCH)
+                select(outbox).where(UNEXPANDED).order_by(outbox.c.id).limit(_BATCH)
             ).all()
             now = self._now()
             rows = [row for each in news for row in _rows(connection, each, now, limit)]
@@ -288,7 +288,7 @@ class Deliveries:
         """Forget what was delivered long ago, and news that nothing is left of; return how much."""
         before = self._now() - older_than
         old = select(deliveries.c.id).where(deliveries.c.done_at < before).limit(_FORGOTTEN)
-        left = select(deliveries.c.id).where(deliveries.c.news_id == outbox.c.id).exists()
+        left = select(deliveries.c.id).where(deliveries.c.outbox_id == outbox.c.id).exists()
         told = select(outbox.c.id).where(outbox.c.done_at < before, ~left).limit(_FORGOTTEN)
         with self._database.write() as connection:
             gone = connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))
@@ -414,7 +414,7 @@ def _rows(
     ]
     return [
         {
-            "news_id": news.id,
+            "outbox_id": news.id,
             "job_id": news.job_id,
             "account_id": news.account_id,
             "kind": news.kind,

@@ -1,7 +1,7 @@
-"""The courier: makes deliveries of news and carries them out, beside the workers.
+"""Makes deliveries of notifications and sends them, beside the workers.
 
-    with fsfax.notify.dispatcher.Dispatcher(settings, show) as courier:     # or: fsfax serve, worker
-        courier.wait()
+    with Dispatcher(settings, show) as dispatcher:     # or: fsfax serve, fsfax worker
+        dispatcher.wait()
 
 It lives in one gevent hub. Each channel has its own greenlets, so many at once and no more: what
 cannot be begun now stays in the database, so that a thousand mails to a slow relay cost a thousand
@@ -9,8 +9,8 @@ rows and four mails of memory. Webhooks wait in the hub, mails in real threads o
 database is used in others. So nothing that is slow holds up anything else: not mails webhooks,
 nor one host another (``notify.webhook.per_host``).
 
-A courier that is stopped begins nothing more and gives what is under way time to end. What did not
-is delivered again by the next one, under the same id: at least once.
+A dispatcher that is stopped begins nothing more and gives the deliveries under way time to end.
+What did not end is delivered again by the next one, under the same id: at least once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _LONGEST_PROBLEM = 500
 class ChannelSender(Protocol):
     """Carries a delivery of one channel to where it belongs."""
 
-    def carry(self, delivery: Delivery, job: Job) -> Result:
+    def send(self, delivery: Delivery, job: Job) -> Result:
         """Carry it, and say what came of it."""
 
 
@@ -95,19 +95,19 @@ class Dispatcher:
         show: Show,
         *,
         hub: HubChoice = "auto",
-        told: Callable[[str, str], None] = lambda _channel, _outcome: None,
+        on_attempt: Callable[[str, str], None] = lambda _channel, _outcome: None,
         carriers: Mapping[DeliveryChannel, ChannelSender] | None = None,
     ) -> None:
         self.settings = settings
         self._show = show
-        self._told = told
+        self._on_attempt = on_attempt
         self._gateway = gateway_of(settings.notify.sms)
         self._given = dict(carriers or {})
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
-        self._home = HubRunner(hub)
+        self._hub = HubRunner(hub)
         self._stopping = self._stopped = False
-        self._home.run(self._begin)
+        self._hub.run(self._begin)
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +121,8 @@ class Dispatcher:
         return len(self._held)
 
     def wait(self) -> None:
-        """Wait until somebody stops the courier."""
-        self._home.run(self._over.wait)
+        """Wait until somebody stops the dispatcher."""
+        self._hub.run(self._stopped_event.wait)
 
     def stop(self, drain: float | None = None) -> None:
         """Begin nothing more and give what is under way ``drain`` seconds to end.
@@ -132,17 +132,17 @@ class Dispatcher:
         if self._stopped:
             return
         seconds = self.settings.notify.drain if drain is None else drain
-        self._home.run(self._end, seconds)
+        self._hub.run(self._end, seconds)
         self._stopped = True
-        self._home.close()
+        self._hub.close()
         self.database.close()
 
     # --- at home ------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         notify = self.settings.notify
-        self._over = gevent.event.Event()
-        self._hurry = gevent.event.Event()
+        self._stopped_event = gevent.event.Event()
+        self._drain_now = gevent.event.Event()
         self._threads = Threads(_THREADS)
         self._in_thread = self._threads.run
         self._line = Threads(notify.mail.concurrency + notify.sms.concurrency)
@@ -156,9 +156,9 @@ class Dispatcher:
         self._carriers = self._ways() | self._given
         self._held: dict[str, _Held] = {}
         self._forgot = -_FORGET_EVERY
-        self._bell = ChangeListener(self.database, self.settings.jobs.poll)
-        self._live_greenlet = gevent.spawn(self._live)
-        self._beat_greenlet = gevent.spawn(self._beat)
+        self._listener = ChangeListener(self.database, self.settings.jobs.poll)
+        self._loop_greenlet = gevent.spawn(self._run_loop)
+        self._heartbeat_greenlet = gevent.spawn(self._heartbeat_loop)
 
     def _ways(self) -> dict[DeliveryChannel, ChannelSender]:
         notify = self.settings.notify
@@ -183,15 +183,15 @@ class Dispatcher:
 
     def _end(self, drain: float) -> None:
         if self._stopping:
-            self._hurry.set()
-            self._over.wait()
+            self._drain_now.set()
+            self._stopped_event.wait()
             return
         self._stopping = True
         deadline = time.monotonic() + drain
-        while self._held and time.monotonic() < deadline and not self._hurry.is_set():
-            self._hurry.wait(min(0.1, max(0.0, deadline - time.monotonic())))
-        self._live_greenlet.kill()
-        self._beat_greenlet.kill()
+        while self._held and time.monotonic() < deadline and not self._drain_now.is_set():
+            self._drain_now.wait(min(0.1, max(0.0, deadline - time.monotonic())))
+        self._loop_greenlet.kill()
+        self._heartbeat_greenlet.kill()
         # What blocks in a thread is ended by its connection.
         self._relay.close()
         cut_off = list(self._held.values())
@@ -200,30 +200,30 @@ class Dispatcher:
             _log.info("deliveries_cut_off", count=len(cut_off))
             with suppress(StoreError):  # else their lease runs out
                 self._in_thread(self._deliveries.release, [each.delivery for each in cut_off])
-        self._bell.close()
+        self._listener.close()
         self._threads.close()
         self._line.close()
-        self._over.set()
+        self._stopped_event.set()
 
-    def _live(self) -> None:
+    def _run_loop(self) -> None:
         while not self._stopping:
             try:
-                seconds = self._turn()
+                seconds = self._run_once()
             except StoreError as error:
                 _log.warning("database_away", error=str(error))
                 seconds = _TROUBLE_PAUSE
-            except Exception:  # noqa: BLE001  # a courier that stands still would be worse
+            except Exception:  # noqa: BLE001  # a dispatcher that stands still would be worse
                 _log.exception("turn_failed")
                 seconds = _TROUBLE_PAUSE
             if seconds > 0:
-                self._bell.wait(seconds)
+                self._listener.wait(seconds)
 
-    def _turn(self) -> float:
+    def _run_once(self) -> float:
         """Begin everything that is due; return for how long nothing else will be."""
         begun = utc_now()
         while (waiting := self._in_thread(self._deliveries.waiting)).news:
             if not self._in_thread(self._deliveries.expand, self.settings.notify.recipients):
-                break  # another courier does it, and rings
+                break  # another dispatcher does it, and rings
         for channel in waiting.channels:
             self._begin_what_is_due(channel)
         if time.monotonic() > self._forgot + _FORGET_EVERY:
@@ -259,7 +259,7 @@ class Dispatcher:
         busiest = max((count for count in hosts.values() if count < most), default=0)
         return min(free, most - busiest), full
 
-    def _beat(self) -> None:
+    def _heartbeat_loop(self) -> None:
         """Go on owning what is under way."""
         while True:
             gevent.sleep(self.settings.notify.lease / 3)
@@ -277,12 +277,12 @@ class Dispatcher:
             self._keep_trying(self._settle, delivery, result)
         finally:
             self._held.pop(delivery.id, None)
-            self._bell.ring()
+            self._listener.wake()
 
     def _try(self, delivery: Delivery) -> Result:
         try:
             job = self._in_thread(read_job, self.database, delivery.job_id)
-            return self._carriers[delivery.channel].carry(delivery, job)
+            return self._carriers[delivery.channel].send(delivery, job)
         except JobNotFound as error:
             return Rejected(str(error))
         except StoreError as error:
@@ -298,7 +298,7 @@ class Dispatcher:
         match result:
             case Delivered():
                 self._in_thread(self._deliveries.delivered, delivery)
-                self._told(delivery.channel, "delivered")
+                self._on_attempt(delivery.channel, "delivered")
                 _log.info("delivered", **log)
                 return
             case RetryLater(tries=tries) if delivery.tries < (tries or notify.max_tries):
@@ -306,7 +306,7 @@ class Dispatcher:
                 seconds = backoff(delivery.tries, notify, chance, result.after)
                 problem = one_line(result.problem, _LONGEST_PROBLEM)
                 self._in_thread(self._deliveries.postpone, delivery, problem, seconds)
-                self._told(delivery.channel, "postponed")
+                self._on_attempt(delivery.channel, "postponed")
                 _log.info("delivery_postponed", problem=problem, seconds=round(seconds), **log)
                 return
         problem = one_line(result.problem, _LONGEST_PROBLEM)
@@ -318,7 +318,7 @@ class Dispatcher:
             self._in_thread(self._deliveries.disable_webhook, hook)
             problem += " (the webhook is disabled)"
         self._in_thread(self._deliveries.give_up, delivery, problem)
-        self._told(delivery.channel, "dead")
+        self._on_attempt(delivery.channel, "dead")
         _log.warning("delivery_given_up", problem=problem, tries=delivery.tries, **log)
 
     def _keep_trying(self, function: Callable[..., Any], *args: Any) -> None:

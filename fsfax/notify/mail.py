@@ -63,7 +63,7 @@ class MailSender:
         self._relay = relay
         self._on_line = on_line
 
-    def carry(self, delivery: Delivery, job: Job) -> Result:
+    def send(self, delivery: Delivery, job: Job) -> Result:
         """Mail one recipient."""
         if not self._relay.settings.host:
             return Rejected("there is no mail relay: set notify.relay.host, then repeat this")
@@ -84,7 +84,7 @@ class MailSender:
     ) -> bytes:
         relay, limits = self._relay.settings, self._settings.notify.mail
         zone = zone_of(
-            matter.job.wish.timezone or "",
+            matter.job.preferences.timezone or "",
             str(matter.box.data.get("fax_timezone") or "") if matter.box else "",
             self._settings.fax.timezone,
         )

@@ -118,9 +118,9 @@ class SmsSender:
         self._texts = texts
         self._gateway = gateway
 
-    def carry(self, delivery: Delivery, job: Job) -> Result:
+    def send(self, delivery: Delivery, job: Job) -> Result:
         """Send one recipient a short message."""
-        zone = zone_of(job.wish.timezone or "", self._settings.fax.timezone)
+        zone = zone_of(job.preferences.timezone or "", self._settings.fax.timezone)
         known = template_context(NotificationKind(delivery.kind), job, (), None, zone)
         text = self._texts.render("sms.txt", delivery.data.get("language"), known)
         return self._gateway.send(delivery.target, one_line(text, LONGEST), delivery.id)

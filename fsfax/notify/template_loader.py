@@ -5,8 +5,8 @@ and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. A fold
 (``notify.templates``) goes before ours, file by file: ``de/mail.subject`` there replaces that one
 text. Where a language has no such file, the default language's is taken, then English.
 
-Templates know the `fsfax.notify.template_context` alone. In those called ``.html``, and in what they include,
-everything that is filled in is escaped;
+Templates see the values of `fsfax.notify.template_context` alone. In those called ``.html``, and in
+what they include, everything that is filled in is escaped;
 ``mail.html`` may show ``<img src="cid:page1">`` where ``picture`` is true.
 """
 

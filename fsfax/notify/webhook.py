@@ -51,7 +51,7 @@ class WebhookSender:
         self._in_thread = in_thread
         self._resolver = resolver
 
-    def carry(self, delivery: Delivery, job: Job) -> Result:
+    def send(self, delivery: Delivery, job: Job) -> Result:
         """Tell one program of a fax."""
         data = delivery.data
         secret = data.get("secret", "")

@@ -133,14 +133,14 @@ class HubRunner:
                 future.set_exception(error)
 
         self._work.append(work)
-        self._bell.send()
+        self._wake_up.send()
         return future.result()
 
-    def mailbox(self) -> CrossThreadQueue[Any]:
+    def queue(self) -> CrossThreadQueue[Any]:
         """Return a queue from home to a caller."""
         return CrossThreadQueue(self.own_thread)
 
-    def slot(self) -> CrossThreadFuture[Any]:
+    def future(self) -> CrossThreadFuture[Any]:
         """Return a place for a result that a caller waits for."""
         return CrossThreadFuture(self.own_thread)
 
@@ -151,21 +151,21 @@ class HubRunner:
         self._closed = True
         if self.own_thread:
             self._work.append(self._end.set)
-            self._bell.send()
+            self._wake_up.send()
             self._thread.join()
         else:
-            self._bell.stop()
-            self._bell.close()
+            self._wake_up.stop()
+            self._wake_up.close()
 
     def _settle(self, *, keeps_alive: bool) -> None:
         """Make the calling thread's hub the home."""
         self._hub = gevent.hub.get_hub()
         self._thread_id = _thread_id()
         # An async watcher is the one thing of a loop that another thread may touch.
-        self._bell = self._hub.loop.async_(ref=keeps_alive)
-        self._bell.start(self._answer_the_bell)
+        self._wake_up = self._hub.loop.async_(ref=keeps_alive)
+        self._wake_up.start(self._drain_work)
 
-    def _answer_the_bell(self) -> None:
+    def _drain_work(self) -> None:
         while self._work:
             gevent.spawn(self._work.popleft())
 
@@ -174,8 +174,8 @@ class HubRunner:
         self._end = gevent.event.Event()
         ready.set()
         self._end.wait()
-        self._bell.stop()
-        self._bell.close()
+        self._wake_up.stop()
+        self._wake_up.close()
         self._hub.destroy(destroy_loop=True)
 
 

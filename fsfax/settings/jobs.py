@@ -85,7 +85,7 @@ class JobsSettings(Section):
     uncertain_after: Seconds = Field(
         default=600.0, description="how long a fate that cannot be learnt is asked for"
     )
-    memory_half_life: float = Field(
+    history_half_life: float = Field(
         default=30.0, gt=0, le=3650, description="days after which experience counts half"
     )
     retry: Mapping[str, RetryRule] = Field(

@@ -321,7 +321,7 @@ class TestFaxbox:
         made = service.client.put(base, files=parts).json()["data"]
         assert (made["from_number"], made["from_name"]) == ("15550199", "Ward 7")
         assert (made["retries"], made["faxbox_id"]) == (2, box.id)
-        assert service.store.get(made["id"]).wish.ident == "+1 555 0199"
+        assert service.store.get(made["id"]).preferences.ident == "+1 555 0199"
         other = service.send(letter, TO, not_before=LATER)
         listed = [row["id"] for row in service.get(f"{base}/outgoing")]
         assert listed == [made["id"]]
@@ -347,7 +347,7 @@ class TestFaxbox:
                 content=letter.read_bytes(),
                 headers={"Content-Type": "application/pdf"},
             ).json()["data"]
-            assert service.store.get(made["id"]).wish.t38 == expected
+            assert service.store.get(made["id"]).preferences.t38 == expected
 
     def test_what_is_done_with_faxes_that_come_in(self, service: Service) -> None:
         data = {

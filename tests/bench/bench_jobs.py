@@ -272,7 +272,7 @@ def questions(
         "next_due": bench.claims.next_due,
         "open_attempts": bench.claims.open_attempts,
         "unfinished incoming": InboundFaxes(bench.database).unfinished,
-        "heartbeat": bench.leases.beat,
+        "heartbeat": bench.leases.heartbeat,
     }
     return {name: (read, nothing) for name, read in reads.items()} | {
         "claim": (bench.claim, bench.give_back),

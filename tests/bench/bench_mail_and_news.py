@@ -4,8 +4,8 @@
 
 In: `fsfax smtp` in a process of its own takes mails with a PDF of half a megabyte from as many
 clients at once as there are mails; beside it, in the same run, a bare aiosmtpd that only writes
-each mail to a file, with fsync. Out: a courier in a process of its own tells of as many faxes, each
-mail with PDF, picture and report, by a relay that takes 50 ms for each; beside it, as many
+each mail to a file, with fsync. Out: a dispatcher in a process of its own reports as many faxes,
+each mail with PDF, picture and report, by a relay that takes 50 ms for each; beside it, as many
 connections of smtplib (four) that send one mail of that size again and again. Memory is the peak of
 the whole process (VmHWM), before the load and after it. Whatever is lost or doubled ends the run.
 """
@@ -54,7 +54,7 @@ import sys
 from fsfax.api import fax_view
 from fsfax.notify.dispatcher import Dispatcher
 from fsfax.settings import load_settings, load_with_origins
-with Dispatcher(load_settings(), fax_view.shown, hub="own") as courier:
+with Dispatcher(load_settings(), fax_view.shown, hub="own") as dispatcher:
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -230,9 +230,11 @@ def news_out(folder: Path, count: int) -> None:
     print(
         f"news out, {count} mails of {len(data) // 1000} kB, {SLOW * 1000:.0f} ms each at the relay"
     )
-    print(f"  fsfax courier  {count / ours:6.0f} mails/s   {ours / plain:.1f}x the time of smtplib")
+    print(
+        f"  fsfax dispatcher  {count / ours:6.0f} mails/s   {ours / plain:.1f}x the time of smtplib"
+    )
     print(f"  bare smtplib   {count / plain:6.0f} mails/s")
-    print(f"  memory of the courier: {before:.0f} MB after 20 mails, {after:.0f} MB at most")
+    print(f"  memory of the dispatcher: {before:.0f} MB after 20 mails, {after:.0f} MB at most")
 
 
 def main() -> None:

@@ -301,7 +301,9 @@ def test_the_next_gateway_on_local_trouble(
         end_page=1,
     )
     assert result.success, result
-    assert [(t.gateway, t.cause) for t in result.tries] == [("nowhere", "INVALID_GATEWAY")]
+    assert [(t.gateway, t.cause) for t in result.failed_gateways] == [
+        ("nowhere", "INVALID_GATEWAY")
+    ]
     assert result.gateway == good
     inbound.from_station("+1 555 0111", rig.patience)
 
@@ -310,7 +312,7 @@ def test_a_busy_number_is_not_tried_elsewhere(rig: Rig, sender: Engine, letter: 
     good = rig.sender.gateways[0].name
     result = send(sender, letter, rig.numbers["busy"], gateways=(good, "nowhere"))
     assert result.outcome is Outcome.BUSY
-    assert result.tries == ()
+    assert result.failed_gateways == ()
 
 
 def test_nothing_is_dialled_when_freeswitch_cannot_see_the_file(

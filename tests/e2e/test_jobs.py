@@ -84,10 +84,12 @@ def test_the_worker_dies_in_the_second_page(
 ) -> None:
     """SIGKILL; another worker follows the same call to its end: one call, one correct result."""
     ident = "+1 555 0171"
-    wish = SendPreferences(resolution="superfine", ident=ident)
+    preferences = SendPreferences(resolution="superfine", ident=ident)
     with worker_process(settings(rig, store)) as first:
         job = store.accept(
-            NewFax(to_number=rig.numbers["fax"], documents=[letter], wish=wish, retries=3)
+            NewFax(
+                to_number=rig.numbers["fax"], documents=[letter], preferences=preferences, retries=3
+            )
         )
         until(lambda: store.get(job.id).pages_confirmed == 1, "page 1", rig.patience)
         first.send_signal(signal.SIGKILL)
@@ -126,7 +128,9 @@ def test_a_line_that_broke_is_taken_up_at_the_page(
 
 def test_a_live_call_is_cancelled(rig: Rig, store: JobStore, letter: Path) -> None:
     with Worker(settings(rig, store), hub="own"):
-        job = store.accept(NewFax(to_number=rig.numbers["fax"], documents=[letter], wish=SUPERFINE))
+        job = store.accept(
+            NewFax(to_number=rig.numbers["fax"], documents=[letter], preferences=SUPERFINE)
+        )
         until(lambda: store.get(job.id).pages_confirmed >= 1, "page 1", rig.patience)
         store.cancel(job.id)
         done = over(store, job, rig.patience)
@@ -149,8 +153,10 @@ def test_a_fax_comes_into_the_inbox(
         )
         with Worker(receiving, hub="own") as receiver, Worker(settings(rig, store), hub="own"):
             receiver.engine.wait_up()
-            wish = SendPreferences(ident="+1 555 0172", resolution="superfine")
-            job = store.accept(NewFax(to_number=rig.numbers["fax"], documents=[letter], wish=wish))
+            preferences = SendPreferences(ident="+1 555 0172", resolution="superfine")
+            job = store.accept(
+                NewFax(to_number=rig.numbers["fax"], documents=[letter], preferences=preferences)
+            )
             assert over(store, job, rig.patience).state is JobState.COMPLETED
 
             def mine() -> list[Job]:

@@ -280,7 +280,7 @@ def test_a_call_counts_on_the_gateway_that_carries_it(
             break
     assert (node.busy_on("down"), node.busy_on("softswitch")) == (0, 1)
     call.cancel()
-    assert [t.cause for t in call.result(10).tries] == ["GATEWAY_DOWN"]
+    assert [t.cause for t in call.result(10).failed_gateways] == ["GATEWAY_DOWN"]
 
 
 def test_no_other_gateway_for_a_call_that_got_through(
@@ -288,5 +288,5 @@ def test_no_other_gateway_for_a_call_that_got_through(
 ) -> None:
     for name in ("busy", "rejected", "unallocated", "hangs_up"):
         result = engine.send(letter, number_of(name), gateways=("softswitch", "down"))
-        assert result.tries == (), name
+        assert result.failed_gateways == (), name
     assert len(stage.switch.calls) == 4

@@ -204,7 +204,7 @@ def test_no_further_gateway_once_we_may_not(stage: Stage, engine: Engine, conver
         keep_marks=True,
     )
     assert (result.result_cause, result.outcome) == ("GATEWAY_DOWN", Outcome.LOCAL_TROUBLE)
-    assert result.tries == ()
+    assert result.failed_gateways == ()
     first, second = call_ids(result.call_id, 2)
     assert stage.guard(second) == "settled"
     engine.forget(first, gateways=2)

@@ -79,7 +79,7 @@ def test_current_hub_serves_other_threads() -> None:
 @pytest.mark.parametrize("choice", ["own", "current"])
 def test_mailboxes_and_slots(choice: str) -> None:
     home = HubRunner(choice)  # type: ignore[arg-type]
-    box, slot = home.mailbox(), home.slot()
+    box, slot = home.queue(), home.future()
     with pytest.raises(queue.Empty):
         box.get(0.01)
     with pytest.raises(TimeoutError):
@@ -92,7 +92,7 @@ def test_mailboxes_and_slots(choice: str) -> None:
     home.run(work)
     assert box.get(5) == 1
     assert slot.get(5) == "done"
-    failed = home.slot()
+    failed = home.future()
     failed.fail(KeyError("x"))
     with pytest.raises(KeyError):
         failed.get(5)

@@ -84,7 +84,7 @@ SENT = st.builds(
     fax_receiver_id=WORDS,
     first_unconfirmed_page=st.none() | COUNTS,
     gateway=WORDS,
-    tries=TRIES,
+    failed_gateways=TRIES,
     still_up=st.booleans(),
 )
 

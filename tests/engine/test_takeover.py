@@ -107,7 +107,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
         record = stage.switch.call_in(number_of("fax"), converted)
         first = faxes.get(timeout=20)
         (receiver,) = engine._receivings[0].receivers
-        engine._home.run(
+        engine._hub.run(
             receiver._store,
             Call(record.uuid, "b", 1.0, 2.0),
             Transcript(),

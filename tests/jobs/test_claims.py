@@ -221,15 +221,15 @@ class TestLeases:
         old, new = hand(), hand()
         (claim,) = old.claims.claim([ROOM])
         clock.move(29)
-        new.leases.beat()
+        new.leases.heartbeat()
         assert new.claims.take_over() == []
         clock.move(2)
-        new.leases.beat()
+        new.leases.heartbeat()
         (taken,) = new.claims.take_over()
         assert (taken.job.id, taken.attempt.id) == (id, claim.attempt.id)
         assert taken.token > claim.token
         with pytest.raises(LeaseLost):
-            old.leases.beat()
+            old.leases.heartbeat()
         with pytest.raises(LeaseLost):
             old.settlement.settle(claim, DELIVERED)
         with pytest.raises(LeaseLost):
@@ -265,7 +265,7 @@ class TestLeases:
         assert hand().claims.claim_unprepared() == []
         clock.move(31)
         new = hand()
-        new.leases.beat()
+        new.leases.heartbeat()
         (second,) = new.claims.claim_unprepared()
         with pytest.raises(LeaseLost):
             old.settlement.prepared(first, pdf, 1)
@@ -286,7 +286,7 @@ class TestLeases:
             connection.execute(jobs.update().values(blocked=True))
         worker = hand()
         assert worker.claims.claim([ROOM]) == []
-        worker.leases.beat()
+        worker.leases.heartbeat()
         assert ids(worker.claims.claim([ROOM])) == [id]
 
 

@@ -46,7 +46,7 @@ def add_worker(database: Database, name: str = "w") -> None:
     with database.write() as connection:
         connection.execute(
             insert(workers).values(
-                id=os.urandom(16).hex(), name=name, started_at=utc_now(), alive_until=utc_now()
+                id=os.urandom(16).hex(), name=name, started_at=utc_now(), lease_until=utc_now()
             )
         )
 
@@ -165,7 +165,7 @@ with Database(sys.argv[1]).write() as connection:
 
 JOB_OF_0001 = """
     INSERT INTO jobs
-    (id, account_id, direction, state, created_at, modified_at, due_at, wish, fields)
+    (id, account_id, direction, state, created_at, modified_at, due_at, preferences, fields)
     VALUES (:id, :account, 'out', 'pending', :now, :now, :now, '{}', '{}')
 """
 
@@ -192,7 +192,11 @@ class TestVersion:
                 transitions.ensure_default_account(connection, now)
                 account = {"id": "202611-" + "a" * 32, "account": transitions.DEFAULT_ACCOUNT}
                 connection.execute(
-                    text("INSERT INTO inbound_numbers VALUES ('1', :account)"), account
+                    text(
+                        "INSERT INTO inbound_numbers (number, account_id, shown)"
+                        " VALUES ('1', :account, '1')"
+                    ),
+                    account,
                 )
                 connection.execute(text(JOB_OF_0001), {**account, "now": str(now)[:19]})
             database.upgrade()
@@ -369,7 +373,7 @@ class TestTransactions:
             with database.write() as connection:
                 connection.execute(
                     insert(workers).values(
-                        id="a", name="a", started_at=utc_now(), alive_until=utc_now()
+                        id="a", name="a", started_at=utc_now(), lease_until=utc_now()
                     )
                 )
                 raise Oops
@@ -381,7 +385,7 @@ class TestTransactions:
         assert count(database) == 1
 
     def test_a_constraint_undoes_what_came_before_it(self, database: Database) -> None:
-        values = {"id": "a", "name": "a", "started_at": utc_now(), "alive_until": utc_now()}
+        values = {"id": "a", "name": "a", "started_at": utc_now(), "lease_until": utc_now()}
         twice = [values | {"id": "b"}, values, values]
 
         with pytest.raises(exc.IntegrityError):
@@ -400,7 +404,7 @@ class TestTransactions:
         with database.write() as connection:
             connection.execute(
                 insert(workers).values(
-                    id="a", name="a", started_at=utc_now(), alive_until=utc_now()
+                    id="a", name="a", started_at=utc_now(), lease_until=utc_now()
                 )
             )
             assert count(database) == 0
@@ -605,7 +609,7 @@ class TestPostgresqlTrouble:
     def test_killed_in_the_middle_of_a_transaction(self, server: Server) -> None:
         database = Database(server.database())
         add_worker(database)
-        values = {"name": "x", "started_at": utc_now(), "alive_until": utc_now()}
+        values = {"name": "x", "started_at": utc_now(), "lease_until": utc_now()}
         with pytest.raises(StoreUnavailable):
             add_rows(database, [{"id": "a"} | values, {"id": "b"} | values], server.kill)
         server.restart_after_kill()

@@ -343,7 +343,7 @@ class TestPins:
     def test_the_wish_comes_before_pins(self) -> None:
         choice = advise(pin(FRESH, t38="required"), AUDIO, NOW)
         assert choice.mode == AUDIO
-        assert choice.why == ("T.38: required, pinned, but the job wishes otherwise.",)
+        assert choice.why == ("T.38: required, pinned, but the job asks for something else.",)
 
     @pytest.mark.parametrize(
         "wrong", [{"t38": "no"}, {"t38": True}, {"ecm": "off"}, {"v17": 1}, {"give_up": None}]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from fsfax.accounts.accounts import Account, Accounts
 from fsfax.accounts.faxboxes import Faxbox, Faxboxes
@@ -221,34 +221,6 @@ class TestRouting:
         boxes.create(mine.id, {"name": "Second", "numbers": [NUMBER]})
         assert incoming.store(result).faxbox_id == first.id
 
-    def test_what_the_tables_of_before_become(self, tmp_path: Path) -> None:
-        """The first of several ways of writing keeps the number; what was entered is shown."""
-        database = Database(f"sqlite:///{tmp_path}/old.db")
-        database.upgrade("0003")
-        rows = ["+353 1 555 0100", "35315550100", "0044 20 7946 0000", "011353", "fax.ward"]
-        with database.write() as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO accounts (id, name, created_at, served_at, windows)"
-                    " VALUES ('a', 'a', '2026-01-01', '2026-01-01', '[]')"
-                )
-            )
-            for row in rows:
-                connection.execute(
-                    text("INSERT INTO inbound_numbers (number, account_id) VALUES (:n, 'a')"),
-                    {"n": row},
-                )
-        database.upgrade()
-        with database.read() as connection:
-            found = connection.execute(select(inbound_numbers.c.number, inbound_numbers.c.shown))
-            assert dict(map(tuple, found)) == {
-                "35315550100": "+353 1 555 0100",
-                "442079460000": "0044 20 7946 0000",
-                "011353": "011353",
-                "fax.ward": "fax.ward",
-            }
-        database.close()
-
 
 class TestCallers:
     def test_who_is_let_in(self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes) -> None:
@@ -336,13 +308,13 @@ class TestForwarding:
         assert (job.account_id, job.faxbox_id) == (mine.id, box.id)
         assert (job.to_number, job.dial_number) == ("+1 555 0111", "+15550111")
         assert (job.from_number, job.from_name) == ("+353 1 555 0177", "Desk")
-        assert (job.retries, job.wish.header, job.wish.t38) == (2, "DESK", "off")
+        assert (job.retries, job.preferences.header, job.preferences.t38) == (2, "DESK", "off")
         assert (job.resubmit_of, job.fields["forwarded_from"]) == (came.id, came.id)
         assert job.state is JobState.ATTACHING_FILES
         (document,) = store.documents(job.id)
         (original,) = store.documents(came.id)
         assert (document.kind, document.sha256) == ("original", original.sha256)
-        assert [seen.data["job"] for seen in store.seen(came.id) if seen.kind == "forwarded"] == [
+        assert [seen.data["job"] for seen in store.events(came.id) if seen.kind == "forwarded"] == [
             job.id
         ]
 
@@ -406,7 +378,7 @@ class TestForwarding:
         job = incoming.store(fax())
         assert job.state is JobState.COMPLETED, "it is kept whatever becomes of the forwarding"
         assert len(store.documents(job.id)) == 1
-        said = [s.data["why"] for s in store.seen(job.id) if s.kind == "not_forwarded"]
+        said = [s.data["why"] for s in store.events(job.id) if s.kind == "not_forwarded"]
         assert len(self.sent_on(store)) == (1 if why is None else 0)
         assert len(said) == (0 if why is None else 1)
         assert all(why and why in each for each in said)
@@ -429,7 +401,7 @@ class TestForwarding:
         inbox.store(fax("2"))
         job = inbox.store(fax("15550111"))
         assert len(self.sent_on(store)) == 1
-        assert [s.data["why"] for s in store.seen(job.id) if s.kind == "not_forwarded"] == [
+        assert [s.data["why"] for s in store.events(job.id) if s.kind == "not_forwarded"] == [
             "it came to that very number"
         ]
 
@@ -556,10 +528,10 @@ class TestRetention:
     ) -> None:
         job = incoming.store(fax())
         with database.write() as connection:
-            (news_id,) = connection.execute(select(outbox.c.id)).scalars()
+            (outbox_id,) = connection.execute(select(outbox.c.id)).scalars()
             connection.execute(
                 deliveries.insert().values(
-                    news_id=news_id,
+                    outbox_id=outbox_id,
                     job_id=job.id,
                     account_id=job.account_id,
                     kind="fax_in_completed",

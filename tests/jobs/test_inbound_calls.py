@@ -222,7 +222,7 @@ class TestHostileWords:
         (document,) = live.documents(job.id)
         told = [caplog.text, document.name]
         told += words_in([job.as_dict(), fax_view.full_row(job)])
-        told += words_in([seen.as_dict() for seen in live.seen(job.id)])
+        told += words_in([seen.as_dict() for seen in live.events(job.id)])
         monkeypatch.setenv("FSFAX_DATABASE", settings.database.get_secret_value())
         saved = tmp_path / "saved"
         for words in (

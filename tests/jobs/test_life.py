@@ -218,7 +218,7 @@ class Life(RuleBasedStateMachine):
     def turn(self) -> None:
         hand = self.hand
         try:
-            hand.leases.beat()
+            hand.leases.heartbeat()
         except LeaseLost:
             self.new_worker()
             hand = self.hand

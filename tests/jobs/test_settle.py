@@ -90,7 +90,7 @@ class TestFailure:
         assert job.result is not None
         assert job.result["error_message"] == "it was busy"
         assert worker.claims.claim([ROOM]) == []
-        states = [seen.data["state"] for seen in store.seen(id) if seen.kind == "state"]
+        states = [seen.data["state"] for seen in store.events(id) if seen.kind == "state"]
         assert states == [
             "attaching_files",
             "pending",
@@ -115,7 +115,7 @@ class TestFailure:
         ready(retries=4)
         worker = hand()
         (claim,) = worker.claims.claim([ROOM])
-        job = worker.settlement.refused(claim, "the station id has 30 characters")
+        job = worker.settlement.reject_number(claim, "the station id has 30 characters")
         assert (job.state, job.attempts) == (JobState.FAILED, 0)
         assert job.result is not None
         assert "30 characters" in job.result["error_message"]
@@ -237,7 +237,7 @@ class TestObserve:
         ]
         assert seen[3][1] == "page 1 of 3 confirmed"
         assert store.attempts(id)[0].gateway == "other"
-        kinds = [s.kind for s in store.seen(id) if s.kind != "state"]
+        kinds = [s.kind for s in store.events(id) if s.kind != "state"]
         assert kinds == ["dialling", "answered", "negotiated", "pagedone", "answered"]
 
     def test_says_that_somebody_wants_it_cancelled(
@@ -255,7 +255,7 @@ class TestDocuments:
         id = store.accept(NewFax(to_number="+1", documents=[pdf])).id
         worker = hand()
         (preparation,) = worker.claims.claim_unprepared()
-        worker.settlement.unfit(preparation, "it needs a password")
+        worker.settlement.reject_document(preparation, "it needs a password")
         job = store.get(id)
         assert job.state is JobState.FAILED
         assert job.result is not None

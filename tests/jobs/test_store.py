@@ -45,7 +45,7 @@ class TestAccept:
             priority=5,
             not_before=later,
             gateways=["a", "b"],
-            wish=SendPreferences(t38="off", resolution="standard", header="Hello"),
+            preferences=SendPreferences(t38="off", resolution="standard", header="Hello"),
             fields={"unknown": {"nested": [1, "ü"]}},
         )
         job = store.get(store.accept(new).id)
@@ -58,7 +58,7 @@ class TestAccept:
             "Dr. Who",
         )
         assert (job.retries, job.priority, job.gateways) == (3, 5, ("a", "b"))
-        assert job.wish == new.wish
+        assert job.preferences == new.preferences
         assert job.fields == new.fields
         assert job.due_at == later
         assert job.created_at == clock.now
@@ -174,15 +174,17 @@ class TestAccept:
     def test_several_together_with_what_belongs_to_them(self, store: JobStore, pdf: Path) -> None:
         told: list[list[str]] = []
 
-        def along(connection: Connection, ids: Sequence[str]) -> None:
+        def in_transaction(connection: Connection, ids: Sequence[str]) -> None:
             there = connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars()
             assert set(there) == set(ids)
             told.append(list(ids))
 
         new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
-        both = store.accept_all([new, NewFax(to_number=TO, documents=[pdf])], along=along)
+        both = store.accept_all(
+            [new, NewFax(to_number=TO, documents=[pdf])], in_transaction=in_transaction
+        )
         assert told == [[job.id for job in both]]
-        again = store.accept_all([new], along=along)
+        again = store.accept_all([new], in_transaction=in_transaction)
         assert again[0].id == both[0].id
         assert len(store.list().jobs) == 2
 
@@ -197,7 +199,7 @@ class TestAccept:
             raise InvalidRequest("not this")
 
         with pytest.raises(InvalidRequest, match="not this"):
-            store.accept_all([good], along=refuse)
+            store.accept_all([good], in_transaction=refuse)
         assert store.list().jobs == ()
 
 
@@ -341,7 +343,7 @@ class TestResubmit:
     ) -> None:
         id = ready()
         store.cancel(id)
-        again = store.resubmit(id, changes={"wish": SendPreferences(resolution="standard")})
+        again = store.resubmit(id, changes={"preferences": SendPreferences(resolution="standard")})
         assert (again.state, again.prepared) == (JobState.ATTACHING_FILES, False)
         assert [d.kind for d in store.documents(again.id)] == ["original"]
 

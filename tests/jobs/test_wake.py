@@ -1,4 +1,4 @@
-"""The bell: rung by whoever changes something, wherever; silent otherwise."""
+"""The listener: rung by whoever changes something, wherever; silent otherwise."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PATIENCE = 20.0
 
 
 @pytest.fixture
-def bell(database_url: str) -> Iterator[ChangeListener]:
-    """A bell that is listening: it rings once when it begins to."""
+def listener(database_url: str) -> Iterator[ChangeListener]:
+    """A listener that is listening: it rings once when it begins to."""
     database = Database(database_url)
-    bell = ChangeListener(database, POLL)
-    assert bell.wait(PATIENCE)
-    yield bell
-    bell.close()
+    listener = ChangeListener(database, POLL)
+    assert listener.wait(PATIENCE)
+    yield listener
+    listener.close()
     database.close()
 
 
@@ -44,24 +44,24 @@ def accept(database_url: str, pdf: Path) -> Iterator[Callable[[], None]]:
         yield lambda: (store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf])), None)[1]
 
 
-def quiet(bell: ChangeListener, seconds: float = 0.2) -> bool:
+def quiet(listener: ChangeListener, seconds: float = 0.2) -> bool:
     """Tell whether nothing is heard; what was rung before counts as heard."""
-    while bell.wait(2 * POLL):
+    while listener.wait(2 * POLL):
         pass
-    return not bell.wait(seconds)
+    return not listener.wait(seconds)
 
 
 def test_rings_when_another_connection_commits(
-    bell: ChangeListener, accept: Callable[[], None]
+    listener: ChangeListener, accept: Callable[[], None]
 ) -> None:
     for _ in range(3):
-        assert quiet(bell)
+        assert quiet(listener)
         accept()
-        assert bell.wait(AT_ONCE)
+        assert listener.wait(AT_ONCE)
 
 
 def test_rings_when_another_process_commits(
-    bell: ChangeListener, database_url: str, pdf: Path
+    listener: ChangeListener, database_url: str, pdf: Path
 ) -> None:
     program = (
         "import sys; from fsfax.jobs.store import JobStore, NewFax; s = JobStore(sys.argv[1]);"
@@ -79,39 +79,39 @@ def test_rings_when_another_process_commits(
     assert process.stdout
     process.stdin.write(b"x")
     assert process.stdout.read(1) == b"."  # committed
-    assert bell.wait(AT_ONCE)
+    assert listener.wait(AT_ONCE)
     process.communicate()
 
 
-def test_is_silent_while_nothing_is_committed(bell: ChangeListener, database: Database) -> None:
-    assert quiet(bell)
+def test_is_silent_while_nothing_is_committed(listener: ChangeListener, database: Database) -> None:
+    assert quiet(listener)
     store = JobStore(database)
     store.list()
     with database.write() as connection:
         connection.exec_driver_sql("DELETE FROM jobs")
         connection.rollback()
-    assert quiet(bell)
+    assert quiet(listener)
 
 
-def test_idle_costs_next_to_nothing(bell: ChangeListener) -> None:
-    assert quiet(bell)
+def test_idle_costs_next_to_nothing(listener: ChangeListener) -> None:
+    assert quiet(listener)
     before = time.process_time()
-    assert not bell.wait(1.0)
+    assert not listener.wait(1.0)
     assert time.process_time() - before < 0.1
 
 
-def test_rings_from_within(bell: ChangeListener) -> None:
-    assert quiet(bell)
-    gevent.spawn_later(0.05, bell.ring)
+def test_rings_from_within(listener: ChangeListener) -> None:
+    assert quiet(listener)
+    gevent.spawn_later(0.05, listener.wake)
     begin = time.monotonic()
-    assert bell.wait(PATIENCE)
+    assert listener.wait(PATIENCE)
     assert time.monotonic() - begin < AT_ONCE
-    assert not bell.wait(0.0)  # once
-    bell.ring()
-    assert bell.wait(0.0)  # also where it was rung before anybody waited
+    assert not listener.wait(0.0)  # once
+    listener.wake()
+    assert listener.wait(0.0)  # also where it was rung before anybody waited
 
 
-def test_the_hub_goes_on_while_it_waits(bell: ChangeListener) -> None:
+def test_the_hub_goes_on_while_it_waits(listener: ChangeListener) -> None:
     ticks = []
 
     def tick() -> None:
@@ -119,9 +119,9 @@ def test_the_hub_goes_on_while_it_waits(bell: ChangeListener) -> None:
             ticks.append(time.monotonic())
             gevent.sleep(0.02)
 
-    assert quiet(bell)
+    assert quiet(listener)
     ticker = gevent.spawn(tick)
-    bell.wait(0.4)
+    listener.wait(0.4)
     ticker.kill()
     assert len(ticks) > 5
 
@@ -130,11 +130,11 @@ def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) ->
     database = Database(database_url)
     gevent.get_hub().threadpool  # noqa: B018  # not one of ours
     before = threads()
-    bell = ChangeListener(database, POLL)
-    assert bell.wait(PATIENCE)
+    listener = ChangeListener(database, POLL)
+    assert listener.wait(PATIENCE)
     assert len(threads()) == len(before) + 1
     begin = time.monotonic()
-    bell.close()
+    listener.close()
     assert time.monotonic() - begin < 3.0
     deadline = time.monotonic() + PATIENCE
     while len(threads()) > len(before):
@@ -142,7 +142,7 @@ def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) ->
     database.close()
     # What happens afterwards reaches nobody, and harms nobody.
     accept()
-    assert not bell.wait(0.2)
+    assert not listener.wait(0.2)
 
 
 def threads() -> list[Path]:
@@ -164,20 +164,20 @@ class TestPostgresql:
     ) -> None:
         database = Database(url)
         store = JobStore(url)
-        bell = ChangeListener(database, POLL)
-        assert bell.wait(PATIENCE)
-        assert quiet(bell)
+        listener = ChangeListener(database, POLL)
+        assert listener.wait(PATIENCE)
+        assert quiet(listener)
         postgresql_server.kill()
-        assert bell.wait(PATIENCE)  # something is wrong: look
+        assert listener.wait(PATIENCE)  # something is wrong: look
         postgresql_server.restart_after_kill()
         store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
         # What happened before it listened was not told: it rings when it does again.
-        assert bell.wait(PATIENCE)
+        assert listener.wait(PATIENCE)
         wait_until_listening(url)
-        assert quiet(bell)
+        assert quiet(listener)
         store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
-        assert bell.wait(AT_ONCE)
-        bell.close()
+        assert listener.wait(AT_ONCE)
+        listener.close()
         assert "database_not_listened_to" in caplog.text
         store.close()
         database.close()
@@ -187,18 +187,18 @@ class TestPostgresql:
     ) -> None:
         """It reaches libpq as it reaches it in all other connections."""
         database = Database(url.replace("fsfax@", "fsfax:p%20w%2B%25%40%2F%3F%26'%5C@"))
-        bell = ChangeListener(database, POLL)
-        assert bell.wait(PATIENCE)
+        listener = ChangeListener(database, POLL)
+        assert listener.wait(PATIENCE)
         wait_until_listening(url)
-        bell.close()
+        listener.close()
         assert caplog.text == ""
         database.close()
 
     def test_a_server_that_is_not_there(self, tmp_path: Path) -> None:
         database = Database(f"postgresql://fsfax:s3cr3t@/fsfax?host={tmp_path}")
-        bell = ChangeListener(database, POLL)
-        assert bell.wait(PATIENCE)
-        bell.close()
+        listener = ChangeListener(database, POLL)
+        assert listener.wait(PATIENCE)
+        listener.close()
 
 
 def wait_until_listening(url: str) -> None:
@@ -220,18 +220,18 @@ class TestSqlite:
         file = tmp_path / "fsfax.db"
         file.write_bytes(b"no database " * 1000)
         database = Database(f"sqlite:///{file}")
-        bell = ChangeListener(database, POLL)
+        listener = ChangeListener(database, POLL)
         deadline = time.monotonic() + PATIENCE
         while "database_not_watched" not in caplog.text:
             assert time.monotonic() < deadline
             gevent.sleep(0.02)
         file.write_bytes(sqlite_template.read_bytes())
-        assert bell.wait(PATIENCE)
+        assert listener.wait(PATIENCE)
         with JobStore(f"sqlite:///{file}") as store:
-            assert quiet(bell)
+            assert quiet(listener)
             store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
-        assert bell.wait(AT_ONCE)
-        bell.close()
+        assert listener.wait(AT_ONCE)
+        listener.close()
         database.close()
 
     def test_goes_on_when_the_question_itself_fails(
@@ -243,15 +243,15 @@ class TestSqlite:
         database = Database(f"sqlite:///{file}")
         watching: list[sqlite3.Connection] = []
         event.listen(database.engine, "connect", lambda raw, _: watching.append(raw))
-        bell = ChangeListener(database, POLL)
-        assert bell.wait(PATIENCE)
-        assert quiet(bell)
+        listener = ChangeListener(database, POLL)
+        assert listener.wait(PATIENCE)
+        assert quiet(listener)
         watching[0].set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
-        assert bell.wait(PATIENCE)  # something is wrong, or it is watched again
+        assert listener.wait(PATIENCE)  # something is wrong, or it is watched again
         assert "database_not_watched" in caplog.text
         with JobStore(f"sqlite:///{file}") as store:
-            assert quiet(bell)
+            assert quiet(listener)
             store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
-        assert bell.wait(AT_ONCE)
-        bell.close()
+        assert listener.wait(AT_ONCE)
+        listener.close()
         database.close()

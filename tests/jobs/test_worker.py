@@ -91,7 +91,7 @@ class TestSending:
         assert call.pages == 3
         (attempt,) = live_store.attempts(job.id)
         assert (attempt.state, attempt.id) == (AttemptState.SUCCEEDED, call.uuid)
-        kinds = [seen.kind for seen in live_store.seen(job.id)]
+        kinds = [seen.kind for seen in live_store.events(job.id)]
         assert kinds.count("pagedone") == 3
         assert {d.kind for d in live_store.documents(job.id)} == {"original", "fax"}
         # Nothing is left behind: no file in the spool, no mark in FreeSWITCH.
@@ -437,7 +437,7 @@ class TestReceiving:
         live_store.save(document, received)
         assert compare(fsfax_sample_tiff, received).identical
         assert not list((options.spool / "received").iterdir())
-        kinds = [seen.kind for seen in live_store.seen(job.id)]
+        kinds = [seen.kind for seen in live_store.events(job.id)]
         assert kinds.count("pagedone") == 3
         with live_store.database.read() as connection:
             news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
@@ -488,7 +488,7 @@ class TestReceiving:
         incoming = InboundFaxes(live_store.database)
         incoming.store(received)
         with Worker(options):
-            until(lambda: not inbox.pending(), "the inbox is emptied")
+            until(lambda: not inbox.pending(), "the inbox is documents_expired")
         (job,) = live_store.list().jobs
         assert job.state is JobState.COMPLETED
         assert len(live_store.documents(job.id)) == 1
@@ -517,7 +517,7 @@ class TestReceiving:
             "lost", Created(at=1.0, inbound=True, from_number="+1", from_name="", to_number="+2")
         )
         (job,) = incoming.unfinished()
-        incoming.lose("lost")
+        incoming.mark_lost("lost")
         assert live_store.get(job.id).state is JobState.FAILED
         incoming.observe("lost", Answered(at=2.0))
         assert live_store.get(job.id).state is JobState.FAILED

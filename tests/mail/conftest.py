@@ -58,7 +58,7 @@ class House:
         self.start()
 
     def start(self) -> None:
-        self.server = MailServer(self.settings, counted=self.counts.append)
+        self.server = MailServer(self.settings, on_mail=self.counts.append)
         self.server.start()
 
     def stop(self) -> None:

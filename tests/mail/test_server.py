@@ -83,7 +83,7 @@ class TestTaken:
         assert house.send()[0] == 250
         (job,) = house.jobs()
         assert (job.from_number, job.from_name, job.retries) == ("+353 1 555 0199", "Clinic", 2)
-        assert job.wish == SendPreferences(
+        assert job.preferences == SendPreferences(
             t38="off", ident="+353 1 5550199", header="CLINIC", timezone="Europe/Dublin"
         )
         assert job.fields["notifications"] == {
@@ -94,7 +94,7 @@ class TestTaken:
     def test_a_faxbox_that_says_nothing(self, house: House) -> None:
         house.send()
         (job,) = house.jobs()
-        assert (job.retries, job.wish, job.from_number) == (3, SendPreferences(), "")
+        assert (job.retries, job.preferences, job.from_number) == (3, SendPreferences(), "")
 
     def test_several_recipients_make_several_faxes_and_attachments_one(self, house: House) -> None:
         other = house.boxes.create(

@@ -1,4 +1,4 @@
-"""The courier against real ends: a mail relay, a web server, both databases."""
+"""The dispatcher against real ends: a mail relay, a web server, both databases."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def settings(url: str, mailbox: Mailbox | None = None, **notify: Any) -> Setting
 
 
 @contextmanager
-def courier(options: Settings, **more: Any) -> Iterator[Dispatcher]:
+def dispatcher(options: Settings, **more: Any) -> Iterator[Dispatcher]:
     with Dispatcher(options, fax_view.shown, hub="own", **more) as made:
         yield made
 
@@ -74,7 +74,7 @@ class TestMail:
         seen: Deliveries, account: str,
     ) -> None:  # fmt: skip
         job_id = sent(notify=MAIL, fields={"notifications": MAIL | {"language": "de"}})
-        with courier(settings(database_url, mailbox)):
+        with dispatcher(settings(database_url, mailbox)):
             (mail,) = mailbox.wait(1)
             until(lambda: states(seen, account) == {"done": 1}, "it is written down")
         assert mailbox.recipients == ["a@b.org"]
@@ -104,7 +104,7 @@ class TestMail:
                 "ca_file": tmp_path / "ca.pem", "sender": "fax@clinic.example",
             }  # fmt: skip
             sent(notify=MAIL)
-            with courier(settings(database_url, mailbox, relay=relay)):
+            with dispatcher(settings(database_url, mailbox, relay=relay)):
                 (mail,) = mailbox.wait(1)
         assert mail["from"] == "Fax <fax@clinic.example>"
 
@@ -132,7 +132,7 @@ class TestMail:
             }  # fmt: skip
             sent(notify=MAIL)
             found = Deliveries(database)
-            with courier(settings(sqlite, mailbox, relay=relay | change)):
+            with dispatcher(settings(sqlite, mailbox, relay=relay | change)):
                 until(
                     lambda: any(problem in each.problem for each in found.list(account).deliveries),
                     "the problem is said",
@@ -148,7 +148,7 @@ class TestMail:
         with Mailbox(answer=refusals.get) as mailbox:
             sent(notify={"email": {"send_to": [*refusals, "a@b.org"]}})
             options = settings(database_url, mailbox, max_tries=3)
-            with courier(options, told=lambda *each: told.append(each)):
+            with dispatcher(options, on_attempt=lambda *each: told.append(each)):
                 until(lambda: states(seen, account) == {"done": 1, "dead": 2}, "all are settled")
         found = {each.target: each for each in seen.list(account).deliveries}
         gone, full = found["gone@b.org"], found["full@b.org"]
@@ -161,7 +161,7 @@ class TestMail:
     def test_a_mail_that_is_refused(self, sqlite: str, sent: Send, account: str) -> None:
         with Mailbox(at_data=lambda _: "554 we take no faxes") as mailbox:
             sent(notify=MAIL)
-            with courier(settings(sqlite, mailbox)), Database(sqlite) as database:
+            with dispatcher(settings(sqlite, mailbox)), Database(sqlite) as database:
                 found = Deliveries(database)
                 until(lambda: states(found, account) == {"dead": 1}, "it is given up")
                 assert found.list(account).deliveries[0].problem == "554 we take no faxes"
@@ -172,18 +172,18 @@ class TestMail:
         sent(notify=MAIL)
         with Database(sqlite) as database:
             found = Deliveries(database)
-            with courier(settings(sqlite)):
+            with dispatcher(settings(sqlite)):
                 until(lambda: states(found, account) == {"dead": 1}, "it is put aside")
             assert "notify.relay.host" in found.list(account).deliveries[0].problem
             found.repeat_dead(account)
-            with courier(settings(sqlite, mailbox)):
+            with dispatcher(settings(sqlite, mailbox)):
                 mailbox.wait(1)
 
     def test_what_is_too_large_or_gone_is_said(
         self, sqlite: str, mailbox: Mailbox, sent: Send, store: Any
     ) -> None:
         job_id = sent(notify=MAIL)
-        with courier(settings(sqlite, mailbox, mail={"max_attachment": 1000})):
+        with dispatcher(settings(sqlite, mailbox, mail={"max_attachment": 1000})):
             (mail,) = mailbox.wait(1)
         text = parts(mail)["text/plain"]
         assert "is larger than" in text
@@ -191,7 +191,7 @@ class TestMail:
         store.remove_documents(job_id)
         found = Deliveries(store.database)
         found.repeat(found.list().deliveries[0].id)
-        with courier(settings(sqlite, mailbox)):
+        with dispatcher(settings(sqlite, mailbox)):
             _, mail = mailbox.wait(2)
         assert "attached" not in parts(mail)["text/plain"]
 
@@ -206,7 +206,7 @@ class TestMail:
 
         monkeypatch.setattr(module, "to_pdf", broken)
         sent(notify=MAIL)
-        with courier(settings(sqlite, mailbox)):
+        with dispatcher(settings(sqlite, mailbox)):
             (mail,) = mailbox.wait(1)
         assert "its document cannot be read" in parts(mail)["text/plain"]
 
@@ -215,7 +215,7 @@ class TestMail:
     ) -> None:
         for _ in range(6):
             sent(notify=MAIL)
-        with courier(settings(sqlite, mailbox, mail={"concurrency": 1})):
+        with dispatcher(settings(sqlite, mailbox, mail={"concurrency": 1})):
             mailbox.wait(6)
         assert len(mailbox.sessions) == 1
 
@@ -234,7 +234,7 @@ class TestWebhooks:
     ) -> None:
         hook = Webhooks(database).create(account, receiver.url("/hook?a=b"))
         job_id = sent(fields={"labels": ["x"], "notifications": MAIL})
-        with courier(settings(database_url)):
+        with dispatcher(settings(database_url)):
             (call,) = receiver.wait(1)
         assert (call.method, call.path) == ("POST", "/hook?a=b")
         assert call.headers["content-type"] == "application/json"
@@ -262,7 +262,7 @@ class TestWebhooks:
         told = {"notifications": {"outbound": {"callback": callback}}}
         box = boxes.create(account, {"name": "Desk", **told})
         sent(faxbox_id=box.id)
-        with courier(settings(sqlite)):
+        with dispatcher(settings(sqlite)):
             (call,) = receiver.wait(1)
         assert call.method == "PUT"
         assert call.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -288,7 +288,7 @@ class TestWebhooks:
                 row = locked_row(connection, job_id)
                 for kind in kinds[1:]:
                     transitions.enqueue_notification(connection, row, kind, row.modified_at)
-        with courier(settings(database_url)):
+        with dispatcher(settings(database_url)):
             receiver.wait_calls(10)
             assert set(states(seen, account)) == {"open"}
             receiver.down = False
@@ -309,7 +309,7 @@ class TestWebhooks:
         hook = Webhooks(database).create(account, receiver.url())
         receiver.answer = lambda _: Answer(410, body=b"moved\r\naway")
         sent()
-        with courier(settings(database_url)):
+        with dispatcher(settings(database_url)):
             until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
             (dead,) = seen.list(account).deliveries
             assert "410: moved away" in dead.problem
@@ -328,7 +328,7 @@ class TestWebhooks:
         Webhooks(database).create(account, receiver.url())
         receiver.answer = lambda _: Answer(400)
         sent()
-        with courier(settings(sqlite, webhook={"refusals": 3})):
+        with dispatcher(settings(sqlite, webhook={"refusals": 3})):
             until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
         assert len(receiver.calls) == 3
 
@@ -339,7 +339,7 @@ class TestWebhooks:
         Webhooks(database).create(account, receiver.url())
         receiver.answer = lambda _: Answer(302, {"Location": receiver.url("/other")})
         sent()
-        with courier(settings(sqlite, webhook={"refusals": 1})):
+        with dispatcher(settings(sqlite, webhook={"refusals": 1})):
             until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
         assert [call.path for call in receiver.calls] == ["/hook"]
 
@@ -350,7 +350,7 @@ class TestWebhooks:
         Webhooks(database).create(account, receiver.url())
         receiver.answer = lambda _: Answer(429, {"Retry-After": "600"})
         sent()
-        with courier(settings(sqlite)):
+        with dispatcher(settings(sqlite)):
             until(lambda: [d for d in seen.list(account).deliveries if d.problem], "it waits")
         (one,) = seen.list(account).deliveries
         assert (one.due_at - one.created_at).total_seconds() >= 600
@@ -362,7 +362,7 @@ class TestWebhooks:
     ) -> None:  # fmt: skip
         Webhooks(database).create(account, receiver.url())
         sent()
-        with courier(settings(sqlite, webhook={"allow_private": False})):
+        with dispatcher(settings(sqlite, webhook={"allow_private": False})):
             until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
         assert "notify.webhook.allow_networks" in seen.list(account).deliveries[0].problem
         assert receiver.calls == []
@@ -392,7 +392,7 @@ class TestWebhooks:
             for _ in range(12):
                 sent(notify=MAIL)
             options = settings(sqlite, mailbox, webhook={"concurrency": 6, "per_host": 3})
-            with courier(options):
+            with dispatcher(options):
                 other.wait(12)
                 mailbox.wait(12)
                 assert receiver.taken == []
@@ -405,7 +405,7 @@ class TestWebhooks:
     ) -> None:
         Webhooks(database).create(account, receiver.url(), events=["fax.out.retrying"])
         sent(result=TROUBLE, retries=2)
-        with courier(settings(sqlite)):
+        with dispatcher(settings(sqlite)):
             (call,) = receiver.wait(1)
         data = json.loads(call.body)["data"]
         assert data["reason"]
@@ -424,7 +424,7 @@ class Recorder:
         self.hold = False
         self.holding = threading.Event()
 
-    def carry(self, delivery: Delivery, _job: Any) -> Result:
+    def send(self, delivery: Delivery, _job: Any) -> Result:
         import gevent
 
         self.carried.append(delivery.id)
@@ -442,11 +442,11 @@ class TestLife:
         first, second = Recorder(), Recorder()
         first.hold = True
         options = settings(database_url)
-        with courier(options, carriers={DeliveryChannel.MAIL: first}) as made:
+        with dispatcher(options, carriers={DeliveryChannel.MAIL: first}) as made:
             assert first.holding.wait(30)
             made.stop(0.0)
         assert states(seen, account) == {"open": 1}
-        with courier(options, carriers={DeliveryChannel.MAIL: second}):
+        with dispatcher(options, carriers={DeliveryChannel.MAIL: second}):
             until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
         assert second.carried == first.carried, "the same message id"
 
@@ -458,9 +458,9 @@ class TestLife:
         options = settings(database_url, mailbox, lease=0.5)
         with monkeypatch.context() as patch:
             patch.setattr(Dispatcher, "_settle", lambda *_: time.sleep(0))
-            with courier(options):
+            with dispatcher(options):
                 mailbox.wait(1)
-        with courier(options):
+        with dispatcher(options):
             one, two = mailbox.wait(2)
         assert one["message-id"] == two["message-id"]
 
@@ -470,7 +470,7 @@ class TestLife:
         for _ in range(10):
             sent(notify={"email": {"send_to": ["a@b.org", "c@d.org"]}})
         options = settings(database_url, mailbox)
-        with courier(options), courier(options):
+        with dispatcher(options), dispatcher(options):
             until(lambda: states(seen, account) == {"done": 20}, "all are delivered")
         ids = [mail["message-id"] for mail in mailbox.mails]
         assert len(ids) == len(set(ids)) == 20
@@ -478,11 +478,11 @@ class TestLife:
     def test_it_keeps_what_takes_long(
         self, database_url: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
-        """The lease is extended; another courier does not take it away."""
+        """The lease is extended; another dispatcher does not take it away."""
         sent(notify=MAIL)
         with Mailbox(slow=2.0) as mailbox:
             options = settings(database_url, mailbox, lease=0.6)
-            with courier(options), courier(options):
+            with dispatcher(options), dispatcher(options):
                 until(lambda: states(seen, account) == {"done": 1}, "it is delivered")
             assert len(mailbox.mails) == 1
 
@@ -491,7 +491,7 @@ class TestLife:
     ) -> None:
         sent(notify=MAIL)
         with Mailbox(slow=0.5) as mailbox:
-            with courier(settings(sqlite, mailbox)) as made:
+            with dispatcher(settings(sqlite, mailbox)) as made:
                 until(lambda: mailbox.at_once, "a mail is under way")
                 made.stop()
             assert states(seen, account) == {"done": 1}
@@ -501,7 +501,7 @@ class TestLife:
     ) -> None:
         sent(notify=MAIL)
         with Mailbox(slow=1000.0) as mailbox:
-            with courier(settings(sqlite, mailbox, relay={"timeout": 600})) as made:
+            with dispatcher(settings(sqlite, mailbox, relay={"timeout": 600})) as made:
                 until(lambda: mailbox.at_once, "a mail is under way")
                 made.stop(0.0)
             assert states(seen, account) == {"open": 1}
@@ -518,7 +518,7 @@ class TestLife:
             return found  # type: ignore[no-any-return]
 
         sent(notify=MAIL)
-        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: Recorder(answer)}):
+        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: Recorder(answer)}):
             until(lambda: states(seen, account) == {"done": 1}, "the third try")
         assert seen.list(account).deliveries[0].tries == 3
 
@@ -535,7 +535,7 @@ class TestLife:
         blocker = sqlite3.connect(
             sqlite.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
         )
-        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
+        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
             until(lambda: carrier.carried, "it is carried")
             blocker.execute("ROLLBACK") if blocker.in_transaction else None
             until(lambda: states(seen, account) == {"done": 1}, "it is written down")
@@ -547,13 +547,13 @@ class TestLife:
     ) -> None:  # fmt: skip
         Webhooks(database).create(account, receiver.url())
         store.remove(sent())
-        with courier(settings(sqlite)):
+        with dispatcher(settings(sqlite)):
             receiver.wait(1)
 
     def test_never_is_never(self, sqlite: str, sent: Send, seen: Deliveries, account: str) -> None:
         carrier = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
         sent(notify=MAIL)
-        with courier(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
+        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
             until(lambda: states(seen, account) == {"dead": 1}, "given up")
         (dead,) = seen.list(account).deliveries
         assert dead.problem.startswith("no way xxx")
@@ -581,7 +581,7 @@ def test_many_to_a_slow_relay(
             mail={"attach": False, "picture": False, "report": False},
         )
         most = 0
-        with courier(options) as made:
+        with dispatcher(options) as made:
             while len(mailbox.mails) < COUNT:
                 most = max(most, made.busy)
                 time.sleep(0.002)

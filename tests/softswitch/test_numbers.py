@@ -103,7 +103,7 @@ def test_a_part_of_the_document(link, tiff, switch):
 def test_fail_over_to_another_gateway(link, tiff, switch):
     result = send(link, tiff, named("fax"), gateways=("down", "softswitch"))
     assert result.success
-    assert [one.cause for one in result.tries] == ["GATEWAY_DOWN"]
+    assert [one.cause for one in result.failed_gateways] == ["GATEWAY_DOWN"]
 
 
 def test_a_channel_that_lingers(link, tiff, switch):

@@ -1,4 +1,4 @@
-"""The first tables, written out: what the schema becomes later changes nothing here."""
+"""The initial tables, written out: later changes of the schema do not change this revision."""
 
 from typing import Any
 
@@ -20,6 +20,7 @@ _UNPREPARED = (
     "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
     " AND state IN ('attaching_files', 'pending')"
 )
+_UNDELIVERED = "done_at IS NULL AND dead_at IS NULL"
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 def upgrade() -> None:
-    """Bring the tables to this version."""
+    """Create all tables."""
     op.create_table(
         "accounts",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -41,7 +42,7 @@ def upgrade() -> None:
     op.create_table(
         "destinations",
         sa.Column("number", sa.String(length=64), nullable=False),
-        sa.Column("memory", _JSON, nullable=False),
+        sa.Column("history", _JSON, nullable=False),
         sa.Column("modified_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_destinations"),
     )
@@ -50,7 +51,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("started_at", _TIME, nullable=False),
-        sa.Column("alive_until", _TIME, nullable=False),
+        sa.Column("lease_until", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_workers"),
     )
     op.create_table(
@@ -63,9 +64,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_duties"),
     )
     op.create_table(
+        "faxboxes",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("data", _JSON, nullable=False),
+        sa.Column("smtp_address", sa.String(length=255), nullable=False),
+        sa.Column("custom_address", sa.String(length=255), nullable=True),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("modified_at", _TIME, nullable=False),
+        sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name="fk_faxboxes_account_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_faxboxes"),
+        sa.UniqueConstraint("custom_address", name="uq_faxboxes_custom_address"),
+        sa.UniqueConstraint("smtp_address", name="uq_faxboxes_smtp_address"),
+    )
+    op.create_index("ix_faxboxes_account_id", "faxboxes", ["account_id"])
+    op.create_table(
         "inbound_numbers",
         sa.Column("number", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("faxbox_id", sa.String(length=32), nullable=True),
+        sa.Column("shown", sa.String(length=64), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["accounts.id"],
@@ -94,7 +116,7 @@ def upgrade() -> None:
         sa.Column("retries", sa.Integer(), server_default="1", nullable=False),
         sa.Column("priority", sa.Integer(), server_default="0", nullable=False),
         sa.Column("route", sa.Text(), server_default="", nullable=False),
-        sa.Column("wish", _JSON, nullable=False),
+        sa.Column("preferences", _JSON, nullable=False),
         sa.Column("source", _JSON, nullable=True),
         sa.Column("fields", _JSON, nullable=False),
         sa.Column("resubmit_of", sa.String(length=39), nullable=True),
@@ -113,6 +135,8 @@ def upgrade() -> None:
         sa.Column("status_text", sa.Text(), server_default="", nullable=False),
         sa.Column("result", _JSON, nullable=True),
         sa.Column("call_id", sa.String(length=64), nullable=True),
+        sa.Column("faxbox_id", sa.String(length=32), nullable=True),
+        sa.Column("documents_expired", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_jobs_account_id"),
         sa.ForeignKeyConstraint(
             ["worker_id"], ["workers.id"], name="fk_jobs_worker_id", ondelete="SET NULL"
@@ -134,6 +158,18 @@ def upgrade() -> None:
         **_where(_CLAIMABLE),
     )
     op.create_index("ix_jobs_due", "jobs", ["due_at"], **_where(_CLAIMABLE))
+    op.create_index(
+        "ix_jobs_faxbox",
+        "jobs",
+        ["faxbox_id", "direction", "state", "created_at", "id"],
+        **_where("faxbox_id IS NOT NULL AND removed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_jobs_kept",
+        "jobs",
+        ["faxbox_id", "finished_at"],
+        **_where("faxbox_id IS NOT NULL AND finished_at IS NOT NULL AND NOT documents_expired"),
+    )
     op.create_index(
         "ix_jobs_list",
         "jobs",
@@ -159,7 +195,56 @@ def upgrade() -> None:
         unique=True,
         **_where("idempotency_key IS NOT NULL"),
     )
-    op.create_index("uq_jobs_hex", "jobs", [sa.text("substr(id, 8)")], unique=True)
+    op.create_table(
+        "mails",
+        sa.Column("id", sa.String(length=39), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=True),
+        sa.Column("faxbox_id", sa.String(length=32), nullable=True),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("from_address", sa.Text(), nullable=False),
+        sa.Column("to_address", sa.Text(), nullable=False),
+        sa.Column("errors", _JSON, nullable=False),
+        sa.Column("job_ids", _JSON, nullable=False),
+        sa.Column("data", _JSON, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name="fk_mails_account_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_mails"),
+    )
+    op.create_index("ix_mails_list", "mails", ["account_id", "created_at", "id"])
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("scopes", _JSON, nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("expires_at", _TIME, nullable=True),
+        sa.Column("revoked_at", _TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name="fk_tokens_account_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_tokens"),
+    )
+    op.create_index("ix_tokens_account_id", "tokens", ["account_id"])
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret", sa.String(length=128), nullable=False),
+        sa.Column("form", sa.String(length=8), nullable=False),
+        sa.Column("events", _JSON, nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("modified_at", _TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name="fk_webhooks_account_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_webhooks"),
+    )
+    op.create_index("ix_webhooks_account_id", "webhooks", ["account_id"])
     op.create_table(
         "attempts",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -217,7 +302,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_documents_job_id", "documents", ["job_id"])
     op.create_table(
-        "observations",
+        "job_events",
         sa.Column("id", _SERIAL, nullable=False),
         sa.Column("job_id", sa.String(length=39), nullable=False),
         sa.Column("attempt_id", sa.String(length=64), server_default="", nullable=False),
@@ -225,11 +310,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("data", _JSON, nullable=False),
         sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name="fk_observations_job_id", ondelete="CASCADE"
+            ["job_id"], ["jobs.id"], name="fk_job_events_job_id", ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_observations"),
+        sa.PrimaryKeyConstraint("id", name="pk_job_events"),
     )
-    op.create_index("ix_observations_job", "observations", ["job_id", "id"])
+    op.create_index("ix_job_events_job", "job_events", ["job_id", "id"])
     op.create_table(
         "outbox",
         sa.Column("id", _SERIAL, nullable=False),
@@ -238,16 +323,13 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("data", _JSON, nullable=False),
         sa.Column("created_at", _TIME, nullable=False),
-        sa.Column("due_at", _TIME, nullable=False),
-        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("problem", sa.Text(), server_default="", nullable=False),
         sa.Column("done_at", _TIME, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name="fk_outbox_job_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
     )
-    op.create_index("ix_outbox_due", "outbox", ["due_at"], **_where("done_at IS NULL"))
+    op.create_index("ix_outbox_unexpanded", "outbox", ["id"], **_where("done_at IS NULL"))
     op.create_table(
         "chunks",
         sa.Column("document_id", sa.String(length=32), nullable=False),
@@ -258,3 +340,41 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("document_id", "number", name="pk_chunks"),
     )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", _SERIAL, nullable=False),
+        sa.Column("outbox_id", _SERIAL, nullable=False),
+        sa.Column("job_id", sa.String(length=39), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("data", _JSON, nullable=False),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("due_at", _TIME, nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("done_at", _TIME, nullable=True),
+        sa.Column("dead_at", _TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["outbox_id"], ["outbox.id"], name="fk_deliveries_outbox_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.UniqueConstraint("message_id", name="uq_deliveries_message_id"),
+    )
+    op.create_index(
+        "ix_deliveries_dead", "deliveries", ["account_id", "id"], **_where("dead_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_deliveries_due", "deliveries", ["channel", "due_at"], **_where(_UNDELIVERED)
+    )
+    op.create_index("ix_deliveries_list", "deliveries", ["account_id", "id"])
+    op.create_index(
+        "ix_deliveries_order",
+        "deliveries",
+        ["job_id", "channel", "target", "id"],
+        **_where(_UNDELIVERED),
+    )
+    op.create_index("ix_deliveries_outbox_id", "deliveries", ["outbox_id"])
+    op.create_index("uq_jobs_hex", "jobs", [sa.text("substr(id, 8)")], unique=True)
