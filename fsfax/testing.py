@@ -8,7 +8,7 @@ stand-in softswitch, whose calls run on SpanDSP's real T.30 and T.38 engine:
     def test_an_order_is_faxed(fsfax_softswitch, fsfax_sample_tiff):
         node = fsfax_softswitch.node_settings()
         settings = fsfax.Settings(nodes=(node,), spool=fsfax_softswitch.root)
-        with fsfax.SpandspEngine(settings) as engine:
+        with fsfax.Engine(settings) as engine:
             result = engine.send(fsfax_sample_tiff, to="+1 555 0100")
         assert result.success
         [call] = fsfax_softswitch.calls

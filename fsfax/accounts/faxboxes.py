@@ -24,10 +24,11 @@ from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 from fsfax.accounts.accounts import own_numbers
 from fsfax.accounts.numbers import number_key
 from fsfax.db.database import Database
-from fsfax.db.records import SendPreferences, plain_fields
+from fsfax.db.records import plain_fields
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.values.preferences import SendPreferences
 
 DOMAIN = "fax.invalid"
 """Under which mail domains are made where the settings name none; mail never gets there."""

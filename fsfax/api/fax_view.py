@@ -1,6 +1,6 @@
 """A job as the Faxes API shows it: pure functions from values to values.
 
-The stored result is our own (`fsfax.engine.results`); the API has two sets of names for it, the
+The stored result is our own (`fsfax.values.results`); the API has two sets of names for it, the
 document's and the later ones of the original, and both are given. ``status`` is the state's
 name; while a call is up it is what happens, in the original's words.
 """
@@ -74,7 +74,7 @@ def sent(job: Job, live: str | None = None) -> dict[str, Any]:
         "tx_result": tx_result(job.result),
     }
     if job.source:
-        shown["document"] = {"method": "get", **job.source}
+        shown["document"] = {"method": "get", **job.source.as_dict()}
     optional = {
         "fax_identity_number": preferences.ident,
         "fax_identity_name": preferences.header,

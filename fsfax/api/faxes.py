@@ -29,8 +29,10 @@ from fsfax.api.models import (
 )
 from fsfax.api.services import Services
 from fsfax.api.validation import checked
-from fsfax.db.records import FetchSource, Job, NewFax, SendPreferences
+from fsfax.db.records import Job, NewFax
 from fsfax.db.states import Direction, JobState
+from fsfax.egress.request import FetchRequest
+from fsfax.values.preferences import SendPreferences
 
 _FAX_BODIES = {
     "application/json": FaxRequest,
@@ -257,8 +259,8 @@ def new_fax(
     )
 
 
-def _source(document: DocumentSource) -> FetchSource:
-    return FetchSource(
+def _source(document: DocumentSource) -> FetchRequest:
+    return FetchRequest(
         url=document.url,
         method=document.method,
         content=document.content,

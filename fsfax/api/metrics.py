@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fsfax.engine.results import FaxResult, RxResult
 from fsfax.errors import StoreError
 from fsfax.jobs.overview import Overview
+from fsfax.values.results import FaxResult, RxResult
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30)
 _LINK_STATES = ("up", "draining", "down")
@@ -26,12 +26,12 @@ Nodes = Callable[[], Sequence[Any]]
 
 
 class RequestCounts:
-    """RequestCounts to the API, by route and answer."""
+    """Counts requests to the API, by route and answer."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
             "fsfax_http_requests",
-            "RequestCounts answered",
+            "Requests answered",
             ["method", "route", "status"],
             registry=registry,
         )
@@ -54,7 +54,7 @@ _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"
 
 
 class MailCounts:
-    """MailCounts that came to be faxed, by recipient."""
+    """Counts mails that were sent to be faxed, by recipient."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
@@ -67,7 +67,7 @@ class MailCounts:
 
 
 class CallCounts:
-    """CallCounts that ended in this process."""
+    """Counts calls that ended in this process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["direction", "outcome"]
@@ -88,12 +88,12 @@ class CallCounts:
 
 
 class NotificationCounts:
-    """Tries of this process to deliver news."""
+    """Counts this process's attempts to deliver notifications."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
             "fsfax_deliveries",
-            "Tries to deliver news: delivered, postponed, dead",
+            "Attempts to deliver notifications: delivered, postponed, dead",
             ["channel", "outcome"],
             registry=registry,
         )
@@ -159,7 +159,7 @@ def _of_nodes(nodes: Sequence[Any]) -> Iterable[Metric]:
     link = GaugeMetricFamily(
         "fsfax_esl_link", "1 for the state that the event socket is in", labels=["node", "state"]
     )
-    busy = GaugeMetricFamily("fsfax_esl_calls", "CallCounts of ours on a node", labels=["node"])
+    busy = GaugeMetricFamily("fsfax_esl_calls", "Calls of fsfax on a node", labels=["node"])
     drops = GaugeMetricFamily("fsfax_esl_drops", "Events dropped by a full queue", labels=["node"])
     for node in nodes:
         for state in _LINK_STATES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fsfax.engine.outcome import Outcome
 from fsfax.errors import (
     ConfigurationError,
     DocumentError,
@@ -16,6 +15,7 @@ from fsfax.errors import (
     StoreError,
     TokenError,
 )
+from fsfax.values.outcome import Outcome
 
 OK = 0
 FAULT = 1

@@ -8,8 +8,8 @@ from fsfax.cli import exits
 from fsfax.cli.show import Show
 from fsfax.db.records import Job, JobEvent
 from fsfax.db.states import JobState
-from fsfax.engine.outcome import Outcome
 from fsfax.jobs.store import JobStore
+from fsfax.values.outcome import Outcome
 
 _PAUSE = 0.3
 """Seconds between two looks: a page takes seconds."""

@@ -33,7 +33,7 @@ _COMMANDS = {
     "token": "token",
     "faxbox": "faxbox",
     "webhook": "webhook",
-    "outbox": "outbox",
+    "notifications": "notifications",
     "db": "db",
     "convert": "convert",
     "inspect": "inspect",

@@ -1,4 +1,4 @@
-"""``fsfax outbox``: what people and programs are told of faxes, and what could not be told."""
+"""``fsfax notifications``: what people and programs are told of faxes, and what could not be told."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def repeat(
     The recipient gets it under the same id: the mail's Message-ID, the webhook's webhook-id.
     """
     if bool(delivery_ids) == dead:
-        raise InvalidRequest("name deliveries (`fsfax outbox list`), or say --dead")
+        raise InvalidRequest("name deliveries (`fsfax notifications list`), or say --dead")
     code = exits.OK
     with open_database(common.load().settings) as database:
         deliveries = Deliveries(database)

@@ -11,7 +11,7 @@ from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.engine.engine import Engine, SendOptions
 from fsfax.engine.handles import SendCall
-from fsfax.engine.results import TxResult
+from fsfax.values.results import TxResult
 
 
 @click.command(epilog=exits.TABLE)

@@ -29,7 +29,7 @@ from fsfax.engine.observations import (
     Prepared,
     Ringing,
 )
-from fsfax.engine.results import RxResult, TxResult
+from fsfax.values.results import RxResult, TxResult
 
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

@@ -13,8 +13,10 @@ from fsfax.cli.follow import follow
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.cli.store import open_store
-from fsfax.db.records import FetchSource, NewFax, SendPreferences
+from fsfax.db.records import NewFax
+from fsfax.egress.request import FetchRequest
 from fsfax.errors import InvalidRequest
+from fsfax.values.preferences import SendPreferences
 
 
 @click.command(epilog=exits.TABLE)
@@ -69,7 +71,7 @@ def command(  # one argument an option
     )
     fax = NewFax(
         documents=files,
-        source=FetchSource(url=url, method=method) if url else None,
+        source=FetchRequest(url=url, method=method) if url else None,
         not_before=_time(not_before),
         gateways=gateways,
         preferences=preferences,

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, Self
 from sqlalchemy import Row
 
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
+from fsfax.egress.request import FetchRequest
+from fsfax.values.preferences import SendPreferences
 
 GREGORIAN_OFFSET = 62_167_219_200
 """Seconds from year 0 to 1970: the API counts time from year 0 (Erlang's gregorian seconds)."""
@@ -44,57 +46,6 @@ def cursor(item: ListItem) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendPreferences:
-    """How a fax is to be sent; None leaves the choice to the settings and to experience.
-
-    t38: "off" or "required" is never overruled, nor is ``ecm=False`` or ``v17=False``.
-    resolution, ident, header, timezone: see `fsfax.SendOptions`.
-    """
-
-    t38: Literal["off", "on", "required"] | None = None
-    ecm: bool | None = None
-    v17: bool | None = None
-    resolution: Literal["standard", "fine", "superfine"] | None = None
-    ident: str | None = None
-    header: str | None = None
-    timezone: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the preferences that are set."""
-        return {
-            item.name: value
-            for item in fields(self)
-            if (value := getattr(self, item.name)) is not None
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read `as_dict` back; what another version added is passed over."""
-        known = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchSource:
-    """A document that has to be fetched (``document`` of the Faxes API)."""
-
-    url: str
-    method: Literal["get", "post"] = "get"
-    content: str | None = None
-    content_type: str | None = None
-    host: str | None = None
-    referer: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is set, as JSON values."""
-        return {
-            item.name: value
-            for item in fields(self)
-            if (value := getattr(self, item.name)) is not None
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewFax:
     """A fax that is to be sent.
 
@@ -112,7 +63,7 @@ class NewFax:
 
     to_number: str
     documents: Sequence[Path] = ()
-    source: FetchSource | None = None
+    source: FetchRequest | None = None
     from_number: str = ""
     from_name: str = ""
     to_name: str = ""
@@ -159,7 +110,7 @@ class Job:
     priority: int
     gateways: tuple[str, ...]
     preferences: SendPreferences
-    source: Mapping[str, Any] | None
+    source: FetchRequest | None
     fields: Mapping[str, Any]
     resubmit_of: str | None
     due_at: datetime
@@ -188,6 +139,7 @@ class Job:
         values["state"] = JobState(values["state"])
         values["hold"] = Hold(values["hold"])
         values["gateways"] = split_route(row.route)
+        values["source"] = FetchRequest.from_dict(row.source) if row.source else None
         values["preferences"] = (
             SendPreferences.from_dict(values["preferences"])
             if values["preferences"]
@@ -316,7 +268,7 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case frozenset():
             return sorted(_plain(item) for item in value)
-        case SendPreferences():
+        case SendPreferences() | FetchRequest():
             return value.as_dict()
         case _:
             return value

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator
@@ -25,15 +24,13 @@ import gevent
 
 from fsfax.document.kinds import HEAD, Kind, sniff
 from fsfax.egress.exchange import Exchange, HubYield, Resolver, resolve
+from fsfax.egress.request import FetchRequest
 from fsfax.egress.target import Target, follow, parse_url
 from fsfax.errors import DocumentEmpty, DocumentUnsupported, FetchError, InvalidFetch
 from fsfax.log import get_logger
 from fsfax.settings import FetchSettings
 
 _log = get_logger(__name__)
-
-MAX_CONTENT = 256
-"""Characters of ``document.content``, as the Faxes API has it."""
 
 MEDIA_TYPES: dict[Kind, str] = {
     "pdf": "application/pdf",
@@ -58,51 +55,9 @@ _SAME_METHOD = frozenset({307, 308})  # after the others a post becomes a get, a
 _TRY_AGAIN = frozenset({408, 425, 429})  # and all of 5xx
 _SERVER_ERROR = 500
 
-_HEADER = re.compile(r"[!-~]([ -~]*[!-~])?")  # RFC 9110 5.5, without what is obsolete
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
-_MAX_HEADER = 2048
 
 _PIECE = 64 * 1024  # of uncompressed data at once
 _COMPRESSED = frozenset({"gzip", "x-gzip"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchRequest:
-    """What to ask for, as ``document`` in the Faxes API has it.
-
-    ``content`` (at most 256 characters) is the body of a post, ``content_type`` its type, by
-    default plain text; ``host`` replaces the Host header. The URL may hold a user and a
-    password: they, the content and these headers are for the origin of ``url`` and are not
-    carried to another one by a redirect.
-
-    Raises:
-        InvalidFetch: a field is malformed; the message names it.
-    """
-
-    url: str
-    method: Literal["get", "post"] = "get"
-    content: str | None = None
-    content_type: str | None = None
-    host: str | None = None
-    referer: str | None = None
-
-    def __post_init__(self) -> None:
-        parse_url(self.url)
-        if self.method not in ("get", "post"):
-            raise InvalidFetch('document.method is neither "get" nor "post"')
-        if len(self.content or "") > MAX_CONTENT:
-            raise InvalidFetch(
-                f"document.content has {len(self.content or '')} characters, at most "
-                f"{MAX_CONTENT} are sent"
-            )
-        for name, value in (("content_type", self.content_type), ("referer", self.referer)):
-            if value and (len(value) > _MAX_HEADER or not _HEADER.fullmatch(value)):
-                raise InvalidFetch(
-                    f"document.{name} is no header value: only ASCII without line breaks, "
-                    f"at most {_MAX_HEADER} characters"
-                )
-        if self.host and not _HOST.fullmatch(self.host):
-            raise InvalidFetch("document.host is no host name, with or without :port")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

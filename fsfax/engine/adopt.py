@@ -26,7 +26,6 @@ from fsfax.engine import marks
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, EventsMissed, Observation
 from fsfax.engine.plan import call_ids
-from fsfax.engine.results import Status, TxResult
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.transmit import lacks_t38
 from fsfax.engine.verdict import Call, Fate, Interruption, judge_sent
@@ -34,6 +33,7 @@ from fsfax.errors import Disconnected, NotDialled
 from fsfax.esl.link import Link
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts
+from fsfax.values.results import Status, TxResult
 
 _log = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fsfax.engine.outcome import Meaning, Outcome
+from fsfax.values.outcome import Meaning, Outcome
 
 
 @dataclass(frozen=True, slots=True)

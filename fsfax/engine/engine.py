@@ -2,7 +2,7 @@
 
     import fsfax
 
-    with fsfax.SpandspEngine(fsfax.Settings(nodes=[{"host": "pbx", "password": "..."}])) as engine:
+    with fsfax.Engine(fsfax.Settings(nodes=[{"host": "pbx", "password": "..."}])) as engine:
         result = engine.send("letter.pdf", to="+353 1 555 0100", gateways=["carrier"])
         print(result.success, result.pages_sent, result.error_message)
 
@@ -32,7 +32,6 @@ from fsfax.engine.observations import SUBSCRIPTIONS, Dialling, Observation, Prep
 from fsfax.engine.outbound_spool import OutboundSpool
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.engine.receive import Receiver
-from fsfax.engine.results import Status, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transmit import Transmission
 from fsfax.engine.verdict import Fate
@@ -42,6 +41,7 @@ from fsfax.esl.pool import Node, Pool, Reservation
 from fsfax.log import get_logger
 from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.settings import CallTimeouts, Settings
+from fsfax.values.results import Status, TxResult
 
 _log = get_logger(__name__)
 

@@ -15,9 +15,9 @@ import gevent
 
 from fsfax.engine.observations import Observation
 from fsfax.engine.receive import Receiver
-from fsfax.engine.results import RxResult, TxResult
 from fsfax.errors import Closed
 from fsfax.runtime.hub import HubRunner
+from fsfax.values.results import RxResult, TxResult
 
 
 class CallWork(Protocol):

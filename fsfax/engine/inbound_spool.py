@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from fsfax.engine.results import RxResult
 from fsfax.errors import InvalidRequest, SpoolError
 from fsfax.runtime.atomic_file import write_atomic
+from fsfax.values.results import RxResult
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 

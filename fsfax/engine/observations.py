@@ -14,11 +14,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from fsfax.esl.wire import Event
-
-T38Status = Literal["off", "requested", "negotiated", "refused"]
+from fsfax.values.results import T38Status
 
 SUBSCRIPTIONS: tuple[str, ...] = (
     "CHANNEL_CREATE",

@@ -41,7 +41,6 @@ from fsfax.engine.observations import (
     clean,
     observe_caller,
 )
-from fsfax.engine.results import RxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import Call, Fate, Interruption, judge_received
@@ -57,6 +56,7 @@ from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, FaxDefaults
+from fsfax.values.results import RxResult
 
 _log = get_logger(__name__)
 

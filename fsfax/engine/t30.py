@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fsfax.engine.outcome import Doubt, Meaning, Outcome
+from fsfax.values.outcome import Doubt, Meaning, Outcome
 
 OK = 0
 CALL_DROPPED = 49

@@ -19,7 +19,6 @@ from fsfax.engine.causes import cause
 from fsfax.engine.channel import Channel
 from fsfax.engine.observations import Dialling, Negotiated, Observation, OriginateReply
 from fsfax.engine.plan import SendPlan
-from fsfax.engine.results import GatewayAttempt, Status, TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, Interruption, judge_sent
@@ -33,6 +32,7 @@ from fsfax.errors import (
 )
 from fsfax.esl.link import Link
 from fsfax.log import get_logger
+from fsfax.values.results import GatewayAttempt, Status, TxResult
 
 _log = get_logger(__name__)
 

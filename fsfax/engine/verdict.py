@@ -21,10 +21,9 @@ from typing import TypedDict
 from fsfax.engine import t30
 from fsfax.engine.causes import cause
 from fsfax.engine.observations import FaxFinished as ResultSeen
-from fsfax.engine.observations import T38Status
-from fsfax.engine.outcome import Doubt, Meaning, Outcome
-from fsfax.engine.results import GatewayAttempt, PageRecord, RxResult, Status, TxResult
 from fsfax.engine.transcript import Transcript
+from fsfax.values.outcome import Doubt, Meaning, Outcome
+from fsfax.values.results import GatewayAttempt, PageRecord, RxResult, Status, T38Status, TxResult
 
 
 class Fate(StrEnum):

@@ -38,11 +38,11 @@ from fsfax.db.records import Attempt, Document, Job, split_route
 from fsfax.db.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, attempts, jobs
 from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.engine.plan import new_call_id
-from fsfax.engine.results import TxResult
 from fsfax.jobs.destination import DAY, DestinationHistory, advise
 from fsfax.jobs.ladder import Mode, ModeChoice, PastAttempt, first_mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
+from fsfax.values.results import TxResult
 
 _CLAIM_LOCK = 0x66736662
 _ACCOUNTS = 64  # looked at together

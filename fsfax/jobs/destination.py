@@ -21,8 +21,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import TxResult
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.ladder import (
     T38,
@@ -35,6 +33,8 @@ from fsfax.jobs.ladder import (
     faulty_part,
     met_fax,
 )
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import TxResult
 
 DAY = 86400.0
 HALF_LIFE = 30 * DAY

@@ -18,7 +18,6 @@ from fsfax.db import documents
 from fsfax.db.database import Database
 from fsfax.engine.engine import Engine
 from fsfax.engine.handles import SendCall
-from fsfax.engine.results import FaxResult, Status, TxResult
 from fsfax.errors import (
     AlreadyDialled,
     DocumentError,
@@ -35,6 +34,7 @@ from fsfax.jobs.claims import Claim
 from fsfax.jobs.settle import Settlement
 from fsfax.log import get_logger
 from fsfax.settings import Settings
+from fsfax.values.results import FaxResult, Status, TxResult
 
 _log = get_logger(__name__)
 

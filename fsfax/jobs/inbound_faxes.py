@@ -35,10 +35,10 @@ from fsfax.engine.observations import (
     Observation,
     PageDone,
 )
-from fsfax.engine.results import RxResult
 from fsfax.jobs.forward import forward
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
+from fsfax.values.results import RxResult
 
 
 class InboundFaxes:

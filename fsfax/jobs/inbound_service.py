@@ -18,12 +18,12 @@ from fsfax.engine.admission import ACCEPT, Admission
 from fsfax.engine.engine import Engine
 from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import Observation
-from fsfax.engine.results import FaxResult
 from fsfax.engine.verdict import Fate
 from fsfax.errors import Closed, DocumentNotFound, EslError, FsfaxError, StoreError
 from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.log import get_logger
 from fsfax.settings import Settings
+from fsfax.values.results import FaxResult
 
 _log = get_logger(__name__)
 

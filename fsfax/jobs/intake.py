@@ -18,11 +18,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from fsfax.db import documents, transitions
-from fsfax.db.records import FetchSource, Job, NewFax
+from fsfax.db.records import Job, NewFax
 from fsfax.db.schema import jobs
 from fsfax.db.states import Direction, JobState
 from fsfax.document import office
-from fsfax.document.fetch import MEDIA_TYPES, FetchRequest
+from fsfax.document.fetch import MEDIA_TYPES
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
 from fsfax.esl.dialstring import dialable
@@ -122,8 +122,6 @@ def _values(fax: NewFax) -> dict[str, Any]:
         raise InvalidRequest("a gateway's name is empty or has a comma in it")
     if fax.from_number:
         dialable(fax.from_number)
-    if fax.source:
-        FetchRequest(**fax.source.as_dict())  # refuses what could never be fetched
     return {
         "account_id": fax.account_id or transitions.DEFAULT_ACCOUNT,
         "state": JobState.PENDING if fax.source else JobState.ATTACHING_FILES,
@@ -187,7 +185,7 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         from_name="" if incoming else old.from_name,
         # Documents in the store stand in for files here; `insert_resubmission` copies them.
         documents=(Path("copied"),) if has_documents else (),
-        source=None if has_documents or not old.source else FetchSource(**old.source),
+        source=None if has_documents or not old.source else old.source,
         retries=old.retries,
         priority=old.priority,
         gateways=old.gateways,

@@ -30,9 +30,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from fsfax.engine.observations import T38Status
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import TxResult
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import T38Status, TxResult
 
 T38 = Literal["off", "on", "required"]
 

@@ -16,7 +16,7 @@ from typing import Any
 from fsfax.db import documents
 from fsfax.db.database import Database
 from fsfax.document import office
-from fsfax.document.fetch import FetchRequest, fetch
+from fsfax.document.fetch import fetch
 from fsfax.document.libreoffice import to_pdf
 from fsfax.document.tiff_f import join
 from fsfax.engine.engine import Engine
@@ -95,7 +95,7 @@ class Preparer:
                 source = to_pdf(source, folder, kind, self.settings.document)
             sources.append(source)
         if not sources and job.source:
-            fetched = fetch(FetchRequest(**job.source), folder, self.settings.fetch)
+            fetched = fetch(job.source, folder, self.settings.fetch)
             self.in_thread(self.settlement.fetched, preparation, fetched.path, fetched.media_type)
             sources.append(fetched.path)
         parts: list[Path] = []

@@ -13,13 +13,13 @@ import time
 
 import gevent
 
-from fsfax.engine.results import Status, TxResult
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, judge_sent
 from fsfax.errors import Closed, EslError, InvalidRequest, NotDialled
 from fsfax.jobs.claims import Claim
 from fsfax.jobs.dial import Dialler
 from fsfax.log import get_logger
+from fsfax.values.results import Status, TxResult
 
 _log = get_logger(__name__)
 

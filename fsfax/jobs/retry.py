@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import Status, TxResult
 from fsfax.settings import RetryRule
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import Status, TxResult
 
 _MOST_DOUBLINGS = 64
 """Where the growth of a pause ends: far beyond every ``max_delay``, far below float's limit."""

@@ -28,14 +28,14 @@ from fsfax.engine.observations import (
     PageDone,
     Ringing,
 )
-from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import PageRecord, Status, TxResult
 from fsfax.jobs import retry
 from fsfax.jobs.claims import Claim, Preparation, past_attempts
 from fsfax.jobs.destination import DAY, DestinationHistory, learn
 from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import PageRecord, Status, TxResult
 
 _NOT_DIALLED_DELAY = 5.0
 """Seconds until a job is offered again whose call could not be placed for reasons of ours."""

@@ -35,7 +35,6 @@ import gevent.pool
 from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.engine.engine import Engine
-from fsfax.engine.results import FaxResult
 from fsfax.errors import LeaseLost, SpoolError, StoreError
 from fsfax.jobs.claims import Claim, Claims, NodeCapacity, Preparation
 from fsfax.jobs.dial import Dialler
@@ -50,6 +49,7 @@ from fsfax.log import get_logger
 from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
+from fsfax.values.results import FaxResult
 
 _log = get_logger(__name__)
 
@@ -75,7 +75,7 @@ class Worker:
 
     Args:
         settings: everything, see `fsfax.Settings`; ``database`` names the jobs' place.
-        hub: where it lives, see `fsfax.SpandspEngine`.
+        hub: where it lives, see `fsfax.Engine`.
         engine: one that is to be shared, in the same hub; else it makes its own.
         ended: told the result of each call, sent or received, when it is written down.
 

@@ -79,7 +79,7 @@ class Dispatcher:
     Args:
         settings: everything; ``notify`` and ``database`` above all.
         show: shows a fax as the API does, for webhooks.
-        hub: where it lives, see `fsfax.SpandspEngine`.
+        hub: where it lives, see `fsfax.Engine`.
         told: is told channel and outcome ("delivered", "postponed", "dead") of each try.
         carriers: other ways than the settings', by channel; for tests and embedding programs.
 

@@ -32,7 +32,7 @@ def _relay(settings: Settings) -> Check:
             "mail relay",
             CheckStatus.WARNING,
             "none: mails about faxes become dead letters",
-            "set notify.relay.host, then `fsfax outbox repeat --dead`",
+            "set notify.relay.host, then `fsfax notifications repeat --dead`",
         )
     place = f"{relay.host}:{relay.port}"
     try:
@@ -75,7 +75,7 @@ def _letters(settings: Settings) -> Iterator[Check]:
             "outbox",
             CheckStatus.WARNING,
             f"{seen.dead_letters} dead letters; waiting: {waiting or 'none'}",
-            "`fsfax outbox list --state dead` says why; `fsfax outbox repeat --dead`",
+            "`fsfax notifications list --state dead` says why; `fsfax notifications repeat --dead`",
         )
     else:
         yield Check("outbox", CheckStatus.OK, f"waiting: {waiting or 'none'}")

@@ -58,7 +58,7 @@ RETRIES: Mapping[str, RetryRule] = MappingProxyType(
         "unknown": RetryRule(delay=300, factor=2, max_delay=3600),
     }
 )
-"""The rule for each class of ending (`fsfax.engine.outcome.Outcome`) unless `jobs.retry` has it."""
+"""The rule for each class of ending (`fsfax.values.outcome.Outcome`) unless `jobs.retry` has it."""
 
 
 class JobsSettings(Section):

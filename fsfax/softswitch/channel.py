@@ -118,7 +118,7 @@ class SwitchChannel:
 
     @property
     def name(self) -> str:
-        """The channel's name, as in SwitchChannel-Name."""
+        """The channel's name, as in Channel-Name."""
         who = self.number if self.direction == "outbound" else f"{self.caller_number}@127.0.0.1"
         return f"sofia/{PROFILE}/{who}"
 
@@ -245,27 +245,27 @@ class SwitchChannel:
                 "",
             )
         yield from (
-            ("SwitchChannel-State", self.state),
-            ("SwitchChannel-Call-State", self.callstate),
-            ("SwitchChannel-State-Number", str(STATE_NUMBERS.get(self.state, 0))),
-            ("SwitchChannel-Name", self.name),
+            ("Channel-State", self.state),
+            ("Channel-Call-State", self.callstate),
+            ("Channel-State-Number", str(STATE_NUMBERS.get(self.state, 0))),
+            ("Channel-Name", self.name),
             ("Unique-ID", self.uuid),
             ("Call-Direction", self.direction),
             ("Presence-Call-Direction", self.direction),
-            ("SwitchChannel-HIT-Dialplan", "true" if self.dialplan else "false"),
-            ("SwitchChannel-Call-UUID", self.uuid),
+            ("Channel-HIT-Dialplan", "true" if self.dialplan else "false"),
+            ("Channel-Call-UUID", self.uuid),
             ("Answer-State", self.answer_state),
             ("Hangup-Cause", self.cause),
         )
         if self.reading:
             rate = "128000" if self.reading == "L16" else "64000"
             yield from (
-                ("SwitchChannel-Read-Codec-Name", self.reading),
-                ("SwitchChannel-Read-Codec-Rate", "8000"),
-                ("SwitchChannel-Read-Codec-Bit-Rate", rate),
-                ("SwitchChannel-Write-Codec-Name", "PCMU"),
-                ("SwitchChannel-Write-Codec-Rate", "8000"),
-                ("SwitchChannel-Write-Codec-Bit-Rate", "64000"),
+                ("Channel-Read-Codec-Name", self.reading),
+                ("Channel-Read-Codec-Rate", "8000"),
+                ("Channel-Read-Codec-Bit-Rate", rate),
+                ("Channel-Write-Codec-Name", "PCMU"),
+                ("Channel-Write-Codec-Rate", "8000"),
+                ("Channel-Write-Codec-Bit-Rate", "64000"),
             )
         yield from (
             ("Caller-Direction", self.direction),
@@ -284,19 +284,19 @@ class SwitchChannel:
             ("Caller-Unique-ID", self.uuid),
             ("Caller-Source", "src/switch_ivr_originate.c" if outbound else "mod_sofia"),
             ("Caller-Context", "default" if outbound else "public"),
-            ("Caller-SwitchChannel-Name", self.name),
+            ("Caller-Channel-Name", self.name),
             ("Caller-Profile-Index", "1"),
             ("Caller-Profile-Created-Time", str(self.created)),
-            ("Caller-SwitchChannel-Created-Time", str(self.created)),
-            ("Caller-SwitchChannel-Answered-Time", str(self.answered)),
-            ("Caller-SwitchChannel-Progress-Time", str(self.progress)),
-            ("Caller-SwitchChannel-Progress-Media-Time", "0"),
-            ("Caller-SwitchChannel-Hangup-Time", str(self.ended)),
-            ("Caller-SwitchChannel-Transfer-Time", "0"),
-            ("Caller-SwitchChannel-Resurrect-Time", "0"),
-            ("Caller-SwitchChannel-Bridged-Time", "0"),
-            ("Caller-SwitchChannel-Last-Hold", "0"),
-            ("Caller-SwitchChannel-Hold-Accum", "0"),
+            ("Caller-Channel-Created-Time", str(self.created)),
+            ("Caller-Channel-Answered-Time", str(self.answered)),
+            ("Caller-Channel-Progress-Time", str(self.progress)),
+            ("Caller-Channel-Progress-Media-Time", "0"),
+            ("Caller-Channel-Hangup-Time", str(self.ended)),
+            ("Caller-Channel-Transfer-Time", "0"),
+            ("Caller-Channel-Resurrect-Time", "0"),
+            ("Caller-Channel-Bridged-Time", "0"),
+            ("Caller-Channel-Last-Hold", "0"),
+            ("Caller-Channel-Hold-Accum", "0"),
             ("Caller-Screen-Bit", "true"),
             ("Caller-Privacy-Hide-Name", "false"),
             ("Caller-Privacy-Hide-Number", "false"),

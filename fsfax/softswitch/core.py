@@ -161,8 +161,8 @@ class Core:
             return
         before, channel.callstate = channel.callstate, callstate
         first = [
-            ("Original-SwitchChannel-Call-State", before),
-            ("SwitchChannel-Call-State-Number", CALL_STATE_NUMBERS[callstate]),
+            ("Original-Channel-Call-State", before),
+            ("Channel-Call-State-Number", CALL_STATE_NUMBERS[callstate]),
         ]
         self.fire(channel, "CHANNEL_CALLSTATE", first=first, with_variables=False)
 

@@ -58,7 +58,7 @@ def main() -> int:
         settings = fsfax.Settings(nodes=[node], spool=root, inbox=root / "inbox")  # type: ignore[list-item]
         letter = root / "letter.pdf"
         letter.write_bytes(sample_pdf(3))
-        engine = stack.enter_context(fsfax.SpandspEngine(settings, hub="current"))
+        engine = stack.enter_context(fsfax.Engine(settings, hub="current"))
         faxes = stack.enter_context(engine.receive())
 
         begun = time.monotonic()

@@ -19,10 +19,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from fsfax.engine.observations import Answered, Dialling, Negotiated, Observation, PageDone
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import TxResult
 from fsfax.jobs.worker import Worker
 from fsfax.settings import GatewaySettings, JobsSettings, NodeSettings, Settings
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import TxResult
 from tests.bench.job_places import Statements
 from tests.jobs.results import result
 

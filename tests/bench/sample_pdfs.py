@@ -21,7 +21,7 @@ AFM_FOLDERS = (Path("/usr/share/fonts/type1/urw-base35"),)
 FONTS = {
     "NimbusRoman-Regular": "Times-Roman",
     "NimbusSans-Regular": "Helvetica",
-    "NimbusMonoPS-Regular": "Dispatcher",
+    "NimbusMonoPS-Regular": "Courier",
     "C059-Roman": "Times-Roman",
     "P052-Roman": "Times-Roman",
     "NimbusSans-Bold": "Helvetica-Bold",

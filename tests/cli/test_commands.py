@@ -14,10 +14,10 @@ import pytest
 
 from fsfax.cli import exits
 from fsfax.cli.sample import sample_pdf
-from fsfax.engine.outcome import Outcome
 from fsfax.errors import DocumentEmpty, FsfaxError, InvalidNumber, NoNode, SpandspMissing
 from fsfax.softswitch import number_of
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from fsfax.values.outcome import Outcome
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

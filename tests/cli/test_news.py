@@ -156,32 +156,32 @@ class TestOutbox:
         deliveries.give_up(two, "HTTP response 400: \x1b[31mno")
         deliveries.give_up(three, "gone")
         deliveries.postpone(waiting, "not now", 1000)
-        assert len(lines(run("outbox", "list"))) == 4
-        dead = lines(run("outbox", "list", "--state", "dead", "--account", account))
+        assert len(lines(run("notifications", "list"))) == 4
+        dead = lines(run("notifications", "list", "--state", "dead", "--account", account))
         assert {row["id"] for row in dead} == {two.id, three.id}
         assert all("s3cret" not in json.dumps(row) for row in dead)
-        table = run("outbox", "list", "--no-json").stdout
+        table = run("notifications", "list", "--no-json").stdout
         assert "s3cret" not in table
         assert "\x1b" not in table
-        (mine,) = lines(run("outbox", "list", "--job", one.job_id))
+        (mine,) = lines(run("notifications", "list", "--job", one.job_id))
         assert (mine["id"], mine["state"]) == (one.id, "done")
-        shown = run("outbox", "show", waiting.id, "--no-json").stdout
+        shown = run("notifications", "show", waiting.id, "--no-json").stdout
         assert "next try" in shown
         assert "1 tries; not now" in shown
-        assert "s3cret" not in run("outbox", "show", waiting.id).stdout
+        assert "s3cret" not in run("notifications", "show", waiting.id).stdout
 
-        run("outbox", "repeat", waiting.id, two.id)
-        assert "1 are delivered again" in run("outbox", "repeat", "--dead").stdout
+        run("notifications", "repeat", waiting.id, two.id)
+        assert "1 are delivered again" in run("notifications", "repeat", "--dead").stdout
         assert {each.id for each in deliveries.claim(DeliveryChannel.WEBHOOK, 9)} == {
             two.id, three.id, waiting.id
         }  # fmt: skip
-        run("outbox", "repeat", two.id, code=exits.JOB)  # it is under way
+        run("notifications", "repeat", two.id, code=exits.JOB)  # it is under way
 
     def test_what_is_wrong(self, run: Run) -> None:
-        run("outbox", "repeat", code=exits.USAGE)
-        run("outbox", "repeat", "x", "--dead", code=exits.USAGE)
-        run("outbox", "repeat", "x", code=exits.JOB)
-        run("outbox", "show", "x", code=exits.JOB)
+        run("notifications", "repeat", code=exits.USAGE)
+        run("notifications", "repeat", "x", "--dead", code=exits.USAGE)
+        run("notifications", "repeat", "x", code=exits.JOB)
+        run("notifications", "show", "x", code=exits.JOB)
 
 
 class TestDoctor:

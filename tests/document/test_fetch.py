@@ -18,8 +18,9 @@ import pytest
 import trustme
 from gevent import ssl
 
-from fsfax.document.fetch import Fetched, FetchRequest, fetch
+from fsfax.document.fetch import Fetched, fetch
 from fsfax.egress.exchange import resolve
+from fsfax.egress.request import FetchRequest
 from fsfax.egress.target import Address
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.settings import FetchSettings, Settings

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsfax.document.fetch import FetchRequest, fetch
+from fsfax.document.fetch import fetch
+from fsfax.egress.request import FetchRequest
 from fsfax.errors import FetchError
 from fsfax.settings import FetchSettings
 from tests.document.web_server import PDF, RawServer, WebServer

@@ -69,7 +69,7 @@ def test_umlauts_the_euro_and_accents_have_ink_of_their_own(fax):
 def test_a_line_stands_on_a_grid(fax):
     (page,) = fax(b"IIIIIIIIII\n          I\n")
     left, _, right, _ = page.box()
-    # Eleven columns of 10 point Dispatcher (6 points): 66 points of 2.8346 to the millimetre.
+    # Eleven columns of 10 point Courier (6 points): 66 points of 2.8346 to the millimetre.
     assert right - left == pytest.approx(66 / 2.8346 * 8.037, abs=12)
 
 

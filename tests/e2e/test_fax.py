@@ -436,7 +436,7 @@ def killed_in_page_2(rig: Rig, letter: Path, attempt_id: str, ident: str) -> Non
     program = (
         "import json, sys, fsfax\n"
         "settings = fsfax.Settings(**json.loads(sys.argv[1]))\n"
-        "with fsfax.SpandspEngine(settings, hub='current') as engine:\n"
+        "with fsfax.Engine(settings, hub='current') as engine:\n"
         "    call = engine.start(sys.argv[2], sys.argv[3], attempt_id=sys.argv[4],\n"
         "                        ident=sys.argv[5], resolution='superfine')\n"
         "    for seen in call.progress():\n"

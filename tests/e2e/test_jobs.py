@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from fsfax.db.records import Job, NewFax, SendPreferences
+from fsfax.db.records import Job, NewFax
 from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings
+from fsfax.values.preferences import SendPreferences
 from tests.e2e.conftest import Inbound
 from tests.e2e.rig import Rig
 

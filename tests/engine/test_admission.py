@@ -9,9 +9,9 @@ import pytest
 from fsfax import Created, Engine, Observation, RxResult
 from fsfax.engine.admission import ACCEPT, REJECT, Admission
 from fsfax.engine.inbound_spool import InboundSpool
-from fsfax.engine.outcome import Outcome
 from fsfax.engine.receive import pages_in
 from fsfax.softswitch import number_of
+from fsfax.values.outcome import Outcome
 from tests.engine.conftest import Stage
 from tests.engine.test_takeover import until
 

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax import Doubt, InvalidRequest, Outcome, PageRecord, RxResult, Status, Try, TxResult
+from fsfax import (
+    Doubt,
+    GatewayAttempt,
+    InvalidRequest,
+    Outcome,
+    PageRecord,
+    RxResult,
+    Status,
+    TxResult,
+)
 from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import clean
 from fsfax.errors import SpoolError
@@ -36,8 +45,8 @@ PAGES = st.lists(
     ),
     max_size=3,
 ).map(tuple)
-TRIES = st.lists(
-    st.builds(Try, node=WORDS, gateway=WORDS, call_id=IDS, cause=WORDS), max_size=2
+GATEWAYS = st.lists(
+    st.builds(GatewayAttempt, node=WORDS, gateway=WORDS, call_id=IDS, cause=WORDS), max_size=2
 ).map(tuple)
 COMMON = {
     "call_id": IDS,
@@ -84,7 +93,7 @@ SENT = st.builds(
     fax_receiver_id=WORDS,
     first_unconfirmed_page=st.none() | COUNTS,
     gateway=WORDS,
-    failed_gateways=TRIES,
+    failed_gateways=GATEWAYS,
     still_up=st.booleans(),
 )
 

@@ -25,14 +25,14 @@ from fsfax.engine.observations import (
     observe,
     observe_dump,
 )
-from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import RxResult, Status, TxResult
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import Call, Fate, Interruption, judge_received, judge_sent
 from fsfax.engine.watchdog import Stage, limit, step
 from fsfax.errors import FaxFailed
 from fsfax.esl.wire import Event
 from fsfax.settings import CallTimeouts
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import RxResult, Status, TxResult
 from tests.engine import captured
 
 CALL = Call(id="40e2b99d", node="a", started_at=1000.0, ended_at=1034.4)

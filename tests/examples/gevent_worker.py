@@ -21,14 +21,14 @@ def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dic
     """Send one document to many numbers, each in its greenlet; say how each ended."""
     outcomes: dict[str, str] = {}
 
-    def send(engine: fsfax.SpandspEngine, number: str) -> None:
+    def send(engine: fsfax.Engine, number: str) -> None:
         call = engine.start(document, number, wait=60)
         for step in call.progress():
             if isinstance(step, fsfax.PageDone):
                 print(number, "page", step.number)
         outcomes[number] = str(call.result().outcome)
 
-    with fsfax.SpandspEngine(settings) as engine:
+    with fsfax.Engine(settings) as engine:
         pool = gevent.pool.Pool(50)
         for number in numbers:
             pool.spawn(send, engine, number)

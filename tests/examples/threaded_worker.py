@@ -17,7 +17,7 @@ import fsfax
 
 def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dict[str, str]:
     """Send one document to many numbers; say how each ended."""
-    with fsfax.SpandspEngine(settings) as engine, ThreadPoolExecutor(max_workers=8) as workers:
+    with fsfax.Engine(settings) as engine, ThreadPoolExecutor(max_workers=8) as workers:
         results = workers.map(lambda number: engine.send(document, number, wait=60), numbers)
         return {n: str(r.outcome) for n, r in zip(numbers, results, strict=True)}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import Status, TxResult
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import Status, TxResult
 
 
 def result(outcome: Outcome, *, first: int = 1, confirmed: int = 0, **changes: Any) -> TxResult:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fsfax.engine.observations import Answered, Dialling, Observation, PageDone
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import TxResult
 from fsfax.errors import ConnectError, NotDialled
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import TxResult
 from tests.jobs.results import result
 
 

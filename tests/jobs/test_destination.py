@@ -11,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.engine import t30
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import TxResult
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.destination import (
     DAY,
@@ -27,6 +25,8 @@ from fsfax.jobs.destination import (
     pin,
 )
 from fsfax.jobs.ladder import Mode, Pins, first_mode
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import TxResult
 from tests.jobs.results import result
 
 NUMBER = "+4930123456"

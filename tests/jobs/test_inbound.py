@@ -22,13 +22,13 @@ from fsfax.db.states import Direction, JobState
 from fsfax.db.transitions import DEFAULT_ACCOUNT
 from fsfax.engine.admission import ACCEPT, REJECT
 from fsfax.engine.observations import Answered, Created, PageDone
-from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import RxResult, Status
 from fsfax.errors import AddressTaken, InvalidRequest
 from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.retention import Retention
 from fsfax.jobs.store import JobStore
 from fsfax.settings import InboundSettings
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import RxResult, Status
 from tests.jobs.conftest import Clock, Hand
 from tests.jobs.results import DELIVERED
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.engine import t30
-from fsfax.engine.outcome import Outcome
 from fsfax.jobs.ladder import (
     RUNGS,
     FaultyPart,
@@ -23,6 +22,7 @@ from fsfax.jobs.ladder import (
     met_fax,
     next_mode,
 )
+from fsfax.values.outcome import Outcome
 from tests.jobs.results import result
 
 BEST = Mode("on", ecm=True, v17=True)

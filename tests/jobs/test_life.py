@@ -36,13 +36,13 @@ from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.db.schema import attempts, documents, jobs
 from fsfax.db.states import AttemptState, Hold, JobState
-from fsfax.engine.outcome import Outcome
 from fsfax.errors import IllegalMove, LeaseLost
 from fsfax.jobs.claims import NodeCapacity
 from fsfax.jobs.dial import Dialler
 from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
+from fsfax.values.outcome import Outcome
 from tests.jobs.conftest import Clock, Hand
 from tests.jobs.switch_model import ModelEngine, ModelSwitch
 from tests.postgresql import Server

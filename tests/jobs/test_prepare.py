@@ -13,9 +13,10 @@ import gevent
 import pytest
 
 from fsfax.db.database import Database
-from fsfax.db.records import FetchSource, Job, NewFax
+from fsfax.db.records import Job, NewFax
 from fsfax.db.states import JobState
 from fsfax.document import compare
+from fsfax.egress.request import FetchRequest
 from fsfax.engine.engine import Engine
 from fsfax.errors import StoreUnavailable
 from fsfax.jobs.claims import Preparation
@@ -50,7 +51,7 @@ class Room:
     settings: Settings
 
     def accept(self, *documents: Path, url: str = "") -> Job:
-        source = FetchSource(url=url) if url else None
+        source = FetchRequest(url=url) if url else None
         return self.store.accept(
             NewFax(to_number=next(NUMBERS), documents=list(documents), source=source)
         )

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import Status, TxResult
 from fsfax.jobs.retry import Decision, decide, pause
 from fsfax.settings import RETRIES, JobsSettings, RetryRule
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import Status, TxResult
 from tests.jobs.results import result
 
 TABLE = JobsSettings().retry

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from fsfax.db.records import FetchSource, NewFax
+from fsfax.db.records import NewFax
 from fsfax.db.states import AttemptState, Hold, JobState
+from fsfax.egress.request import FetchRequest
 from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
-from fsfax.engine.outcome import Outcome
-from fsfax.engine.results import PageRecord
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
+from fsfax.values.outcome import Outcome
+from fsfax.values.results import PageRecord
 from tests.jobs.conftest import ROOM, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, TROUBLE, UNCERTAIN, result
 
@@ -264,7 +265,7 @@ class TestDocuments:
     def test_a_url_that_is_away_is_tried_again_without_using_up_an_attempt(
         self, store: JobStore, hand: Hands, clock: Clock
     ) -> None:
-        id = store.accept(NewFax(to_number="+1", source=FetchSource(url="http://x/"))).id
+        id = store.accept(NewFax(to_number="+1", source=FetchRequest(url="http://x/"))).id
         worker = hand()
         for tries in (1, 2):
             (preparation,) = worker.claims.claim_unprepared()
@@ -275,7 +276,7 @@ class TestDocuments:
             job = store.get(id)
             assert (job.fetches, job.attempts, job.state) == (tries, 0, JobState.PENDING)
 
-    @pytest.mark.parametrize("end", ["prepared", "postpone", "unfit"])
+    @pytest.mark.parametrize("end", ["prepared", "postpone", "reject_document"])
     def test_cancelled_while_it_was_made_ready(
         self, store: JobStore, hand: Hands, pdf: Path, end: str
     ) -> None:
@@ -286,7 +287,7 @@ class TestDocuments:
         arguments: dict[str, tuple[object, ...]] = {
             "prepared": (pdf, 1),
             "postpone": ("away", 1.0),
-            "unfit": ("bad",),
+            "reject_document": ("bad",),
         }
         getattr(worker.settlement, end)(preparation, *arguments[end])
         assert store.get(id).state is JobState.CANCELLED

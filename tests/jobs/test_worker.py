@@ -19,14 +19,14 @@ from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.document import compare
 from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.observations import Answered, Created
-from fsfax.engine.outcome import Doubt, Outcome
-from fsfax.engine.results import RxResult, Status
 from fsfax.errors import StoreOutdated
 from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, RetryRule, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import RxResult, Status
 from tests.jobs.conftest import Clock
 
 pytestmark = pytest.mark.spandsp

@@ -13,9 +13,9 @@ import pytest
 
 from fsfax.accounts.accounts import Accounts
 from fsfax.accounts.tokens import Scope
-from fsfax.db.records import SendPreferences
 from fsfax.db.states import JobState
 from fsfax.mail.message import MAX_PARTS
+from fsfax.values.preferences import SendPreferences
 from tests.mail.conftest import SENDER, House
 from tests.mail.mails import OFFICE_HEAD, PDF, mail, picture, raw
 

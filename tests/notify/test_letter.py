@@ -18,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsfax.accounts.faxboxes import Faxbox
-from fsfax.db.records import Attempt, Job, SendPreferences
+from fsfax.db.records import Attempt, Job
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
-from fsfax.engine.outcome import Outcome
 from fsfax.notify.events import BY_MAIL, NotificationKind
 from fsfax.notify.mail_message import MessageHead, compose
 from fsfax.notify.report_pdf import report_pdf
@@ -29,6 +28,8 @@ from fsfax.notify.template_context import template_context
 from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
 from fsfax.settings.notify import SmsSettings
+from fsfax.values.outcome import Outcome
+from fsfax.values.preferences import SendPreferences
 from tests.jobs.results import DELIVERED, TROUBLE
 from tests.notify.mailbox import parts
 

@@ -19,7 +19,7 @@ def test_a_fax_from_a_plain_program(fsfax_softswitch, fsfax_sample_tiff):
     settings = fsfax.Settings(
         nodes=(fsfax_softswitch.node_settings(),), spool=fsfax_softswitch.root / "spool"
     )
-    with fsfax.SpandspEngine(settings) as engine:
+    with fsfax.Engine(settings) as engine:
         result = engine.send(fsfax_sample_tiff, to="+1 555 0100")
     assert result.success, result.error_message
     fsfax_softswitch.wait_idle(5)

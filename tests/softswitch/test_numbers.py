@@ -10,12 +10,12 @@ import pytest
 
 from fsfax.document import tiff_f
 from fsfax.engine.plan import SendPlan, new_call_id
-from fsfax.engine.results import TxResult
 from fsfax.engine.spool import Spool
 from fsfax.engine.transmit import Transmission
 from fsfax.softswitch import NUMBERS, number_of
 from fsfax.softswitch.numbers import PLAIN, behaviour, table
 from fsfax.testing import sample_tiff
+from fsfax.values.results import TxResult
 from tests.softswitch.conftest import dial, eventually, labels, named, until
 
 ENDINGS = {

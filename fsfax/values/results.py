@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from fsfax.engine.observations import T38Status
-from fsfax.engine.outcome import Doubt, Outcome
 from fsfax.errors import FaxFailed, InvalidRequest
+from fsfax.values.outcome import Doubt, Outcome
+
+T38Status = Literal["off", "requested", "negotiated", "refused"]
 
 
 class Status(StrEnum):
