@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from fsfax.errors import InvalidRequest
-from fsfax.esl.dialstring import dialable
+from fsfax.values.numbers import dialable
 
 _SCHEME = re.compile(r"\A(?:(?:sips?|tel):\s*)+", re.IGNORECASE)
 _PARAMETERS = re.compile(r"[;@?].*", re.DOTALL)

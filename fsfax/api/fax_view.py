@@ -18,6 +18,7 @@ from fsfax.mail.smtplog import MailRecord
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.subscriptions import Webhook
 from fsfax.notify.targets import without_password
+from fsfax.values.events import EventKind
 
 UNDEFINED = "undefined"
 """What the API's document shows where nothing is known."""
@@ -156,14 +157,14 @@ def live_text(job: Job, last: JobEvent | None) -> str:
     """Return what happens on the line right now, in the original's words (its section 5.4)."""
     incoming = job.direction is Direction.IN
     data = last.data if last else {}
-    match last.kind if last else "":
-        case "answered" | "faxstarted":
+    match last.kind if last else None:
+        case EventKind.ANSWERED | EventKind.FAX_STARTED:
             return "negotiating"
-        case "negotiated":
+        case EventKind.NEGOTIATED:
             return f"{'fax' if incoming else 'Fax'} negotiated at {data.get('rate', 0)}"
-        case "pagedone" if incoming:
+        case EventKind.PAGE_DONE if incoming:
             return f"Received  Page {data.get('page', 0)}"
-        case "pagedone":
+        case EventKind.PAGE_DONE:
             return f"Sent Page {data.get('page', 0)} of {job.pages_total}"
         case _ if incoming:
             return f"New Fax from {job.from_number or 'unknown'}"

@@ -9,6 +9,7 @@ from fsfax.cli.show import Show
 from fsfax.db.records import Job, JobEvent
 from fsfax.db.states import JobState
 from fsfax.jobs.store import JobStore
+from fsfax.values.events import EventKind
 from fsfax.values.outcome import Outcome
 
 _PAUSE = 0.3
@@ -51,17 +52,17 @@ def _end(job: Job, show: Show) -> int:
 def _words(seen: JobEvent) -> str:
     data = seen.data
     match seen.kind:
-        case "state":
+        case EventKind.STATE:
             why = f": {data['why']}" if data.get("why") else ""
             return f"{data['state'].replace('_', ' ')}{why}"
-        case "dialling":
+        case EventKind.DIALLING:
             return f"dialling over {data['gateway'] or 'the gateway'} ({data['node']})"
-        case "negotiated":
+        case EventKind.NEGOTIATED:
             return f"negotiated: {data['rate']} bit/s, T.38 {data['t38_status']}"
-        case "pagedone":
+        case EventKind.PAGE_DONE:
             return f"page {data['page']} confirmed"
-        case "postponed":
+        case EventKind.POSTPONED:
             return f"postponed: {data['problem']}"
-        case "ringing" | "answered":
+        case EventKind.RINGING | EventKind.ANSWERED:
             return seen.kind
     return ""

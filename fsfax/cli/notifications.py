@@ -1,4 +1,4 @@
-"""``fsfax notifications``: what people and programs are told of faxes, and what could not be told."""
+"""``fsfax notifications``: deliveries of mails, short messages and webhooks, and failed ones."""
 
 from __future__ import annotations
 

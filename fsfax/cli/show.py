@@ -7,7 +7,6 @@ On a terminal one line a step, in words; otherwise, or with --json, one JSON obj
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -30,13 +29,6 @@ from fsfax.engine.observations import (
     Ringing,
 )
 from fsfax.values.results import RxResult, TxResult
-
-_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def event_name(observation: Observation) -> str:
-    """Return the observation's name as it stands in JSON lines: ``page_done``."""
-    return _WORDS.sub("_", type(observation).__name__).lower()
 
 
 def in_words(observation: Observation, pages: int = 0) -> str:
@@ -108,7 +100,7 @@ class Show:
             self._pages = observation.pages
         if self.as_json:
             known = {"call_id": call_id} if call_id else {}
-            self.line({"event": event_name(observation), **known, **asdict(observation)})
+            self.line({"event": observation.kind, **known, **asdict(observation)})
         elif words := in_words(observation, self._pages):
             self._console.print(f"  {escape(words)}")
 

@@ -1,11 +1,13 @@
 """Tables and stored values: SQLite by default, PostgreSQL for several machines.
 
-database         connections, transactions, errors as `fsfax.errors.StoreError`
-schema           the tables and their constraints
-migrations/      brings a database up to the schema
-states           what a job and an attempt may become (pure)
-records          the values that are read from rows
-transitions      state changes, job events, notifications to send: inside a transaction
-documents        documents in the database: streamed in and out, hashed
-change_listener  learns that another process committed, without polling PostgreSQL
+Modules:
+
+    database         connections, transactions, errors as `fsfax.errors.StoreError`
+    schema           the tables and their constraints
+    migrations/      brings a database up to the schema
+    states           what a job and an attempt may become (pure)
+    records          the values that are read from rows
+    transitions      state changes, job events, notifications to send: inside a transaction
+    documents        documents in the database: streamed in and out, hashed
+    change_listener  learns that another process committed, without polling PostgreSQL
 """

@@ -14,6 +14,7 @@ from sqlalchemy import Row
 
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
 from fsfax.egress.request import FetchRequest
+from fsfax.values.events import EventKind
 from fsfax.values.preferences import SendPreferences
 
 GREGORIAN_OFFSET = 62_167_219_200
@@ -235,13 +236,14 @@ class JobEvent:
     job_id: str
     attempt_id: str
     at: datetime
-    kind: str
+    kind: EventKind
     data: Mapping[str, Any]
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """Make one of a row of the table."""
-        return cls(**{item.name: getattr(row, item.name) for item in fields(cls)})
+        values = {item.name: getattr(row, item.name) for item in fields(cls)}
+        return cls(**values | {"kind": EventKind(row.kind)})
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -28,6 +28,7 @@ from fsfax.db.schema import (
 )
 from fsfax.db.states import Direction, Hold, JobState, require_move
 from fsfax.errors import JobNotFound, LeaseLost
+from fsfax.values.events import EventKind
 
 CHANNEL = "fsfax_jobs"
 """PostgreSQL's notification channel: somebody should look for work, or at a cancelled job."""
@@ -128,13 +129,20 @@ def transition(
         if notify:
             enqueue_notification(connection, row, f"fax_{row.direction}_{new}", now)
     update_job(connection, row.id, now, state=new, **values)
-    record_event(connection, row.id, "state", now, state=new, **({"why": why} if why else {}))
+    record_event(
+        connection, row.id, EventKind.STATE, now, state=new, **({"why": why} if why else {})
+    )
     if row.blocked or new.is_final:
         free_number(connection, row.dial_number)
 
 
 def record_event(
-    connection: Connection, job_id: str, kind: str, now: datetime, attempt_id: str = "", **data: Any
+    connection: Connection,
+    job_id: str,
+    kind: EventKind,
+    now: datetime,
+    attempt_id: str = "",
+    **data: Any,
 ) -> None:
     """Write down something that was seen."""
     connection.execute(

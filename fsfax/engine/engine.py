@@ -36,11 +36,11 @@ from fsfax.engine.spool import Spool
 from fsfax.engine.transmit import Transmission
 from fsfax.engine.verdict import Fate
 from fsfax.errors import AlreadyDialled, Closed, EslError, FsfaxError, NoCapacity
-from fsfax.esl.dialstring import dialable
 from fsfax.esl.pool import Node, Pool, Reservation
 from fsfax.log import get_logger
 from fsfax.runtime.hub import HubChoice, HubRunner
 from fsfax.settings import CallTimeouts, Settings
+from fsfax.values.numbers import dialable
 from fsfax.values.results import Status, TxResult
 
 _log = get_logger(__name__)

@@ -14,8 +14,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fsfax.esl.wire import Event
+from fsfax.values.events import EventKind
 from fsfax.values.results import T38Status
 
 SUBSCRIPTIONS: tuple[str, ...] = (
@@ -47,7 +49,12 @@ _MAX_TEXT = 64  # T.30 station ids have 20 characters; vendors and models are sh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Something that happened on a call. ``at`` is FreeSWITCH's clock, seconds since 1970."""
+    """Something that happened on a call. ``at`` is FreeSWITCH's clock, seconds since 1970.
+
+    ``kind`` is its name where it is stored or printed, and stays the same when a class is renamed.
+    """
+
+    kind: ClassVar[EventKind]
 
     at: float
 
@@ -55,6 +62,8 @@ class Observation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(Observation):
     """The document was converted and lies in the spool (the engine's own word, no event)."""
+
+    kind: ClassVar[EventKind] = EventKind.PREPARED
 
     pages: int
     bytes: int
@@ -64,6 +73,8 @@ class Prepared(Observation):
 class Dialling(Observation):
     """The call was handed to FreeSWITCH (the engine's own word, no event)."""
 
+    kind: ClassVar[EventKind] = EventKind.DIALLING
+
     node: str
     gateway: str
     call_id: str
@@ -72,6 +83,8 @@ class Dialling(Observation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created(Observation):
     """A channel came to be; the numbers are as signalled, ``from_name`` is the caller's word."""
+
+    kind: ClassVar[EventKind] = EventKind.CREATED
 
     inbound: bool
     from_number: str
@@ -83,6 +96,8 @@ class Created(Observation):
 class Ringing(Observation):
     """The far end was reached and rings (180) or plays early media (183)."""
 
+    kind: ClassVar[EventKind] = EventKind.RINGING
+
     early_media: bool = False
 
 
@@ -90,15 +105,21 @@ class Ringing(Observation):
 class Answered(Observation):
     """The call was answered, by whatever."""
 
+    kind: ClassVar[EventKind] = EventKind.ANSWERED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked(Observation):
     """The call waits for somebody to take it over."""
 
+    kind: ClassVar[EventKind] = EventKind.PARKED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaxStarted(Observation):
     """FreeSWITCH began to run txfax or rxfax; ``path`` is the file under FreeSWITCH's name."""
+
+    kind: ClassVar[EventKind] = EventKind.FAX_STARTED
 
     path: str
 
@@ -106,6 +127,8 @@ class FaxStarted(Observation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiated(Observation):
     """Phase B is over: both ends agreed how to talk. It may come more than once in a call."""
+
+    kind: ClassVar[EventKind] = EventKind.NEGOTIATED
 
     rate: int
     ecm: bool
@@ -126,6 +149,8 @@ class PageDone(Observation):
     7716), as SpanDSP counts.
     """
 
+    kind: ClassVar[EventKind] = EventKind.PAGE_DONE
+
     number: int
     total: int
     image_bytes: int
@@ -141,6 +166,8 @@ class PageDone(Observation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaxFinished(Observation):
     """Phase E: the fax is over. ``code`` is SpanDSP's (see `fsfax.engine.t30`)."""
+
+    kind: ClassVar[EventKind] = EventKind.FAX_FINISHED
 
     success: bool
     code: int
@@ -159,6 +186,8 @@ class FaxFinished(Observation):
 class FaxStopped(Observation):
     """Txfax or rxfax returned. ``response`` holds mod_spandsp's complaint, if it had one."""
 
+    kind: ClassVar[EventKind] = EventKind.FAX_STOPPED
+
     response: str
 
 
@@ -166,12 +195,16 @@ class FaxStopped(Observation):
 class OriginateReply(Observation):
     """The background job of the originate is over: answered (``cause`` "") or not."""
 
+    kind: ClassVar[EventKind] = EventKind.ORIGINATE_REPLY
+
     cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HungUp(Observation):
     """The channel is gone. ``sip_status`` is the refusing SIP answer, 0 if there was none."""
+
+    kind: ClassVar[EventKind] = EventKind.HUNG_UP
 
     cause: str
     answered: bool
@@ -182,6 +215,8 @@ class HungUp(Observation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(Observation):
     """The connection was lost or a queue overflowed: what happened meanwhile is not known."""
+
+    kind: ClassVar[EventKind] = EventKind.EVENTS_MISSED
 
 
 def clean(text: str, limit: int = _MAX_TEXT) -> str:

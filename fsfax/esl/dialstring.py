@@ -23,12 +23,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fsfax.errors import InvalidNumber, InvalidRequest
+from fsfax.errors import InvalidRequest
+from fsfax.values.numbers import dialable
 
-MAX_NUMBER = 32  # E.164 has 15 digits; prefixes, carrier codes and extensions add some
-
-_NUMBER = re.compile(rf"\+?[0-9*#]{{1,{MAX_NUMBER}}}\Z")
-_SEPARATORS = re.compile(r"[\s().\-/]+")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}(?::\d{1,5})?\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -36,21 +33,6 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 # switch_channel_expand_variables when the application runs.
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f)$\\'{}]*\Z")
 _NEVER = re.compile(r"[\x00-\x1f\x7f{}]|:_:")
-
-
-def dialable(number: str) -> str:
-    """Return the number without the signs that people write between digits.
-
-    Raises:
-        InvalidNumber: what is left is not made of digits, "*", "#" and a leading "+".
-    """
-    plain = _SEPARATORS.sub("", number)
-    if not _NUMBER.match(plain):
-        raise InvalidNumber(
-            f"{number[:60]!r} cannot be dialled: use digits, *, # and a leading +, at most"
-            f" {MAX_NUMBER} of them"
-        )
-    return plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from fsfax.db.schema import faxboxes, inbound_numbers
 from fsfax.errors import FsfaxError
 from fsfax.jobs import intake
 from fsfax.log import get_logger
+from fsfax.values.events import EventKind
 
 _log = get_logger(__name__)
 
@@ -47,11 +48,15 @@ def forward(connection: Connection, job: Job, now: datetime) -> str | None:
         except FsfaxError as error:
             problem = str(error)
         else:
-            transitions.record_event(connection, job.id, "forwarded", now, to=target, job=new_id)
+            transitions.record_event(
+                connection, job.id, EventKind.FORWARDED, now, to=target, job=new_id
+            )
             transitions.notify_workers(connection)
             return new_id
     _log.warning("fax_not_forwarded", job=job.id, to=target, why=problem)
-    transitions.record_event(connection, job.id, "not_forwarded", now, to=target, why=problem)
+    transitions.record_event(
+        connection, job.id, EventKind.NOT_FORWARDED, now, to=target, why=problem
+    )
     return None
 
 

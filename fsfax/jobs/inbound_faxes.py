@@ -38,6 +38,7 @@ from fsfax.engine.observations import (
 from fsfax.jobs.forward import forward
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
+from fsfax.values.events import EventKind
 from fsfax.values.results import RxResult
 
 
@@ -87,9 +88,7 @@ class InboundFaxes:
             if isinstance(seen, Created):
                 changes |= self._numbers(connection, row, seen, now)
             transitions.update_job(connection, row.id, now, **changes)
-            transitions.record_event(
-                connection, row.id, type(seen).__name__.lower(), now, call_id, **data
-            )
+            transitions.record_event(connection, row.id, seen.kind, now, call_id, **data)
 
     def store(self, result: RxResult) -> Job:
         """Store a received fax, its file and its result; a second time changes nothing.
@@ -229,7 +228,7 @@ class InboundFaxes:
             # Another worker saw the call in the same moment.
             return connection.execute(select(jobs).where(jobs.c.call_id == call_id)).one()
         transitions.record_event(
-            connection, job_id, "state", now, call_id, state=JobState.PROCESSING
+            connection, job_id, EventKind.STATE, now, call_id, state=JobState.PROCESSING
         )
         return self._row(connection, job_id)
 

@@ -25,7 +25,8 @@ from fsfax.document import office
 from fsfax.document.fetch import MEDIA_TYPES
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
-from fsfax.esl.dialstring import dialable
+from fsfax.values.events import EventKind
+from fsfax.values.numbers import dialable
 
 MAX_RETRIES = 4
 MAX_PRIORITY = 100
@@ -168,7 +169,7 @@ def _insert(connection: Connection, now: datetime, values: Mapping[str, Any]) ->
             **columns,
         )
     )
-    transitions.record_event(connection, job_id, "state", now, state=columns["state"])
+    transitions.record_event(connection, job_id, EventKind.STATE, now, state=columns["state"])
     return job_id
 
 

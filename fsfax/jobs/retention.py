@@ -18,6 +18,7 @@ from fsfax.db.database import Database
 from fsfax.db.schema import KEPT, UNDELIVERED, deliveries, faxboxes, jobs
 from fsfax.log import get_logger
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.values.events import EventKind
 
 _log = get_logger(__name__)
 
@@ -90,7 +91,9 @@ class Retention:
         now = self._now()
         for id in ids:
             if count := documents.remove(connection, id, now):
-                transitions.record_event(connection, id, "documents_removed", now, documents=count)
+                transitions.record_event(
+                    connection, id, EventKind.DOCUMENTS_REMOVED, now, documents=count
+                )
         # Not a change of the fax as anybody sees it: its revision stays.
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(documents_expired=True))
         return len(ids)

@@ -34,6 +34,7 @@ from fsfax.jobs.destination import DAY, DestinationHistory, learn
 from fsfax.jobs.ladder import Mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
+from fsfax.values.events import EventKind
 from fsfax.values.outcome import Doubt, Outcome
 from fsfax.values.results import PageRecord, Status, TxResult
 
@@ -131,7 +132,7 @@ class Settlement:
                 transitions.transition(connection, row, JobState.PENDING, now, **ready)
             else:
                 transitions.update_job(connection, row.id, now, **ready)
-                transitions.record_event(connection, row.id, "prepared", now, pages=pages)
+                transitions.record_event(connection, row.id, EventKind.PREPARED, now, pages=pages)
             transitions.notify_workers(connection)
 
     def postpone(self, preparation: Preparation, problem: str, delay: float) -> None:
@@ -155,7 +156,7 @@ class Settlement:
                 status_text=problem,
             )
             transitions.record_event(
-                connection, row.id, "postponed", now, problem=problem, delay=delay
+                connection, row.id, EventKind.POSTPONED, now, problem=problem, delay=delay
             )
 
     def reject_document(self, preparation: Preparation, problem: str) -> None:
@@ -218,7 +219,7 @@ class Settlement:
             transitions.update_job(
                 connection, row.id, now, status_text=text, pages_confirmed=confirmed
             )
-            kind = type(seen).__name__.lower()
+            kind = seen.kind
             transitions.record_event(connection, row.id, kind, now, claim.attempt.id, **data)
             return bool(row.cancel_asked)
 
@@ -414,11 +415,11 @@ def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxRes
         .where(
             job_events.c.job_id == attempt.job_id,
             job_events.c.attempt_id == attempt.id,
-            job_events.c.kind.in_(["negotiated", "pagedone"]),
+            job_events.c.kind.in_([EventKind.NEGOTIATED, EventKind.PAGE_DONE]),
         )
         .order_by(job_events.c.id)
     ).all()
-    agreed = [row.data for row in rows if row.kind == "negotiated"]
+    agreed = [row.data for row in rows if row.kind == EventKind.NEGOTIATED]
     if agreed and not result.fax_speed:
         result = replace(
             result,
@@ -431,7 +432,7 @@ def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxRes
             number=row.data["page"], seconds=0.0, **{name: row.data[name] for name in _OF_A_PAGE}
         )
         for row in rows
-        if row.kind == "pagedone"
+        if row.kind == EventKind.PAGE_DONE
     }
     pages |= {page.number: page for page in result.pages}
     return replace(result, pages=tuple(pages[number] for number in sorted(pages)))

@@ -29,10 +29,11 @@ from fsfax.db.records import Attempt, Document, Job, JobEvent, NewFax, cursor
 from fsfax.db.schema import HEX, LISTED, Utc, attempts, job_events, jobs
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
-from fsfax.esl.dialstring import dialable
 from fsfax.jobs import intake
 from fsfax.jobs.destination import DestinationHistory
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.values.events import EventKind
+from fsfax.values.numbers import dialable
 
 _HEX = 32  # digits of an id, behind its YYYYMM-
 _LONGEST_PAGE = 1000
@@ -286,7 +287,9 @@ class JobStore:
                 raise IllegalMove(f"job {row.id} is {row.state}: only one that waits can be held")
             if row.hold == Hold.NO:
                 transitions.update_job(connection, row.id, now, hold=Hold.OPERATOR, blocked=False)
-                transitions.record_event(connection, row.id, "held", now, hold=Hold.OPERATOR)
+                transitions.record_event(
+                    connection, row.id, EventKind.HELD, now, hold=Hold.OPERATOR
+                )
                 transitions.free_number(connection, row.dial_number)
         return self.get(row.id)
 
@@ -301,7 +304,7 @@ class JobStore:
             if row.hold == Hold.NO:
                 raise IllegalMove(f"job {row.id} is not held, it is {row.state}")
             transitions.update_job(connection, row.id, now, hold=Hold.NO, due_at=now)
-            transitions.record_event(connection, row.id, "released", now)
+            transitions.record_event(connection, row.id, EventKind.RELEASED, now)
             transitions.notify_workers(connection)
         return self.get(row.id)
 

@@ -1,13 +1,15 @@
 """The stand-in for FreeSWITCH: an ESL server whose calls run on SpanDSP's T.30/T.38 engine.
 
-server        connections, logging in, subscriptions, filters
-commands      the api commands
-calls         originate, the called side's dialplan, calls from outside
-applications  answer, txfax, rxfax, park …
-fax           two channels meet on a line; its phases become events
-line          the line itself, on SpanDSP
-core          channels, key stores, the life and end of a channel
-numbers       the magic numbers
+Modules:
+
+    server        connections, logging in, subscriptions, filters
+    commands      the api commands
+    calls         originate, the called side's dialplan, calls from outside
+    applications  answer, txfax, rxfax, park …
+    fax           two channels meet on a line; its phases become events
+    line          the line itself, on SpanDSP
+    core          channels, key stores, the life and end of a channel
+    numbers       the magic numbers
 """
 
 from __future__ import annotations

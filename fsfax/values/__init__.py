@@ -1,6 +1,10 @@
 """Values that several packages share. Pure: no I/O, no gevent.
 
-results      what became of a call: TxResult, RxResult and their pages
-outcome      the classes of endings, and what each allows
-preferences  how a fax is to be sent
+Modules:
+
+    results      what became of a call: TxResult, RxResult and their pages
+    outcome      the classes of endings, and what each allows
+    preferences  how a fax is to be sent, over what the settings say
+    numbers      numbers that can be dialled
+    events       the names of what happens to a job and on its call
 """

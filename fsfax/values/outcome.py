@@ -33,6 +33,16 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     """What became of the call cannot be proved."""
 
+    @property
+    def is_about_the_number(self) -> bool:
+        """The ending says something about the called number, not only about our own side."""
+        return self not in _NOT_ABOUT_THE_NUMBER
+
+
+_NOT_ABOUT_THE_NUMBER = frozenset(
+    {Outcome.BAD_DOCUMENT, Outcome.LOCAL_TROUBLE, Outcome.CANCELLED, Outcome.UNKNOWN}
+)
+
 
 class Doubt(StrEnum):
     """May a page beyond the confirmed ones have been delivered by this call?"""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
+from fsfax.settings import FaxDefaults
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPreferences:
@@ -36,3 +38,7 @@ class SendPreferences:
         """Read `as_dict` back; what another version added is passed over."""
         known = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
+
+    def over(self, defaults: FaxDefaults) -> FaxDefaults:
+        """Return the settings ``fax`` with these preferences in their place."""
+        return defaults.model_copy(update=self.as_dict())

@@ -50,6 +50,15 @@ class PageRecord:
     longest_bad_row_run: int
     encoding: str
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the page that `as_dict` wrote; unknown fields are passed over."""
+        return cls(**{item.name: values[item.name] for item in fields(cls)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayAttempt:

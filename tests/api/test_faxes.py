@@ -251,8 +251,8 @@ class TestFate:
         kinds = [line[7:] for line in lines if line.startswith("event: ")]
         assert kinds[0] == "state"
         assert kinds[-1] == "end"
-        assert [kind for kind in kinds if kind in ("negotiated", "pagedone")] == [
-            "negotiated", "pagedone", "pagedone",
+        assert [kind for kind in kinds if kind in ("negotiated", "page_done")] == [
+            "negotiated", "page_done", "page_done",
         ]  # fmt: skip
         last = json.loads(lines[-2][6:])
         assert (last["status"], last["id"]) == ("completed", id)

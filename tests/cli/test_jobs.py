@@ -111,7 +111,7 @@ def test_a_job_from_shell_to_shell(
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert events[0]["event"] == "accepted"
         assert events[-1]["event"] == "result"
-        assert {"state", "dialling", "negotiated", "pagedone"} <= {e["event"] for e in events}
+        assert {"state", "dialling", "negotiated", "page_done"} <= {e["event"] for e in events}
         second = events[-1]["id"]
         busy = run(
             environment,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.errors import InvalidNumber, InvalidRequest
-from fsfax.esl.dialstring import Gateway, Originate, SipUri, dialable, parse
+from fsfax.esl.dialstring import Gateway, Originate, SipUri, parse
+from fsfax.values.numbers import dialable
 
 GATEWAY = Gateway("peer", "+15551230000")
 

@@ -239,7 +239,7 @@ class TestObserve:
         assert seen[3][1] == "page 1 of 3 confirmed"
         assert store.attempts(id)[0].gateway == "other"
         kinds = [s.kind for s in store.events(id) if s.kind != "state"]
-        assert kinds == ["dialling", "answered", "negotiated", "pagedone", "answered"]
+        assert kinds == ["dialling", "answered", "negotiated", "page_done", "answered"]
 
     def test_says_that_somebody_wants_it_cancelled(
         self, store: JobStore, ready: Ready, hand: Hands

@@ -101,11 +101,7 @@ class TestAccept:
         source = FetchRequest(url="https://example.com/fax.pdf", method="post", content="x")
         job = store.accept(NewFax(to_number=TO, source=source))
         assert job.state is JobState.PENDING
-        assert job.source == {
-            "url": "https://example.com/fax.pdf",
-            "method": "post",
-            "content": "x",
-        }
+        assert job.source == source
 
     @pytest.mark.parametrize(
         ("changes", "error"),

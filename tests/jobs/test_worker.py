@@ -92,7 +92,7 @@ class TestSending:
         (attempt,) = live_store.attempts(job.id)
         assert (attempt.state, attempt.id) == (AttemptState.SUCCEEDED, call.uuid)
         kinds = [seen.kind for seen in live_store.events(job.id)]
-        assert kinds.count("pagedone") == 3
+        assert kinds.count("page_done") == 3
         assert {d.kind for d in live_store.documents(job.id)} == {"original", "fax"}
         # Nothing is left behind: no file in the spool, no mark in FreeSWITCH.
         assert not list((options.spool / "work").iterdir())
@@ -438,7 +438,7 @@ class TestReceiving:
         assert compare(fsfax_sample_tiff, received).identical
         assert not list((options.spool / "received").iterdir())
         kinds = [seen.kind for seen in live_store.events(job.id)]
-        assert kinds.count("pagedone") == 3
+        assert kinds.count("page_done") == 3
         with live_store.database.read() as connection:
             news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
         assert [tuple(each) for each in news] == [(ward.id, "fax_in_completed")]

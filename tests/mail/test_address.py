@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.esl.dialstring import dialable
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient, read_sender
 from fsfax.mail.refusal import SmtpRefusal
+from fsfax.values.numbers import dialable
 
 READ = [
     ("5550100@box.example", "5550100", "box.example", ""),

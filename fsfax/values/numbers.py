@@ -1,0 +1,31 @@
+"""Numbers that can be dialled: normalised once, into a type that says so. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from fsfax.errors import InvalidNumber
+
+MAX_NUMBER = 32  # E.164 has 15 digits; prefixes, carrier codes and extensions add some
+
+_NUMBER = re.compile(rf"\+?[0-9*#]{{1,{MAX_NUMBER}}}\Z")
+_SEPARATORS = re.compile(r"[\s().\-/]+")
+
+DialNumber = NewType("DialNumber", str)
+"""Digits, "*" and "#" after an optional leading "+", at most 32 of them. Made by `dialable`."""
+
+
+def dialable(number: str) -> DialNumber:
+    """Return the number without the separators that people write between digits.
+
+    Raises:
+        InvalidNumber: what is left is not made of digits, "*", "#" and a leading "+".
+    """
+    plain = _SEPARATORS.sub("", number)
+    if not _NUMBER.match(plain):
+        raise InvalidNumber(
+            f"{number[:60]!r} cannot be dialled: use digits, *, # and a leading +, at most"
+            f" {MAX_NUMBER} of them"
+        )
+    return DialNumber(plain)
