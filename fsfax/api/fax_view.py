@@ -47,7 +47,7 @@ _OWN = frozenset(
 )
 """Names that the service says; what a client sent under them is not given back."""
 
-_INSIDE = frozenset({"file", "node", "gateway", "tries", "still_up"})
+_INSIDE = frozenset({"file", "node", "gateway", "failed_gateways", "still_up"})
 """What concerns the house alone: names of machines and lines."""
 
 _NOTHING_SENT: Mapping[str, Any] = {

@@ -186,7 +186,7 @@ class TestVersion:
         pdf.write_bytes(b"%PDF-1.4 x")
         for url in (f"sqlite:///{tmp_path}/old.db", postgresql_server.database("template0")):
             database = Database(url)
-            database.upgrade("0001")
+            database.upgrade("0001_initial")
             now = utc_now()
             with database.write() as connection:
                 transitions.ensure_default_account(connection, now)
