@@ -127,6 +127,58 @@ def test_links_lead_to_files(page: Path) -> None:
             assert anchor in anchors(found), f"{page.relative_to(ROOT)} links to {target}"
 
 
+def defined(tree: ast.AST) -> dict[str, ast.AST]:
+    """What a module or class defines: classes, functions, constants, fields."""
+    found: dict[str, ast.AST] = {}
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.ClassDef() | ast.FunctionDef():
+                found[node.name] = node
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                found[name] = node
+    return found
+
+
+def is_a_setting(path: list[str]) -> bool:
+    fields = fsfax.Settings.model_fields
+    for name in path:
+        if name not in fields:
+            return False
+        fields = getattr(fields[name].annotation, "model_fields", {})
+    return True
+
+
+def exists(path: list[str]) -> bool:
+    """Whether ``package.module[.name[.method]]`` is there, or a setting of that name."""
+    module = ROOT / "fsfax" / path[0] / f"{path[1]}.py"
+    if is_a_setting(path) or (not path[2:] and module.with_suffix("").is_dir()):
+        return True
+    if not module.is_file():
+        return False
+    here: ast.AST = ast.parse(module.read_text())
+    for name in path[2:]:
+        inside = defined(here)
+        if name not in inside:
+            return False
+        here = inside[name]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_name_what_exists(page: Path) -> None:
+    """`jobs.claims.Claims.claim` in a page: the module has that class, and it that method.
+
+    Not in README.md, where `engine` is a variable of the examples.
+    """
+    packages = {path.name for path in PACKAGES}
+    for text in re.findall(r"`(?:fsfax\.)?([a-z]+(?:\.\w+)+)(?:\(.*?\))?`", page.read_text()):
+        path = text.split(".")
+        if path[0] in packages:
+            assert exists(path), f"{page.relative_to(ROOT)} names {text}"
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub makes of the headings of a page."""
     headings = re.findall(r"^#+ +(.*?) *$", page.read_text(), re.M)
