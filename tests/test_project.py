@@ -151,14 +151,19 @@ def is_a_setting(path: list[str]) -> bool:
 
 
 def exists(path: list[str]) -> bool:
-    """Whether ``package.module[.name[.method]]`` is there, or a setting of that name."""
-    module = ROOT / "fsfax" / path[0] / f"{path[1]}.py"
-    if is_a_setting(path) or (not path[2:] and module.with_suffix("").is_dir()):
+    """Return whether ``package.module[.name[.method]]`` is there, or a setting of that name."""
+    if is_a_setting(path):
         return True
+    folder, rest = ROOT / "fsfax", list(path)
+    while rest and (folder / rest[0]).is_dir():
+        folder /= rest.pop(0)
+    if not rest:
+        return True
+    module = folder / f"{rest.pop(0)}.py"
     if not module.is_file():
         return False
     here: ast.AST = ast.parse(module.read_text())
-    for name in path[2:]:
+    for name in rest:
         inside = defined(here)
         if name not in inside:
             return False
@@ -172,7 +177,7 @@ def test_pages_name_what_exists(page: Path) -> None:
 
     Not in README.md, where `engine` is a variable of the examples.
     """
-    packages = {path.name for path in PACKAGES}
+    packages = {path.name for path in PACKAGES if path.parent == ROOT / "fsfax"}
     for text in re.findall(r"`(?:fsfax\.)?([a-z]+(?:\.\w+)+)(?:\(.*?\))?`", page.read_text()):
         path = text.split(".")
         if path[0] in packages:
