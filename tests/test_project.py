@@ -13,9 +13,22 @@ import pytest
 
 import fsfax
 from fsfax import errors
+from fsfax.db.states import Direction, JobState, require_move
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "fsfax").rglob("*.py"))
+PACKAGES = sorted(
+    path.parent
+    for path in MODULES
+    if path.name == "__init__.py" and path.parents[1] != ROOT and "migrations" not in path.parts
+)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / ".github" / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+SHARED_NAMES = {"_Connection"}
+"""Names of private classes that two modules have, for one thing each: HTTP and SMTP."""
 ALLOWED = {
     "pyproject.toml",
     "README.md",
@@ -23,6 +36,7 @@ ALLOWED = {
     "dialplan",
     "tests",
     "docker",
+    "docs",
     "Makefile",
     "CHANGELOG.md",
     "LICENSE",
@@ -31,7 +45,7 @@ ALLOWED = {
 
 def tracked() -> list[str]:
     """The files of the repository; of an archive without git, what is not ignored."""
-    # safe.directory: the clone may belong to somebody else, as in a container.
+    # safe.directory: the clone may belong to another user, as in a container.
     git = ["git", "-c", "safe.directory=*", "ls-files"]
     if (ROOT / ".git").exists() and shutil.which("git"):
         done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -63,10 +77,136 @@ def test_the_changelog_knows_the_version() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_are_rooms(path: Path) -> None:
-    assert path.stat().st_size <= 25 * 1024, "more than one room"
+def test_each_module_has_one_subject(path: Path) -> None:
+    assert path.stat().st_size <= 25 * 1024, "more than one subject: split the module"
     assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
-    assert ast.get_docstring(ast.parse(path.read_text())), "what is this room for?"
+    assert ast.get_docstring(ast.parse(path.read_text())), "say what the module is for"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_package_lists_its_modules(package: Path) -> None:
+    """A module stands at the beginning of a line of the table, alone or in ``a, b   text``."""
+    overview = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    listed = {
+        name
+        for line in overview.splitlines()
+        if (entry := re.match(r" +([a-z0-9_]+/?(?:, [a-z0-9_]+/?)*)(?:  | [─—]|$)", line))
+        for name in entry[1].replace("/", "").split(", ")
+    }
+    modules = {
+        path.stem
+        for path in package.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+        if not path.name.startswith("_") and path.name != "migrations"
+    }
+    missing = sorted(modules - listed)
+    assert not missing, f"the docstring of {package.name}/__init__.py does not list {missing}"
+
+
+def test_each_class_name_stands_for_one_class() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in shared.items() if name not in SHARED_NAMES} == {}
+    assert shared.keys() >= SHARED_NAMES, "SHARED_NAMES lists a name that is not shared any more"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue  # another site
+        found = page if not path else (page.parent / path).resolve()
+        assert found.exists(), f"{page.relative_to(ROOT)} links to {target}"
+        if anchor:
+            assert anchor in anchors(found), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def defined(tree: ast.AST) -> dict[str, ast.AST]:
+    """What a module or class defines: classes, functions, constants, fields."""
+    found: dict[str, ast.AST] = {}
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.ClassDef() | ast.FunctionDef():
+                found[node.name] = node
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                found[name] = node
+    return found
+
+
+def is_a_setting(path: list[str]) -> bool:
+    fields = fsfax.Settings.model_fields
+    for name in path:
+        if name not in fields:
+            return False
+        fields = getattr(fields[name].annotation, "model_fields", {})
+    return True
+
+
+def exists(path: list[str]) -> bool:
+    """Return whether ``package.module[.name[.method]]`` is there, or a setting of that name."""
+    if is_a_setting(path):
+        return True
+    folder, rest = ROOT / "fsfax", list(path)
+    while rest and (folder / rest[0]).is_dir():
+        folder /= rest.pop(0)
+    if not rest:
+        return True
+    module = folder / f"{rest.pop(0)}.py"
+    if not module.is_file():
+        return False
+    here: ast.AST = ast.parse(module.read_text())
+    for name in rest:
+        inside = defined(here)
+        if name not in inside:
+            return False
+        here = inside[name]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_name_what_exists(page: Path) -> None:
+    """`jobs.claims.Claims.claim` in a page: the module has that class, and it that method.
+
+    Not in README.md, where `engine` is a variable of the examples.
+    """
+    packages = {path.name for path in PACKAGES if path.parent == ROOT / "fsfax"}
+    for text in re.findall(r"`(?:fsfax\.)?([a-z]+(?:\.\w+)+)(?:\(.*?\))?`", page.read_text()):
+        path = text.split(".")
+        if path[0] in packages:
+            assert exists(path), f"{page.relative_to(ROOT)} names {text}"
+
+
+@pytest.mark.parametrize(
+    ("title", "direction"), [("Outbound job", Direction.OUT), ("Inbound job", Direction.IN)]
+)
+def test_the_diagrams_show_the_tables_of_states(title: str, direction: Direction) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    diagram = text.partition(f"### {title}\n")[2].split("```")[1]
+    drawn = re.findall(r"^ +(\w+) --> (\w+)", diagram, re.M)
+
+    def is_legal(old: JobState, new: JobState) -> bool:
+        try:
+            require_move(direction, old, new)
+        except errors.IllegalMove:
+            return False
+        return True
+
+    legal = {(old.value, new.value) for old in JobState for new in JobState if is_legal(old, new)}
+    assert set(drawn) == legal
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ +(.*?) *$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
 
 
 @pytest.mark.parametrize("name", ["setup", "run"])
