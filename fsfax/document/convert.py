@@ -6,14 +6,14 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
-import gevent
 from gevent.pool import Group
 
+from fsfax.document.files import write_result
 from fsfax.document.geometry import (
     PaperName,
     Placement,
@@ -21,20 +21,19 @@ from fsfax.document.geometry import (
     paper_named,
     resolution_named,
 )
-from fsfax.document.pool import WorkerPool
+from fsfax.document.process.pool import WorkerPool
 from fsfax.document.tiff_f import FaxPage, write
-from fsfax.errors import ConversionFailed, InvalidRequest
+from fsfax.errors import InvalidRequest
 from fsfax.log import get_logger
-from fsfax.runtime import atomic_file
+from fsfax.runtime.threads import in_thread
 from fsfax.settings import DocumentSettings
 
-log = get_logger(__name__)
+_log = get_logger(__name__)
 
 _AT_ONCE = 1
 """A document of no more pages is drawn as it is planned; of a longer one all workers draw."""
 
 _MAX_CHUNK = 8
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +134,16 @@ class Converter:
             raise InvalidRequest(f"no coding {coding!r}: choose mmr or mh")
         sheet, lines = paper_named(paper), resolution_named(resolution)
         source, target = Path(source).absolute(), Path(target).absolute()
-        job = _Job(self, source, sheet.name, lines.name, coding)
-        plan, coded = job.run()
+        task = _ConversionTask(self, source, sheet.name, lines.name, coding)
+        plan, coded = task.run()
         pages = [
             FaxPage(spot.width, rows, strip, coding, lines.x_dpi, lines.y_dpi)
             for spot, (strip, rows) in zip(plan, coded, strict=True)
         ]
-        size = in_thread(lambda: write_atomic(target, write(pages)))
+        size = in_thread(lambda: write_result(target, write(pages)))
         conversion = Conversion(
             path=target,
-            kind=job.kind,
+            kind=task.kind,
             pages=tuple(
                 ConvertedPage(
                     number,
@@ -164,10 +163,10 @@ class Converter:
             coding=coding,
             bytes=size,
             seconds=time.monotonic() - started,
-            worker_seconds=job.cpu,
+            worker_seconds=task.cpu,
         )
-        log.info(
-            "document converted",
+        _log.info(
+            "document_converted",
             kind=conversion.kind,
             pages=len(pages),
             bytes=size,
@@ -176,7 +175,7 @@ class Converter:
         return conversion
 
 
-class _Job:
+class _ConversionTask:
     """One document on its way: planned by one worker, drawn by all."""
 
     def __init__(
@@ -255,25 +254,3 @@ def _pages(header: dict[str, Any], payload: bytes) -> Iterator[tuple[bytes, int]
     for length, rows in zip(header["lengths"], header["rows"], strict=True):
         yield payload[at : at + length], rows
         at += length
-
-
-def in_thread(function: Callable[[], _Value]) -> _Value:
-    """Run something that blocks on a file in a real thread while other greenlets run."""
-    return gevent.get_hub().threadpool.apply(function)
-
-
-def write_atomic(target: Path, data: bytes) -> int:
-    """Write a result of ours with `fsfax.runtime.atomic_file`; return its size.
-
-    Raises:
-        ConversionFailed: it cannot be written (``not_written``).
-    """
-    try:
-        atomic_file.write_atomic(target, data)
-    except OSError as error:
-        raise ConversionFailed(
-            f"{target} cannot be written: {error.strerror}; check the folder, its permissions "
-            "and the free space",
-            code="not_written",
-        ) from error
-    return len(data)

@@ -14,7 +14,7 @@ The rules of placement, in this order:
    size that the width allows. A longer one, a till roll or a banner, is cut into sheets that
    overlap by 5 mm.
 4. A page ends with as many white rows as the header line has (4 mm). What is missing of them is
-   added below when the page has been drawn, see `fsfax.document.source`.
+   added below when the page has been drawn, see `fsfax.document.fax_page`.
 5. A page shorter than A5 landscape is padded with white to that length: short pages jam in
    some machines, and white rows cost one bit each.
 """

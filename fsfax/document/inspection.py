@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from fsfax.document import tiff_f
-from fsfax.document.convert import Converter, in_thread
+from fsfax.document.convert import Converter
+from fsfax.document.files import read_document
 from fsfax.document.geometry import MM_PER_INCH, RESOLUTIONS
 from fsfax.document.line_time import seconds_on_line
-from fsfax.errors import DocumentEncrypted, DocumentNotFound
+from fsfax.errors import DocumentEncrypted
+from fsfax.runtime.threads import in_thread
 from fsfax.settings import DocumentSettings
 
 
@@ -111,7 +113,7 @@ def inspect_tiff(path: Path) -> Inspection:
         DocumentNotFound: it cannot be read.
         DocumentDamaged: no page of it can.
     """
-    data = read_bytes(path)
+    data = read_document(path)
     file = tiff_f.read(data)
     pages = []
     for number, page in enumerate(file.pages, 1):
@@ -149,26 +151,6 @@ def inspect_tiff(path: Path) -> Inspection:
         software=file.pages[0].software,
         problems=file.problems,
     )
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file whole.
-
-    Raises:
-        DocumentNotFound: it is missing, a folder, or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DocumentNotFound(f"there is no file {path}; check the path") from None
-    except IsADirectoryError:
-        raise DocumentNotFound(
-            f"{path} is a folder; name the document inside it", code="is_folder"
-        ) from None
-    except OSError as error:
-        raise DocumentNotFound(
-            f"{path} cannot be read: {error.strerror}; check its permissions", code="unreadable"
-        ) from error
 
 
 def _by_worker(converter: Converter, path: Path, size: int) -> Inspection:

@@ -30,9 +30,9 @@ from pypdf.generic import (
 
 from fsfax.document import ccitt, geometry, tiff_f
 from fsfax.document.ccitt import Bits
-from fsfax.document.convert import in_thread, write_atomic
-from fsfax.document.inspection import read_bytes
+from fsfax.document.files import read_document, write_result
 from fsfax.errors import DocumentDamaged, InvalidRequest
+from fsfax.runtime.threads import in_thread
 
 _POINTS_PER_INCH = 72
 _DEFAULT_DPI = (204.0, 196.0)
@@ -79,7 +79,7 @@ def read_pages(path: Path | str) -> Iterator[FaxBitmap]:
         DocumentNotFound: the file cannot be read.
         DocumentDamaged: it is no TIFF, or a page is not one of a fax.
     """
-    file = in_thread(lambda: tiff_f.read(read_bytes(Path(path))))
+    file = in_thread(lambda: tiff_f.read(read_document(Path(path))))
     for page in file.pages:
         yield in_thread(lambda page=page: _bitmap(file, page))  # type: ignore[misc]
 
@@ -106,7 +106,7 @@ def to_pdf(tiff: Path | str, pdf: Path | str) -> int:
 
 
 def _to_pdf(tiff: Path, pdf: Path) -> int:
-    file = tiff_f.read(read_bytes(tiff))
+    file = tiff_f.read(read_document(tiff))
     writer = pypdf.PdfWriter()
     writer.add_metadata({"/Producer": "fsfax"})
     for page in file.pages:
@@ -149,7 +149,7 @@ def _to_pdf(tiff: Path, pdf: Path) -> int:
         leaf[NameObject("/Contents")] = writer._add_object(content)
     out = io.BytesIO()
     writer.write(out)
-    write_atomic(pdf, out.getvalue())
+    write_result(pdf, out.getvalue())
     return len(file.pages)
 
 
@@ -180,7 +180,7 @@ def to_png(tiff: Path | str, page: int, png: Path | str, *, width: int = 0) -> t
 
 
 def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
-    file = tiff_f.read(read_bytes(tiff))
+    file = tiff_f.read(read_document(tiff))
     if not 1 <= number <= len(file.pages):
         raise InvalidRequest(f"{tiff.name} has pages 1 to {len(file.pages)}, no page {number}")
     bitmap = _bitmap(file, file.pages[number - 1])
@@ -199,7 +199,7 @@ def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
     out = io.BytesIO()
     dots = bitmap.x_dpi * size[0] / bitmap.width
     image.save(out, "PNG", dpi=(dots, dots))
-    write_atomic(png, out.getvalue())
+    write_result(png, out.getvalue())
     return size
 
 

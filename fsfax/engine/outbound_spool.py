@@ -14,12 +14,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fsfax.document import Converter
-from fsfax.document.convert import in_thread
 from fsfax.document.geometry import ResolutionName
 from fsfax.document.inspection import inspect_tiff
 from fsfax.engine.observations import Prepared
 from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
 from fsfax.log import get_logger
+from fsfax.runtime.threads import in_thread
 
 _log = get_logger(__name__)
 

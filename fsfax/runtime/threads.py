@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
+import gevent
 import gevent.threadpool
 
 T = TypeVar("T")
@@ -38,6 +39,14 @@ class Threads:
     def close(self) -> None:
         """End the threads."""
         self._pool.kill()
+
+
+def in_thread(function: Callable[[], T]) -> T:
+    """Run a function that blocks on a file in a thread of the hub's own pool; return its result.
+
+    Other greenlets run meanwhile.
+    """
+    return gevent.get_hub().threadpool.apply(function)
 
 
 def _raise(error: Exception) -> NoReturn:

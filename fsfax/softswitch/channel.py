@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import gevent.event
 import gevent.queue
@@ -17,9 +17,7 @@ import gevent.queue
 from fsfax.esl.wire import percent_encode
 from fsfax.softswitch.causes import Q850
 from fsfax.softswitch.events import Header
-
-if TYPE_CHECKING:
-    from fsfax.softswitch.fax import Circuit
+from fsfax.softswitch.terminal import Terminal
 
 Direction = Literal["inbound", "outbound"]
 
@@ -44,13 +42,28 @@ def _now() -> int:
     return int(time.time() * 1_000_000)
 
 
+class FaxCircuit(Protocol):
+    """What a fax application needs of the line of its call; `fsfax.softswitch.fax` has it."""
+
+    def fax(self, channel: SwitchChannel, terminal: Terminal) -> str:
+        """Run a fax on the channel's end of the line and return the application's response."""
+        ...  # the protocol's body
+
+    @property
+    def far_end_hangs_up(self) -> bool:
+        """Whether the fax failed or the far end hangs up after it, so that txfax may return."""
+        ...  # the protocol's body
+
+
 @dataclass(eq=False)
 class SwitchChannel:
     """One leg of a call. Times are microseconds since 1970, 0 = not yet.
 
-    peer: the other leg, if it is on this switch as well. circuit: the line between the two.
-    gone: set when it was hung up. picked_up: set when it was answered. messages: applications
-    that ``sendmsg`` asked for.
+    peer: the other leg, if it is on this switch as well.
+    circuit: the line between the two legs.
+    gone: set when the channel was hung up.
+    picked_up: set when the channel was answered.
+    messages: applications that ``sendmsg`` asked for, as (name, argument).
     """
 
     uuid: str
@@ -75,7 +88,7 @@ class SwitchChannel:
     application: str = ""
     argument: str = ""
     peer: SwitchChannel | None = None
-    circuit: Circuit | None = None
+    circuit: FaxCircuit | None = None
     gone: gevent.event.Event = field(default_factory=gevent.event.Event)
     picked_up: gevent.event.Event = field(default_factory=gevent.event.Event)
     messages: gevent.queue.Queue[tuple[str, str]] = field(default_factory=gevent.queue.Queue)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fsfax.document import ccitt, read_pages, tiff_f
-from fsfax.document.raster_image import natural_size
+from fsfax.document.sources.image import natural_size
 from fsfax.errors import (
     DocumentDamaged,
     DocumentTooLarge,

@@ -3,7 +3,7 @@
 import pytest
 
 from fsfax.document.limits import Limits, check_bytes, check_pages, check_pixels
-from fsfax.document.raster_text import text_pdf
+from fsfax.document.sources.text import text_pdf
 from fsfax.errors import DocumentEmpty, DocumentTooLarge, DocumentUnsupported
 
 LIMITS = Limits(max_bytes=1000, max_pages=3, max_pixels=10_000)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.document.raster_text import COLUMNS, LINES, lay_out, read_text
+from fsfax.document.sources.text import COLUMNS, LINES, lay_out, read_text
 from fsfax.errors import DocumentDamaged, DocumentEmpty, DocumentTooLarge, DocumentUnsupported
 
 

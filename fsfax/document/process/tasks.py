@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fsfax.document.ccitt import Coding
+from fsfax.document.fax_page import code_page
 from fsfax.document.geometry import Placement, paper_named, place, resolution_named
 from fsfax.document.limits import Limits, check_pages
-from fsfax.document.source import Source, code_page, open_source
+from fsfax.document.sources.source import Source, open_source
 
 
 class TaskHandler:
@@ -33,7 +34,7 @@ class TaskHandler:
             DocumentError: what is wrong with the document.
         """
         if task == "inspect":
-            from fsfax.document.inspect_task import details  # noqa: PLC0415
+            from fsfax.document.process.inspect_task import details  # noqa: PLC0415
 
             return details(Path(request["path"]), Limits(**request["limits"])), b""
         source = self._open(Path(request["path"]), Limits(**request["limits"]), request["job"])

@@ -13,8 +13,8 @@ from typing import Any
 import pypdf
 
 from fsfax.document.limits import Limits
-from fsfax.document.raster_image import ImageSource
-from fsfax.document.source import open_source
+from fsfax.document.sources.image import ImageSource
+from fsfax.document.sources.source import open_source
 
 _LONGEST_TITLE = 200
 

@@ -28,11 +28,11 @@ from gevent.monkey import get_original, is_module_patched
 from gevent.socket import wait_read, wait_write
 
 from fsfax import errors
-from fsfax.document.worker import EXIT_MEMORY, FRAME, MAX_FRAME, pack
+from fsfax.document.process.worker import EXIT_MEMORY, FRAME, MAX_FRAME, pack
 from fsfax.errors import Closed, ConversionFailed, DocumentError
 from fsfax.log import get_logger
 
-log = get_logger(__name__)
+_log = get_logger(__name__)
 
 _allocate_lock = get_original("_thread", "allocate_lock")
 _ENVIRONMENT = {
@@ -71,7 +71,7 @@ class _Worker:
         ours.setblocking(False)
         try:
             self._process = _popen()(
-                [sys.executable, "-m", "fsfax.document.worker", str(memory)],
+                [sys.executable, "-m", "fsfax.document.process.worker", str(memory)],
                 stdin=theirs,
                 stdout=-3,
                 stderr=-3,
@@ -221,7 +221,7 @@ class WorkerPool:
         """Have a free worker carry out a request; waits for one if none is free.
 
         Args:
-            request: the task, as `fsfax.document.worker_tasks` takes it.
+            request: the task, as `fsfax.document.process.tasks` takes it.
             timeout: seconds the worker may take; waiting for a free one does not count.
             what: the document's name, for messages.
 
@@ -236,7 +236,7 @@ class WorkerPool:
         try:
             reply = worker.ask(frame, timeout)
         except TimeoutError:
-            log.warning("document worker timed out", document=what, seconds=timeout)
+            _log.warning("document_worker_timed_out", document=what, seconds=timeout)
             raise ConversionFailed(
                 f"converting {what} took longer than {timeout:.0f} s (document.timeout); simplify "
                 "the document, for instance by printing it to a new PDF, or allow more time",
@@ -246,7 +246,7 @@ class WorkerPool:
             status = worker.end()
             if self._closed:
                 raise Closed("the converter was closed while it was working") from None
-            log.warning("document worker ended", document=what, status=status)
+            _log.warning("document_worker_ended", document=what, status=status)
             raise _crash(what, status) from None
         finally:
             self._give_back(worker, whole=reply is not None)
@@ -279,7 +279,7 @@ class WorkerPool:
                 raise Closed("the converter was closed while a document was waiting")
             worker = ticket.worker
         if worker is not None and not worker.alive():
-            log.warning("idle document worker was gone", pid=worker.pid)
+            _log.warning("idle_document_worker_gone", pid=worker.pid)
             worker.end()
             worker = None
         if worker is None:

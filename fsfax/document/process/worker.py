@@ -47,7 +47,7 @@ def main() -> int:
     threading.Thread(target=_watch, args=(connection.fileno(),), daemon=True).start()
 
     # The libraries are loaded before the limit on memory counts.
-    from fsfax.document.worker_tasks import TaskHandler  # noqa: PLC0415
+    from fsfax.document.process.tasks import TaskHandler  # noqa: PLC0415
 
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     desk = TaskHandler()

@@ -2,7 +2,7 @@
 
 A TIFF page that already is a fax page of the wanted geometry is never drawn again: its pels go
 out unchanged, and its strip is copied where the coding fits too, after it was decoded once to
-see that it is whole and needs no white rows at its foot (see `fsfax.document.source`).
+see that it is whole and needs no white rows at its foot (see `fsfax.document.fax_page`).
 
 The size of an image is what its dots per inch say. Without a credible figure it is fitted to an
 A4 sheet, but never drawn coarser than `COARSEST_DPI`, so that an icon stays an icon.

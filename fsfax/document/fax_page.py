@@ -1,0 +1,62 @@
+"""One fax page: drawn in grey, made black and white, given its white foot, coded as a strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsfax.document import ccitt
+from fsfax.document.bilevel import bilevel
+from fsfax.document.ccitt import Bits, Coding
+from fsfax.document.geometry import Placement, Resolution, header_rows
+from fsfax.document.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A fax page as a strip, and the rows that are in it."""
+
+    strip: bytes
+    rows: int
+
+
+def code_page(
+    source: Source, placement: Placement, resolution: Resolution, coding: Coding
+) -> Coded:
+    """Draw one fax page and code it as a strip, or copy the strip that is already there.
+
+    The page is as long as the placement says, and longer where it has ink at its foot: see
+    `with_white_foot`.
+    """
+    if (ready := source.strip(placement, coding)) is not None:
+        return Coded(ready, placement.height)
+    drawn = source.draw(placement)
+    if isinstance(drawn, tuple):
+        grey, pictures = drawn
+        drawn = bilevel(grey, resolution.y_dpi, pictures)
+    drawn = with_white_foot(drawn, header_rows(resolution.y_dpi))
+    return Coded(ccitt.encode(drawn, placement.width, coding), len(drawn))
+
+
+def with_white_foot(bits: Bits, rows: int) -> Bits:
+    """The page with at least this many white rows at its end.
+
+    The header line is printed above the page by SpanDSP, after the page was converted. T.4 and T.6
+    coders read rows until there are none, so the page grows by the header's; a T.85 coder was told
+    how many rows there will be, and the header pushes as many off the foot (SpanDSP 3.0.0, t4_tx.c:
+    header_row_read_handler and t4_tx_start_page; t85_encode.c: yd). mod_spandsp offers T.85 with
+    ECM, so that is what two FreeSWITCHes use; Debian's SpanDSP 0.0.6 has no T.85 coder.
+
+    Whether there will be a header, and what the other end can do, is not known before the call:
+    FreeSWITCH has a header in its configuration, too. A white row costs one bit.
+    """
+    missing = rows - white_rows_at_foot(bits, rows)
+    return np.pad(bits, ((0, missing), (0, 0))) if missing else bits
+
+
+def white_rows_at_foot(bits: Bits, most: int) -> int:
+    """How many rows at the end of a page are white, counted up to ``most``."""
+    inked = np.flatnonzero(bits[-most:].any(axis=1))
+    last = int(inked[-1]) + 1 if inked.size else 0
+    return min(most, len(bits)) - last
