@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from fsfax.esl.wire import Event
 from fsfax.values.events import EventKind
-from fsfax.values.results import T38Status
+from fsfax.values.results import PageRecord, T38Status
 
 SUBSCRIPTIONS: tuple[str, ...] = (
     "CHANNEL_CREATE",
@@ -57,6 +57,10 @@ class Observation:
     kind: ClassVar[EventKind]
 
     at: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,23 +148,25 @@ class Negotiated(Observation):
 class PageDone(Observation):
     """Phase D: one more page was confirmed.
 
-    ``number`` counts the pages of this call from 1. ``image_bytes`` is the size on the line.
-    Resolutions are in dots per metre (204 dpi = 8031 or 8040, 196 lines per inch = 7700 or
-    7716), as SpanDSP counts.
+    ``page.number`` counts the pages of this call from 1; ``page.seconds`` is not known yet.
+    ``total`` is the number of pages in the file that is sent, 0 on an inbound call.
     """
 
     kind: ClassVar[EventKind] = EventKind.PAGE_DONE
 
-    number: int
+    page: PageRecord
     total: int
-    image_bytes: int
-    width: int
-    rows: int
-    x_resolution: int
-    y_resolution: int
-    bad_rows: int
-    longest_bad_row_run: int
-    encoding: str
+
+    @property
+    def number(self) -> int:
+        """The page's number among the pages of this call, from 1."""
+        return self.page.number
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values, those of the page beside the others."""
+        page = self.page.as_dict()
+        del page["seconds"]  # not known yet
+        return {"at": self.at, **page, "total": self.total}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,16 +330,18 @@ def _page(event: Event, value: Callable[[str], str] | None = None) -> PageDone:
     x_resolution, y_resolution = _pair(value("fax-image-resolution"))
     return PageDone(
         at=_at(event),
-        number=_number(value("fax-document-transferred-pages")),
+        page=PageRecord(
+            number=_number(value("fax-document-transferred-pages")),
+            image_bytes=_number(value("fax-image-size")),
+            width=width,
+            rows=rows,
+            x_resolution=x_resolution,
+            y_resolution=y_resolution,
+            bad_rows=_number(value("fax-bad-rows")),
+            longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
+            encoding=clean(value("fax-encoding-name")),
+        ),
         total=_number(value("fax-document-total-pages")),
-        image_bytes=_number(value("fax-image-size")),
-        width=width,
-        rows=rows,
-        x_resolution=x_resolution,
-        y_resolution=y_resolution,
-        bad_rows=_number(value("fax-bad-rows")),
-        longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
-        encoding=clean(value("fax-encoding-name")),
     )
 
 

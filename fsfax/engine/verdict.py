@@ -13,17 +13,17 @@ The order of evidence, strongest first:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from fsfax.engine import t30
 from fsfax.engine.causes import cause
-from fsfax.engine.observations import FaxFinished as ResultSeen
+from fsfax.engine.observations import FaxFinished
 from fsfax.engine.transcript import Transcript
 from fsfax.values.outcome import Doubt, Meaning, Outcome
-from fsfax.values.results import GatewayAttempt, PageRecord, RxResult, Status, T38Status, TxResult
+from fsfax.values.results import FaxResult, GatewayAttempt, PageRecord, RxResult, Status, TxResult
 
 
 class Fate(StrEnum):
@@ -153,12 +153,12 @@ def judge_sent(
     if success and not transcript.result and last_page is not None:
         # Only FreeSWITCH's mark is left: "success" means every page of the range.
         confirmed = last_page - first_page + 1
-    common = _common(transcript, call, judgement, first_page)
+    pages_total = max(_total(transcript), last_page or 0)
+    base = _base(transcript, call, judgement, pages_total, first_page)
     return TxResult(
-        **common,
-        pages_total=max(_total(transcript), last_page or 0),
+        **_fields(base),
         pages_sent=confirmed,
-        fax_receiver_id=common["remote_station_id"],
+        fax_receiver_id=base.remote_station_id,
         first_unconfirmed_page=None if success else first_page + confirmed,
         gateway=transcript.dialling.gateway if transcript.dialling else "",
         failed_gateways=failed_gateways,
@@ -183,14 +183,13 @@ def judge_received(
     """
     blocked = interruption is Interruption.BLOCKED
     judgement = _judge(transcript, fate, interruption)
-    common = _common(transcript, call, judgement, 1)
     created = transcript.created
     pages = 0 if blocked else pages_in_file or transcript.pages_confirmed
+    base = _base(transcript, call, judgement, pages)
     return RxResult(
-        **common,
-        pages_total=pages,
+        **_fields(base),
         pages_received=pages,
-        fax_sender_id=common["remote_station_id"],
+        fax_sender_id=base.remote_station_id,
         from_number=created.from_number if created else "",
         from_name=created.from_name if created else "",
         to_number=created.to_number if created else "",
@@ -222,7 +221,7 @@ def _judge(transcript: Transcript, fate: Fate, interruption: Interruption | None
 
 
 def _interrupted(
-    transcript: Transcript, interruption: Interruption, result: ResultSeen | None
+    transcript: Transcript, interruption: Interruption, result: FaxFinished | None
 ) -> _Judgement:
     meaning = _INTERRUPTIONS[interruption]
     if transcript.may_have_sent:
@@ -289,40 +288,20 @@ def _total(transcript: Transcript) -> int:
     return max([*totals, transcript.result.total if transcript.result else 0])
 
 
-class _Common(TypedDict):
-    call_id: str
-    node: str
-    started_at: float
-    time_elapsed: int
-    success: bool
-    status: Status
-    outcome: Outcome
-    error_message: str
-    retry: bool
-    doubt: Doubt
-    result_code: int | None
-    result_text: str
-    result_cause: str
-    fax_bad_rows: int
-    fax_error_correction: bool
-    fax_speed: int
-    t38_status: T38Status
-    encoding: str
-    pages: tuple[PageRecord, ...]
-    remote_station_id: str
-    local_station_id: str
-    remote_country: str
-    remote_vendor: str
-    remote_model: str
-
-
-def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_page: int) -> _Common:
+def _base(
+    transcript: Transcript,
+    call: Call,
+    judgement: _Judgement,
+    pages_total: int,
+    first_page: int = 1,
+) -> FaxResult:
+    """Return what a result says in either direction."""
     negotiated, result = transcript.negotiated, transcript.result
     # Phase E knows best, but a call that broke off may have phase B's word only.
     last = result or negotiated
     agreed = negotiated is not None
     success = judgement.status is Status.SUCCEEDED
-    return _Common(
+    return FaxResult(
         call_id=call.id,
         node=call.node,
         started_at=call.started_at,
@@ -336,12 +315,13 @@ def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_pag
         result_code=judgement.code,
         result_text=judgement.text,
         result_cause=_cause_name(transcript),
-        fax_bad_rows=sum(page.bad_rows for page in transcript.pages),
+        fax_bad_rows=sum(seen.page.bad_rows for seen in transcript.pages),
         # Without phase B, SpanDSP reports what it would have liked (14400 bit/s to a voice).
         fax_error_correction=bool(last and last.ecm and agreed),
         fax_speed=last.rate if last and agreed else 0,
         t38_status=last.t38_status if last else "off",
-        encoding=transcript.pages[-1].encoding if transcript.pages else "",
+        encoding=transcript.pages[-1].page.encoding if transcript.pages else "",
+        pages_total=pages_total,
         pages=tuple(_pages(transcript, first_page)),
         remote_station_id=(result.remote_station_id if result else "")
         or (negotiated.remote_station_id if negotiated else ""),
@@ -352,19 +332,17 @@ def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_pag
     )
 
 
+def _fields(base: FaxResult) -> dict[str, Any]:
+    return {item.name: getattr(base, item.name) for item in fields(base)}
+
+
 def _pages(transcript: Transcript, first_page: int) -> Iterator[PageRecord]:
+    """Yield the confirmed pages: counted in the document, with the time that each one took."""
     before = transcript.negotiated.at if transcript.negotiated else 0.0
-    for page in transcript.pages:
-        yield PageRecord(
-            number=first_page + page.number - 1,
-            seconds=round(max(0.0, page.at - before), 3) if before else 0.0,
-            image_bytes=page.image_bytes,
-            width=page.width,
-            rows=page.rows,
-            x_resolution=page.x_resolution,
-            y_resolution=page.y_resolution,
-            bad_rows=page.bad_rows,
-            longest_bad_row_run=page.longest_bad_row_run,
-            encoding=page.encoding,
+    for seen in transcript.pages:
+        yield replace(
+            seen.page,
+            number=first_page + seen.number - 1,
+            seconds=round(max(0.0, seen.at - before), 3) if before else 0.0,
         )
-        before = page.at
+        before = seen.at
