@@ -20,6 +20,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -56,6 +57,7 @@ from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, FaxDefaults
+from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import RxResult
 
 _log = get_logger(__name__)
@@ -120,56 +122,51 @@ class CallEvents:
         """Nothing to give back: the receiver forgets the feed when the call is over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveContext:
+    """What the receivers of all nodes share.
+
+    inbox: where received faxes are stored.
+    folder: where the dialplan and fsfax let FreeSWITCH write, under our own path; nodes may share
+        it.
+    timeouts, defaults, realm: as in the settings.
+    ask_fate: asks all nodes what became of a call.
+    ask_numbers: asks all nodes for the caller's and the called number of a call whose events were
+        missed.
+    on_fax: called once for each call, after it was stored.
+    on_progress: called with the call's id and each observation.
+    admit: called for each call before anything else is done about it; it may wait.
+    claims: ids of the calls that one of the receivers follows.
+    """
+
+    inbox: InboundSpool
+    folder: Path
+    timeouts: CallTimeouts
+    defaults: FaxDefaults
+    realm: str
+    ask_fate: Callable[[str], Fate]
+    ask_numbers: Callable[[str], tuple[str, str]]
+    on_fax: OnFax
+    on_progress: OnReceiving
+    admit: Admit | None = None
+    claims: set[str] = field(default_factory=set)
+
+
 class Receiver:
-    """Follows every fax that comes in at one node.
+    """Follows every inbound fax of one node.
 
     Args:
         link: the node's connection.
         node: its name.
         spool: its path mapping.
-        inbox: where received faxes are stored.
-        folder: where the dialplan and we let FreeSWITCH write, under our own path.
-        timeouts, defaults, realm: as in the settings.
-        ask: asks all nodes what became of a call; nodes may share the folder.
-        who: asks all nodes who called whom in a call that nobody saw: caller and called number.
-        claims: ids of the calls that some receiver has in hand, shared by all of them.
-        on_fax: called once for each call, after it was stored.
-        on_progress: called with the call's id and each observation.
-        admit: asked for each call before anything else is done about it; it may wait.
+        context: what all receivers share.
     """
 
-    def __init__(
-        self,
-        link: Link,
-        node: str,
-        spool: Spool,
-        inbox: InboundSpool,
-        *,
-        folder: Path,
-        timeouts: CallTimeouts,
-        defaults: FaxDefaults,
-        realm: str,
-        ask: Callable[[str], Fate],
-        who: Callable[[str], tuple[str, str]],
-        claims: set[str],
-        on_fax: OnFax,
-        on_progress: OnReceiving,
-        admit: Admit | None = None,
-    ) -> None:
+    def __init__(self, link: Link, node: str, spool: Spool, context: ReceiveContext) -> None:
         self._link = link
         self._node = node
         self._spool = spool
-        self._inbox = inbox
-        self._folder = folder
-        self._timeouts = timeouts
-        self._defaults = defaults
-        self._realm = realm
-        self._ask = ask
-        self._who = who
-        self._claims = claims
-        self._on_fax = on_fax
-        self._on_progress = on_progress
-        self._admit = admit
+        self._context = context
         self._feeds: dict[str, CallEvents] = {}
         self._unclassified_calls: dict[str, Event] = {}
         self._calls = gevent.pool.Group()
@@ -237,9 +234,9 @@ class Receiver:
     def _follow(
         self, call_id: str, event: Event | None, *, takeover: bool = False, gap: str = ""
     ) -> None:
-        if not _CALL_ID.match(call_id) or call_id in self._claims:
+        if not _CALL_ID.match(call_id) or call_id in self._context.claims:
             return
-        self._claims.add(call_id)
+        self._context.claims.add(call_id)
         feed = self._feeds[call_id] = CallEvents()
         first = self._unclassified_calls.pop(call_id, None)
         for item in (first, event):
@@ -259,8 +256,8 @@ class Receiver:
                 self._link,
                 feed,
                 call_id,
-                timeouts=self._timeouts,
-                realm=self._realm,
+                timeouts=self._context.timeouts,
+                realm=self._context.realm,
                 on_observation=lambda seen, _: self._observed(call_id, seen, takeover),
             )
             fate: Fate | None = None
@@ -285,10 +282,10 @@ class Receiver:
             _log.error("reception_unsettled", call_id=call_id, error=str(error))
         finally:
             self._feeds.pop(call_id, None)
-            self._claims.discard(call_id)
+            self._context.claims.discard(call_id)
 
     def _observed(self, call_id: str, observation: Observation, takeover: bool) -> None:
-        self._on_progress(call_id, observation)
+        self._context.on_progress(call_id, observation)
         if takeover and isinstance(observation, FaxStopped):
             # rxfax has returned, and a call that we took over stays parked for ever.
             gevent.spawn(self._hang_up, call_id)
@@ -316,17 +313,17 @@ class Receiver:
                 self._take_over(call_id, admission)
         except CommandFailed as error:
             _log.info("gone_before_takeover", call_id=call_id, error=str(error))
-            marks.erase(self._link, self._realm, call_id)
+            marks.erase(self._link, self._context.realm, call_id)
             return False
         return True
 
     def _admission(self, transcript: Transcript) -> Admission:
         """Ask whether a call is taken. Where nobody can say, it is: a fax must not be lost."""
         created = transcript.created
-        if self._admit is None or created is None:
+        if self._context.admit is None or created is None:
             return ACCEPT
         try:
-            return self._admit(created.from_number, created.to_number)
+            return self._context.admit(created.from_number, created.to_number)
         except Exception:  # noqa: BLE001  # somebody else's code, and a call that waits
             _log.exception("admission_unknown", called=created.to_number)
             return ACCEPT
@@ -338,7 +335,7 @@ class Receiver:
             EslError: FreeSWITCH could not be asked.
         """
         taker = ""
-        while taker := marks.take(self._link, self._realm, call_id, instead_of=taker):
+        while taker := marks.take(self._link, self._context.realm, call_id, instead_of=taker):
             deadline = time.monotonic() + _TAKER_PATIENCE
             while time.monotonic() < deadline:
                 if not self._is_parked(call_id):
@@ -356,17 +353,20 @@ class Receiver:
 
     def _take_over(self, call_id: str, admission: Admission) -> None:
         """Answer a parked call and receive its fax."""
-        path = self._spool.remote(self._folder / f"{call_id}.tif")
-        defaults = self._defaults
-        t38 = defaults.t38 != "off" if admission.t38 is None else admission.t38
-        ident = defaults.ident if admission.ident is None else admission.ident
+        path = self._spool.remote(self._context.folder / f"{call_id}.tif")
+        asked = SendPreferences(
+            t38=None if admission.t38 is None else "on" if admission.t38 else "off",
+            ident=admission.ident,
+        )
+        fax = asked.over(self._context.defaults)
+        t38 = fax.t38 != "off"
         variables = {
             "fax_enable_t38": "true" if t38 else "false",
             "fax_enable_t38_request": "true" if t38 else "false",
-            "fax_use_ecm": "true" if defaults.ecm else "false",
-            "fax_disable_v17": "false" if defaults.v17 else "true",
-            "fax_ident": quote(ident, safe="") or "%00",
-            **marks.variables(self._realm, call_id),
+            "fax_use_ecm": "true" if fax.ecm else "false",
+            "fax_disable_v17": "false" if fax.v17 else "true",
+            "fax_ident": quote(fax.ident, safe="") or "%00",
+            **marks.variables(self._context.realm, call_id),
         }
         for name, value in variables.items():
             self._link.api("uuid_setvar", f"{call_id} {name} {value}")
@@ -377,7 +377,7 @@ class Receiver:
         transcript = channel.transcript
         if transcript.missed and not gaps:
             gaps = ("the connection to FreeSWITCH was lost during the call",)
-        path = self._folder / f"{call.id}.tif"
+        path = self._context.folder / f"{call.id}.tif"
         if transcript.started and transcript.started.path:
             path = self._spool.local(transcript.started.path)
         self._store(call, transcript, path, fate=fate, interruption=channel.interruption, gaps=gaps)
@@ -396,11 +396,11 @@ class Receiver:
         in_thread = gevent.get_hub().threadpool.apply  # disks are slow, other calls go on
         blocked = interruption is Interruption.BLOCKED
         pages = 0 if blocked else in_thread(pages_in, (path,))
-        if not pages and self._inbox.has(call.id):
+        if not pages and self._context.inbox.has(call.id):
             # Another engine with the same inbox stored it before us; what it wrote is better.
             _log.info("stored_elsewhere", call_id=call.id)
             return
-        file = in_thread(self._inbox.keep, (call.id, path)) if pages else None
+        file = in_thread(self._context.inbox.keep, (call.id, path)) if pages else None
         result = judge_received(
             transcript,
             call,
@@ -410,7 +410,7 @@ class Receiver:
             pages_in_file=pages,
             gaps=gaps,
         )
-        in_thread(self._inbox.record, (result,))
+        in_thread(self._context.inbox.record, (result,))
         _log.info(
             "fax_received",
             call_id=call.id,
@@ -420,10 +420,10 @@ class Receiver:
         )
         if pages or blocked:
             path.unlink(missing_ok=True)
-        self._on_fax(result)
+        self._context.on_fax(result)
         try:
-            marks.erase(self._link, self._realm, call.id)
-            marks.erase_numbers(self._link, self._realm, call.id)
+            marks.erase(self._link, self._context.realm, call.id)
+            marks.erase_numbers(self._link, self._context.realm, call.id)
         except EslError as error:
             _log.info("marks_left", call_id=call.id, error=str(error))
 
@@ -457,14 +457,14 @@ class Receiver:
             return False  # it ended meanwhile
 
     def _collect_files(self) -> None:
-        for path in sorted(self._folder.glob("*.tif*")):
+        for path in sorted(self._context.folder.glob("*.tif*")):
             call_id = path.stem
-            if not _CALL_ID.match(call_id) or call_id in self._claims:
+            if not _CALL_ID.match(call_id) or call_id in self._context.claims:
                 continue
-            if self._inbox.has(call_id):
+            if self._context.inbox.has(call_id):
                 path.unlink(missing_ok=True)  # stored, but we died before removing it
                 continue
-            fate = self._ask(call_id)
+            fate = self._context.ask_fate(call_id)
             if fate is Fate.UP:
                 continue  # its own node's receiver follows it, or hears of it with the next event
             when = path.stat().st_mtime
@@ -485,7 +485,7 @@ class Receiver:
         Raises:
             EslError: whoever may know cannot be asked.
         """
-        caller, called = map(clean, self._who(call_id))
+        caller, called = map(clean, self._context.ask_numbers(call_id))
         if not (caller or called):
             return ()
         return (Created(at=at, inbound=True, from_number=caller, from_name="", to_number=called),)

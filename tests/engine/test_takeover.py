@@ -92,7 +92,7 @@ def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> N
     stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-another")
     with Engine(stage.settings(), hub="own") as engine, engine.receive():
         engine.wait_up()
-        (receiver,) = engine._receivings[0].receivers
+        (receiver,) = engine._receive_handles[0].receivers
         until(lambda: receiver.active, "the engine sees the call")
         stage.switch.api("uuid_kill", record.uuid)
         until(lambda: not receiver.active, "the engine lets go of it")
@@ -106,7 +106,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
         engine.wait_up()
         record = stage.switch.call_in(number_of("fax"), converted)
         first = faxes.get(timeout=20)
-        (receiver,) = engine._receivings[0].receivers
+        (receiver,) = engine._receive_handles[0].receivers
         engine._hub.run(
             receiver._store,
             Call(record.uuid, "b", 1.0, 2.0),
