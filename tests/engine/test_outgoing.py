@@ -183,8 +183,9 @@ def test_documents_and_folders_may_be_strings(
     made = engine.convert(str(letter), str(tmp_path / "letter.tif"))
     assert (tmp_path / "letter.tif").stat().st_size == made.bytes
     with engine.receive(str(tmp_path / "inbox")) as faxes:
-        assert engine.send(str(letter), number_of("fax")).success
-        assert engine.start(str(tmp_path / "letter.tif"), number_of("fax"), as_is=True).result()
         record = stage.switch.call_in(number_of("fax"), tmp_path / "letter.tif")
         fax = faxes.get(timeout=20)
     assert (fax.call_id, fax.file) == (record.uuid, tmp_path / "inbox" / f"{record.uuid}.tif")
+    assert engine.send(str(letter), number_of("fax")).success
+    started = engine.start(str(tmp_path / "letter.tif"), number_of("fax"), as_is=True)
+    assert started.result().success
