@@ -1,8 +1,8 @@
 """What FreeSWITCH's events say about one fax call: events in, observations out.
 
-`observe` is a pure function. An event that says nothing about a fax call gives None; one with
-missing or nonsensical values gives an observation with cautious values, never an exception:
-much of what an event carries was said by the far end.
+`observe` is a pure function. An event that says nothing about a fax call gives no observation;
+one with missing or invalid values gives an observation with cautious values, never an exception:
+many values in an event come from the far end.
 
 Event and header names are those of mod_spandsp (``mod_spandsp_fax.c``: phase_b_handler,
 phase_d_handler, phase_e_handler), of the switch core (``CHANNEL_*``) and of mod_event_socket
@@ -51,7 +51,7 @@ _MAX_TEXT = 64  # T.30 station ids have 20 characters; vendors and models are sh
 class Observation:
     """Something that happened on a call. ``at`` is FreeSWITCH's clock, seconds since 1970.
 
-    ``kind`` is its name where it is stored or printed, and stays the same when a class is renamed.
+    ``kind`` is the name under which it is stored and printed, whatever the class is called.
     """
 
     kind: ClassVar[EventKind]
@@ -65,7 +65,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(Observation):
-    """The document was converted and lies in the spool (the engine's own word, no event)."""
+    """The document was converted and put into the spool (made by the engine, no event)."""
 
     kind: ClassVar[EventKind] = EventKind.PREPARED
 
@@ -75,7 +75,7 @@ class Prepared(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling(Observation):
-    """The call was handed to FreeSWITCH (the engine's own word, no event)."""
+    """The call is about to be given to FreeSWITCH (made by the engine, no event)."""
 
     kind: ClassVar[EventKind] = EventKind.DIALLING
 
@@ -86,7 +86,10 @@ class Dialling(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created(Observation):
-    """A channel came to be; the numbers are as signalled, ``from_name`` is the caller's word."""
+    """A channel was created (CHANNEL_CREATE).
+
+    The numbers are as signalled; ``from_name`` is what the caller's side sent.
+    """
 
     kind: ClassVar[EventKind] = EventKind.CREATED
 
@@ -98,7 +101,7 @@ class Created(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing(Observation):
-    """The far end was reached and rings (180) or plays early media (183)."""
+    """The far end rings (SIP 180) or plays early media (SIP 183)."""
 
     kind: ClassVar[EventKind] = EventKind.RINGING
 
@@ -107,14 +110,14 @@ class Ringing(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered(Observation):
-    """The call was answered, by whatever."""
+    """The call was answered, by a fax machine or anything else."""
 
     kind: ClassVar[EventKind] = EventKind.ANSWERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked(Observation):
-    """The call waits for somebody to take it over."""
+    """The call is parked and waits to be taken over."""
 
     kind: ClassVar[EventKind] = EventKind.PARKED
 
@@ -130,7 +133,7 @@ class FaxStarted(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiated(Observation):
-    """Phase B is over: both ends agreed how to talk. It may come more than once in a call."""
+    """Phase B is over: both ends agreed on modem and ECM. May come more than once in a call."""
 
     kind: ClassVar[EventKind] = EventKind.NEGOTIATED
 
@@ -190,7 +193,7 @@ class FaxFinished(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaxStopped(Observation):
-    """Txfax or rxfax returned. ``response`` holds mod_spandsp's complaint, if it had one."""
+    """Txfax or rxfax returned. ``response`` holds mod_spandsp's error text, "" if it gave none."""
 
     kind: ClassVar[EventKind] = EventKind.FAX_STOPPED
 
@@ -208,7 +211,7 @@ class OriginateReply(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HungUp(Observation):
-    """The channel is gone. ``sip_status`` is the refusing SIP answer, 0 if there was none."""
+    """The channel is gone. ``sip_status`` is that of the final SIP failure response, 0 if none."""
 
     kind: ClassVar[EventKind] = EventKind.HUNG_UP
 
@@ -220,17 +223,17 @@ class HungUp(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(Observation):
-    """The connection was lost or a queue overflowed: what happened meanwhile is not known."""
+    """The connection was lost or a queue overflowed: some events are missing."""
 
     kind: ClassVar[EventKind] = EventKind.EVENTS_MISSED
 
 
 def clean(text: str, limit: int = _MAX_TEXT) -> str:
-    """Make a word of the far end fit for a log line or a screen.
+    """Return a text of the far end as one line that can be logged or shown.
 
     Control and formatting characters (line feeds, escapes, bidirectional overrides) are
-    dropped, runs of white space become one space, and what is longer than ``limit`` is cut.
-    It is still the far end's word: escape it wherever it goes.
+    dropped, runs of white space become one space, and the text is cut after ``limit``
+    characters. It is still foreign text: escape it for HTML, markup or a shell.
     """
     visible = (" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
     return " ".join("".join(visible).split())[:limit].rstrip()
@@ -241,14 +244,14 @@ def _is_visible(character: str) -> bool:
 
 
 def _number(text: str) -> int:
-    """Read a count that FreeSWITCH printed; anything else is 0."""
+    """Return a number that FreeSWITCH printed; anything else is 0."""
     text = text.strip()
     # int() would take "1_000" and digits of other scripts, and be slow on megabytes of them.
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
 
 def _pair(text: str) -> tuple[int, int]:
-    """Read "1728x2156"."""
+    """Return both numbers of a text like "1728x2156"."""
     left, _, right = text.partition("x")
     return _number(left), _number(right)
 
@@ -264,7 +267,7 @@ def _at(event: Event) -> float:
 
 
 def observe_caller(event: Event) -> Created:
-    """Return who calls whom: any event of a channel says so, also when the first was missed."""
+    """Return the numbers of caller and called, which every event of a channel has."""
     return Created(
         at=_at(event),
         inbound=event.get("Call-Direction") == "inbound",
@@ -284,7 +287,7 @@ def _execute_complete(event: Event) -> Observation | None:
     if event.get("Application") not in FAX_APPLICATIONS:
         return None
     response = event.get("Application-Response")
-    # "_none_" is switch_core_session_exec's word for: the application said nothing.
+    # switch_core_session_exec reports "_none_" if the application set no response.
     return FaxStopped(at=_at(event), response="" if response == "_none_" else clean(response, 200))
 
 
@@ -366,11 +369,11 @@ def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxFinis
 
 
 def _result_in_variables(event: Event) -> FaxFinished | None:
-    """Read the result that phase E left in the channel's variables.
+    """Return the result that phase E left in the channel's variables, None if there is none.
 
     mod_spandsp sets a variable for each header of its result event (``fax_success`` for
-    ``fax-success``), so the hangup event, and ``uuid_dump`` of a lingering channel, still
-    tell it when the result event itself was lost.
+    ``fax-success``), so the hangup event, and ``uuid_dump`` of a lingering channel, still have
+    the result if the result event itself was lost.
     """
     if not event.variable("fax_success"):
         return None
@@ -378,7 +381,7 @@ def _result_in_variables(event: Event) -> FaxFinished | None:
 
 
 def _variables(event: Event) -> Callable[[str], str]:
-    """Read the channel variable instead of the header of the same name."""
+    """Return a function that reads the channel variable instead of the header of that name."""
     return lambda name: event.variable(name.replace("-", "_"))
 
 
@@ -401,7 +404,7 @@ _READERS: Mapping[str, Callable[[Event], Observation | None]] = {
 
 
 def observe(event: Event) -> tuple[Observation, ...]:
-    """Return what ``event`` says about its call, in order; nothing if it is of no interest."""
+    """Return the observations that ``event`` gives, in order; none if it says nothing of a fax."""
     if event.name == "CHANNEL_HANGUP_COMPLETE":
         result = _result_in_variables(event)
         return (result, _hangup_complete(event)) if result else (_hangup_complete(event),)
@@ -411,10 +414,9 @@ def observe(event: Event) -> tuple[Observation, ...]:
 
 
 def observe_dump(event: Event) -> tuple[Observation, ...]:
-    """Return what the channel data of a call that is still up tell (``uuid_dump``).
+    """Return the observations that the channel data of a call give (``uuid_dump``).
 
-    Used to catch up after events were missed: they say how far the call has come, though not
-    each step on the way.
+    Used after events were missed: the data show how far the call has come, but not each step.
     """
     at = _at(event)
     seen: list[Observation] = [observe_caller(event)]
@@ -426,7 +428,7 @@ def observe_dump(event: Event) -> tuple[Observation, ...]:
     page = _page(event, _variables(event))
     if page.number and not event.variable("fax_success"):
         seen.append(page)
-    # Phase B sets the rate, but so does phase E, even of a call that met no fax machine.
+    # Phase B sets the rate, but so does phase E, even on a call that no fax machine answered.
     if event.variable("fax_transfer_rate") and not event.variable("fax_success"):
         result = _result(event, _variables(event))
         seen.append(

@@ -78,7 +78,7 @@ def test_two_engines_answer_once(
 def test_a_taker_that_died_is_succeeded(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_TAKER_PATIENCE", 0.3)
+    monkeypatch.setattr(module, "_TAKEOVER_PATIENCE", 0.3)
     record = stage.switch.call_in(number_of("takeover"), converted)
     stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-the-dead")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
@@ -121,7 +121,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
 def test_who_calls_whom_when_the_first_event_was_missed(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_STRANGERS", 0)
+    monkeypatch.setattr(module, "_MAX_UNCLASSIFIED", 0)
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
         for number in ("fax", "takeover"):
