@@ -22,12 +22,12 @@ from .document.convert import ConvertedPage as ConvertedPage
 from .egress.request import FetchRequest as FetchRequest
 from .engine.admission import Admission as Admission
 from .engine.admission import Admit as Admit
+from .engine.attempt import SendOptions as SendOptions
 from .engine.doctor import Check as Check
 from .engine.doctor import CheckStatus as CheckStatus
 from .engine.doctor import examine as examine
 from .engine.engine import Engine as Engine
 from .engine.engine import NodeStatus as NodeStatus
-from .engine.engine import SendOptions as SendOptions
 from .engine.handles import ReceiveHandle as ReceiveHandle
 from .engine.handles import SendCall as SendCall
 from .engine.observations import Answered as Answered

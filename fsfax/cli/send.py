@@ -9,7 +9,8 @@ import click
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show
-from fsfax.engine.engine import Engine, SendOptions
+from fsfax.engine.attempt import SendOptions
+from fsfax.engine.engine import Engine
 from fsfax.engine.handles import SendCall
 from fsfax.values.results import TxResult
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -54,10 +53,11 @@ def in_words(observation: Observation, pages: int = 0) -> str:
         case PageDone():
             total = pages or observation.total
             of = f" of {total}" if total else ""
-            bad = f", {observation.bad_rows} bad rows" if observation.bad_rows else ""
+            page = observation.page
+            bad = f", {page.bad_rows} bad rows" if page.bad_rows else ""
             return (
-                f"page {observation.number}{of} confirmed"
-                f" ({observation.encoding}, {observation.image_bytes / 1000:.1f} kB{bad})"
+                f"page {page.number}{of} confirmed"
+                f" ({page.encoding}, {page.image_bytes / 1000:.1f} kB{bad})"
             )
         case HungUp():
             return f"hung up ({observation.cause})"
@@ -100,7 +100,7 @@ class Show:
             self._pages = observation.pages
         if self.as_json:
             known = {"call_id": call_id} if call_id else {}
-            self.line({"event": observation.kind, **known, **asdict(observation)})
+            self.line({"event": observation.kind, **known, **observation.as_dict()})
         elif words := in_words(observation, self._pages):
             self._console.print(f"  {escape(words)}")
 

@@ -1,7 +1,7 @@
-"""Admission: what the owner of a called number says about a call before its fax is taken. Pure.
+"""Admission: whether an inbound call is accepted, and how its fax is received. Pure.
 
-The engine knows callers and called numbers, but neither lists nor accounts; whoever makes it
-receive may give it an `Admit`.
+The engine knows callers and called numbers, but neither lists nor accounts; the program that
+calls `Engine.receive` may pass an `Admit` that knows them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Whether a call is taken, and how.
+    """Whether a call is accepted, and how.
 
-    cause: FreeSWITCH's hangup cause for a caller who is refused; "" = the call is taken.
-    ident: our station id on a call that is answered here; None = the settings'.
-    t38: False = a call that is answered here stays in audio; None = the settings decide.
+    cause: FreeSWITCH's hangup cause for a caller who is refused; "" = the call is accepted.
+    ident: our station id on a parked call that the engine answers; None = the settings'.
+    t38: False = a parked call that the engine answers stays in audio; None = the settings decide.
     """
 
     cause: str = ""
@@ -27,7 +27,7 @@ class Admission:
 ACCEPT = Admission()
 
 REJECT = Admission(cause="CALL_REJECTED")
-"""Q.850 cause 21; mod_sofia makes a SIP answer of it before the call is answered (603 Decline)."""
+"""Q.850 cause 21; before the call is answered mod_sofia turns it into SIP 603 Decline."""
 
 Admit = Callable[[str, str], Admission]
-"""Asked with the caller's number and the called one, as they were signalled."""
+"""Called with the caller's number and the called number, as they were signalled."""

@@ -1,16 +1,16 @@
-"""An attempt that another process planned, and perhaps dialled: found out about, followed, settled.
+"""Adopt an attempt that another process planned and perhaps dialled: find it, follow it, settle it.
 
-An `Adoption` first puts ``settled`` under every call id of the attempt, so that whatever is not
+An `Adoption` first puts ``settled`` under every call id of the attempt, so that an id that is not
 dialled yet never will be (see `fsfax.engine.marks`), and only then asks. That order leaves no gap:
 
     a channel is up ───────────────► followed to its end, judged as usual
-    FreeSWITCH recorded the end ───► judged by that
+    FreeSWITCH recorded the end ───► judged by that record
     settled everywhere, same core ─► nothing was dialled: NotDialled
-    somebody put ``intended`` ─────► its originate may still be on its way: asked again for a while
+    ``intended`` was there ────────► its originate may still be on its way: asked again for a while
     otherwise ─────────────────────► uncertain
 
-The core is FreeSWITCH's Core-UUID. With another one than at the time of the plan FreeSWITCH was
-restarted, its guards are gone, and an empty place proves nothing.
+The core is FreeSWITCH's Core-UUID. If it differs from that at the time of the plan, FreeSWITCH was
+restarted, its guards are gone, and a missing guard proves nothing.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ _PAUSE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What is remembered of an attempt, as it was written down before it was dialled.
+    """The plan of an attempt, as it was stored before it was dialled.
 
-    core: FreeSWITCH's Core-UUID then, "" if it was not known. gateways: of its plan.
-    first_page, last_page: the part of the document, from 1. started_at: seconds since 1970.
-    t38: "off", "on" or "required". timeouts: the watchdogs from now on.
+    core: FreeSWITCH's Core-UUID at that time, "" if it was not known.
+    gateways: of its plan.
+    first_page, last_page: the pages of the document to be sent, from 1.
+    started_at: seconds since 1970.
+    t38: "off", "on" or "required".
+    timeouts: the watchdogs from now on.
+    realm: of the outcome marks.
     """
 
     attempt_id: str
@@ -69,7 +73,7 @@ class Planned:
 class Adoption:
     """Takes up one attempt on one node.
 
-    The caller's greenlet runs `run` and waits; `cancel` may come from any other greenlet.
+    `run` blocks its greenlet; `cancel` may be called from any other one.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class Adoption:
         on_progress: Callable[[Observation], None],
     ) -> None:
         self.settled: set[str] = set()
-        """Call ids that were never dialled and never will be."""
+        """Call ids that were never dialled and are barred now."""
         self._link = link
         self._node = node
         self._planned = planned
@@ -89,16 +93,16 @@ class Adoption:
         self._cancelled = False
 
     def run(self) -> TxResult:
-        """Find out what became of the attempt; follow it to its end if it is up.
+        """Find out what became of the attempt, follow its call if it is up; return the result.
 
         Raises:
             NotDialled: it was never dialled, and never will be.
-            EslError: FreeSWITCH could not be asked, or the connection was lost for good while
-                the call was followed: it has to be asked again.
+            EslError: FreeSWITCH could not be asked, or the connection was lost while the call was
+                followed and did not come back in time: adopt the attempt again.
         """
         planned, link = self._planned, self._link
         with ExitStack() as stack:
-            # Before anything is asked: what happens from here on is seen.
+            # Before FreeSWITCH is asked, so that no later event is missed.
             watches = {id: stack.enter_context(link.watch(id)) for id in planned.calls}
             core = link.core
             fates = self._ask()
@@ -116,19 +120,19 @@ class Adoption:
         call_id, fate = _conclusion(fates, self.settled)
         if fate is Fate.UNKNOWN and is_same and len(self.settled) == len(fates):
             raise NotDialled(
-                f"attempt {planned.attempt_id} was never dialled, and never will be: FreeSWITCH"
-                " runs since before it was planned and has no trace of it"
+                f"attempt {planned.attempt_id} was never dialled, and is barred now: FreeSWITCH"
+                " has been running since before it was planned and has no trace of it"
             )
         return self._judge(self._beginning(call_id), call_id, fate)
 
     def cancel(self) -> None:
-        """End the call as soon as FreeSWITCH allows it; harmless when it is over already."""
+        """End the call as soon as FreeSWITCH allows it; has no effect when it is over already."""
         self._cancelled = True
         if self._channel:
             self._channel.interrupt(Interruption.CANCELLED)
 
     def _ask(self) -> dict[str, Fate]:
-        """Settle what can be settled, then ask for the rest until it is known, or long enough."""
+        """Bar every id not dialled yet; ask for the others until they are known or time is up."""
         link, realm = self._link, self._planned.realm
         deadline = time.monotonic() + self._planned.timeouts.result
         while True:
@@ -143,7 +147,7 @@ class Adoption:
             is_proved = {Fate.UP, Fate.SUCCEEDED, Fate.FAILED} & set(fates.values())
             if is_proved or not is_open or time.monotonic() >= deadline:
                 return fates
-            # FreeSWITCH may not have read the originate yet, or be about to note the end.
+            # FreeSWITCH may not have read the originate yet, or may be about to record the end.
             gevent.sleep(_PAUSE)
 
     def _follow(self, channel: Channel, call_id: str) -> TxResult:
@@ -197,7 +201,7 @@ class Adoption:
         )
 
     def _beginning(self, call_id: str) -> Transcript:
-        """What is known of a call that nobody here has seen."""
+        """Return the transcript of a call of which this process has seen no event."""
         return note(note(Transcript(), self._dialling(call_id)), EventsMissed(at=time.time()))
 
     def _observed(self, observation: Observation, transcript: Transcript) -> None:
@@ -207,7 +211,7 @@ class Adoption:
 
 
 def _last(fates: dict[str, Fate], wanted: Fate) -> str:
-    """Return the last call of that fate, "" if there is none."""
+    """Return the id of the last call with that fate, "" if there is none."""
     return next((id for id in reversed(fates) if fates[id] is wanted), "")
 
 

@@ -1,8 +1,8 @@
 """One channel of FreeSWITCH, followed from its first event to its end.
 
-A `Channel` turns the events of one call into a transcript, keeps the watchdogs and ends the
-call when it has to. Everything happens in the greenlet that calls `follow`; `interrupt` may be
-called from any other. Sending and receiving share it.
+A `Channel` turns the events of one call into a transcript, runs the watchdogs and ends the
+call when it has to. All this happens in the greenlet that calls `follow`; `interrupt` may be
+called from any other one. Sending and receiving share it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PAUSE = 0.1
 
 
 class EventSource(Protocol):
-    """Where the events of one call come from: the link's own watch, or a receiver's feed."""
+    """The source of one call's events: a `Watch` of the link, or `CallEvents` of a receiver."""
 
     def get(self, timeout: float) -> Event | Gap | Lost | None:
         """Return the next item; EslTimeout if none came, None after `wake`."""
@@ -58,7 +58,7 @@ class Channel:
     Args:
         link: the node's connection.
         watch: the call's events.
-        call_id: the channel's Unique-ID; for a call that we dial also the Job-UUID.
+        call_id: the channel's Unique-ID; for an outbound call also the Job-UUID.
         timeouts: the limits of each stage.
         realm: of the outcome marks.
         on_observation: called in the following greenlet with each new observation.
@@ -97,7 +97,7 @@ class Channel:
         self._watch.close()
 
     def note(self, *observations: Observation) -> None:
-        """Add to the transcript, report, and start the clock of the next stage if it began."""
+        """Add observations to the transcript, report them, restart the clock on a new stage."""
         for observation in observations:
             before = self.transcript
             self.transcript = note(before, observation)
@@ -109,14 +109,14 @@ class Channel:
             self._on_observation(observation, self.transcript)
 
     def doubt(self) -> None:
-        """Say that it is not known whether FreeSWITCH took the command at all."""
+        """Note that FreeSWITCH may or may not have executed the originate."""
         self.note(EventsMissed(at=time.time()))
 
     def interrupt(self, reason: Interruption, cause: str = "") -> None:
-        """End the call for a reason of ours; the first reason counts.
+        """End the call for the given reason; the first reason counts.
 
-        ``cause`` is the hangup cause, FreeSWITCH's by default. A caller who is not let in stays out
-        also if the fax was over before we knew.
+        ``cause`` is the hangup cause, FreeSWITCH's by default. If the fax was over already, only
+        BLOCKED still counts as the reason.
         """
         was_over = self.transcript.result is not None and reason is not Interruption.BLOCKED
         if self.interruption is None and not was_over:
@@ -125,10 +125,10 @@ class Channel:
         self._watch.wake()
 
     def follow(self) -> Fate:
-        """Follow the call until it is settled.
+        """Follow the call until its outcome is settled.
 
         Returns what FreeSWITCH answered about it, or ``Fate.UNKNOWN`` where the transcript
-        alone settles the call or nothing could be learnt.
+        alone settles the call or FreeSWITCH could not be asked.
         """
         while self._step[0] is not Stage.OVER:
             if self._kill_wanted:
@@ -144,7 +144,7 @@ class Channel:
                 continue
             if isinstance(item, Event):
                 self.note(*observe(item))
-                # The kill may have come before the channel: now there may be one.
+                # uuid_kill may have come before the channel existed: it may exist now.
                 self._kill_wanted = self.interruption is not None and self._kills == 0
             elif isinstance(item, Lost):
                 self._link_lost = True
@@ -154,7 +154,7 @@ class Channel:
         return Fate.UNKNOWN
 
     def catch_up(self) -> Fate | None:
-        """Learn what happened while events were missed; the call's fate if it has ended."""
+        """Ask FreeSWITCH after events were missed; return the fate if the call ended, else None."""
         self._link_lost = False
         self.note(EventsMissed(at=time.time()))
         self._restart_clock()
@@ -170,7 +170,7 @@ class Channel:
         return None
 
     def look(self) -> None:
-        """Note what the data of the channel tell, without supposing that anything was missed.
+        """Note what the data of the channel show, without noting that events were missed.
 
         Raises:
             CommandFailed: there is no such channel any more.
@@ -182,12 +182,12 @@ class Channel:
         self._deadline = time.monotonic() + limit(self._step[0], self._timeouts)
 
     def _expired(self, stage: Stage) -> Fate | None:
-        """Act on a stage that took too long; a fate means that following ends here."""
+        """Act on a stage that took too long; a fate means that the call is followed no longer."""
         if self._link_lost:
             _log.warning("link_lost_for_too_long", call_id=self._call_id, stage=stage.value)
             return Fate.UNKNOWN
         if stage is Stage.SETTLING:
-            return self._ask_quietly()
+            return self._ask_or_unknown()
         if self._kills == 0:
             _log.warning("stage_timed_out", call_id=self._call_id, stage=stage.value)
             if self.interruption is None and stage in INTERRUPTIONS:
@@ -195,7 +195,7 @@ class Channel:
             self._kill()
             return None
         # It was killed, but no hangup event came.
-        fate = self._ask_quietly()
+        fate = self._ask_or_unknown()
         if fate is Fate.UP and self._kills < _KILL_TRIES:
             self._kill()
             return None
@@ -206,17 +206,17 @@ class Channel:
         try:
             self._link.api("uuid_kill", f"{self._call_id} {self._cause}".rstrip())
         except CommandFailed:
-            # No such channel: it is gone, and its hangup event will come, or it does not exist
-            # yet, and its first event will bring us here again.
+            # No such channel: either it is gone, and its hangup event will come, or it does not
+            # exist yet, and its first event leads here again.
             self._deadline = min(self._deadline, time.monotonic() + _KILL_WAIT)
-            if self._watch_saw_nothing():
+            if self._has_no_channel_event():
                 return
         except EslError as error:
             _log.warning("uuid_kill_unanswered", call_id=self._call_id, error=str(error))
         self._kills += 1
         self._deadline = time.monotonic() + _KILL_WAIT
 
-    def _watch_saw_nothing(self) -> bool:
+    def _has_no_channel_event(self) -> bool:
         seen = self.transcript
         return not (seen.created or seen.ringing or seen.is_answered or seen.missed)
 
@@ -224,14 +224,15 @@ class Channel:
         return marks.fate(self._link, self._realm, self._call_id)
 
     def _ask_at_end(self) -> Fate:
-        # A channel is out of sight from the hangup on (switch_core_session_perform_read_lock),
-        # but its marks are left when txfax returns and in CS_HANGUP, a moment later.
+        # uuid_exists no longer finds a channel from the hangup on
+        # (switch_core_session_perform_read_lock), but its marks are set when txfax returns and
+        # in CS_HANGUP, a moment later.
         deadline = time.monotonic() + self._timeouts.result
         while (fate := self._ask()) is Fate.UNKNOWN and time.monotonic() < deadline:
             gevent.sleep(_PAUSE)
         return fate
 
-    def _ask_quietly(self) -> Fate:
+    def _ask_or_unknown(self) -> Fate:
         try:
             return self._ask()
         except EslError as error:
@@ -240,5 +241,5 @@ class Channel:
 
     def _dump(self) -> Event:
         # The default form is percent-encoded like an event; "plain" is not, and a line feed in
-        # a far end's word would forge headers in it (uuid_dump_function, mod_commands.c).
+        # a text of the far end would forge headers in it (uuid_dump_function, mod_commands.c).
         return Event.from_body(self._link.api("uuid_dump", self._call_id).encode())

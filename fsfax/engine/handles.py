@@ -1,7 +1,7 @@
-"""What the engine hands out for work under way: a fax being sent, faxes being received.
+"""Handles that the engine returns: `SendCall` of an outbound fax, `ReceiveHandle` of inbound faxes.
 
-Both may be used from any thread or greenlet of the program; the work itself goes on in the
-engine's home.
+Both may be used from any thread or greenlet of the program; the work itself runs in the
+engine's hub.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fsfax.values.results import RxResult, TxResult
 
 
 class CallWork(Protocol):
-    """What is done for a fax on its way: a `Transmission`, or an `Adoption`."""
+    """The work behind a `SendCall`: a `Transmission` or an `Adoption`."""
 
     def cancel(self) -> None:
         """End the call as soon as possible."""
@@ -29,7 +29,7 @@ class CallWork(Protocol):
 
 
 class SendCall:
-    """A fax on its way. Made by `Engine.start` and `Engine.adopt`."""
+    """An outbound fax. Made by `Engine.start` and `Engine.adopt`."""
 
     def __init__(self, hub: HubRunner, attempt_id: str) -> None:
         self.id = attempt_id
@@ -43,35 +43,35 @@ class SendCall:
 
     @property
     def done(self) -> bool:
-        """The result, or an error, is there."""
+        """The fax is over: `result` returns or raises at once."""
         return self._future.done
 
     def progress(self) -> Iterator[Observation]:
-        """Yield what happens until the fax is over. For one reader at a time."""
+        """Yield the observations until the fax is over. For one reader at a time."""
         while (item := self._queue.get()) is not None:
             yield item
-        self._queue.put(None)  # whoever asks again sees the end, too
+        self._queue.put(None)  # another reader has to see the end, too
 
     def result(self, timeout: float | None = None) -> TxResult:
-        """Wait for the fax to be over and return what became of it.
+        """Wait for the end of the fax and return its result.
 
         Raises:
-            FsfaxError: nothing was dialled; the class says why. Of a call that was adopted or left:
-                it was not proved what became of it.
+            FsfaxError: nothing was dialled; the class says why. For a call that was adopted or
+                left: its outcome was not found out.
             TimeoutError: it is not over after ``timeout`` seconds.
         """
         outcome: TxResult = self._future.get(timeout)
         return outcome
 
     def cancel(self) -> None:
-        """End the fax as soon as possible; the result says how far it came."""
+        """End the call as soon as possible; the result says how many pages were sent."""
         self._hub.run(self._cancel)
 
     def leave(self) -> None:
-        """Follow the fax no longer, without ending it; `result` raises `Closed` then.
+        """Stop following the fax without ending its call; `result` raises `Closed` then.
 
-        The call goes on in FreeSWITCH, and `Engine.adopt` takes it up again, here or elsewhere.
-        Before anything is dialled this is the end of it. Harmless when the fax is over.
+        The call goes on in FreeSWITCH, and `Engine.adopt` takes it up again, in this or another
+        process. If nothing was dialled yet, nothing will be. Has no effect when the fax is over.
         """
         self._hub.run(self._leave)
 
@@ -80,7 +80,7 @@ class SendCall:
             return
         self.was_left = True
         self.greenlet.kill()
-        # It ended without a word if it had not even begun.
+        # A greenlet that is killed before it began does not finish the call itself.
         self.finish(None, None)
 
     def _cancel(self) -> None:
@@ -88,29 +88,29 @@ class SendCall:
         if self._work:
             self._work.cancel()
 
-    # --- for the engine, at home ---------------------------------------------------------
+    # --- for the engine, in its hub ------------------------------------------------------
 
     @property
     def was_begun(self) -> bool:
-        """It may have been dialled."""
+        """`begin` was called: the fax may have been dialled."""
         return self._work is not None
 
     def begin(self, work: CallWork) -> None:
-        """Say that the call is being dialled, or followed, from now on."""
+        """Set the work that dials or follows the call from now on."""
         self._work = work
         if self._cancelled:
             work.cancel()
 
     def report(self, observation: Observation) -> None:
-        """Pass an observation on to the reader of `progress`."""
+        """Give an observation to the reader of `progress`."""
         self._queue.put(observation)
 
     def finish(self, result: TxResult | None, error: BaseException | None) -> None:
-        """Say that the fax is over, with a result or with the error that came instead."""
+        """Set the result of the fax, or the error that came instead."""
         if self.done:
             return
         if self.was_left and result is None:
-            error = Closed("the call was left to itself; ask the engine for its fate")
+            error = Closed("the call is no longer followed here; ask the engine for its fate")
         if error is not None:
             self._future.fail(error)
         else:
@@ -119,7 +119,7 @@ class SendCall:
 
 
 class ReceiveHandle:
-    """Faxes that come in. Made by `Engine.receive`; iterate over it for the results."""
+    """Inbound faxes. Made by `Engine.receive`; iterate over it for the results."""
 
     def __init__(
         self, hub: HubRunner, on_progress: Callable[[str, Observation], None] | None
@@ -137,7 +137,7 @@ class ReceiveHandle:
         self.close()
 
     def __iter__(self) -> Iterator[RxResult]:
-        """Yield each received fax after it was stored, until `close`."""
+        """Yield the result of each inbound fax after it was stored, until `close`."""
         while True:
             try:
                 yield self.get()
@@ -145,11 +145,11 @@ class ReceiveHandle:
                 return
 
     def get(self, timeout: float | None = None) -> RxResult:
-        """Return the next received fax; progress is reported from in here meanwhile.
+        """Return the next inbound fax; ``on_progress`` is called from here meanwhile.
 
         Raises:
-            TimeoutError: none came within ``timeout`` seconds.
-            Closed: the receiving was closed and nothing is left.
+            TimeoutError: no fax was stored within ``timeout`` seconds.
+            Closed: the handle was closed and no fax is left.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -157,24 +157,24 @@ class ReceiveHandle:
             try:
                 item = self._queue.get(left)
             except queue.Empty:
-                raise TimeoutError(f"no fax came in {timeout} s") from None
+                raise TimeoutError(f"no fax was received in {timeout} s") from None
             if item is None:
-                self._queue.put(None)  # for whoever asks after us
-                raise Closed("the engine does not receive any more")
+                self._queue.put(None)  # another reader has to see the end, too
+                raise Closed("the engine has stopped receiving")
             if isinstance(item, RxResult):
                 return item
             if self._on_progress:
                 self._on_progress(*item)
 
     def close(self, wait: float = 0.0) -> None:
-        """Stop; give faxes under way ``wait`` seconds. What is cut off is found next time."""
+        """Stop; calls under way get ``wait`` seconds. The next `Engine.receive` finds the rest."""
         if self._closed:
             return
         self._closed = True
         self._hub.run(self._close, wait)
 
     def put(self, item: RxResult | tuple[str, Observation]) -> None:
-        """Pass a result, or progress of the call of that id, on to the reader."""
+        """Give the reader a result, or a call's id with an observation of it."""
         self._queue.put(item)
 
     def _close(self, wait: float) -> None:

@@ -3,27 +3,28 @@
 Literal values in the originate string make FreeSWITCH run a ``db`` or ``hash`` command when
 the fax succeeds or fails and when the call ends, whether or not any client is connected:
 
-    api_on_fax_success = db insert/<realm>/<uuid>/success       (kept in FreeSWITCH's database)
+    api_on_fax_success = db insert/<realm>/<uuid>/success       (stored in FreeSWITCH's database)
     api_on_fax_failure = db insert/<realm>/<uuid>/failure
-    api_hangup_hook    = hash insert/<realm>/<uuid>/ended       (kept in memory)
+    api_hangup_hook    = hash insert/<realm>/<uuid>/ended       (held in memory)
 
 Before a call is dialled, a guard is put under the same key with ``hash insert_ifempty``, which
-FreeSWITCH does for one client alone (mod_hash.c answers "+OK" or "-ERR key already exists"):
+succeeds for one client only (mod_hash.c answers "+OK" or "-ERR key already exists"):
 
-    intended    whoever put it may dial this id, nobody else, and that once
-    settled     this id is never dialled: put by whoever asked first what became of it
+    intended    only the process that put it may dial this id, and only once
+    settled     this id is never dialled: put by a process that asked for the fate of the call
+                before any had dialled it
     taken-...   a parked call is being taken over (see `fsfax.engine.receive`)
 
 The hangup hook overwrites a guard with ``ended``.
 
-Of a call that the dialplan answers it also records who calls whom, for the case that nobody
+For a call that the dialplan answers, the dialplan also records who calls whom, in case no engine
 listens: only fully numeric words, by a condition of the dialplan (dialplan/public):
 
     db insert/<realm>_caller/<uuid>/<number>
     db insert/<realm>_called/<uuid>/<number>
 
-The values hold no ``${…}`` (FreeSWITCH refuses that in an originate) and nothing that a user
-or the far end said. ``api_*`` hooks run even after the far end has hung up, when
+The values hold no ``${…}`` (FreeSWITCH refuses that in an originate) and no text of a user or
+of the far end. ``api_*`` hooks run even after the far end has hung up, when
 ``execute_on_*`` applications are skipped.
 """
 
@@ -47,7 +48,7 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 class ApiCommand(Protocol):
-    """What is needed of a link: one ``api`` command and its answer."""
+    """The part of a `Link` that this module uses: one ``api`` command and its answer."""
 
     def api(self, command: str, arg: str = "") -> str:
         """Run ``command`` and return its answer; CommandFailed on ``-ERR``."""
@@ -55,10 +56,10 @@ class ApiCommand(Protocol):
 
 
 def variables(realm: str, uuid: str) -> dict[str, str]:
-    """Return the channel variables that make FreeSWITCH leave the marks of one call.
+    """Return the channel variables that make FreeSWITCH set the marks of one call.
 
     Raises:
-        InvalidRequest: realm or uuid has another character than letters, digits, "-", "_".
+        InvalidRequest: realm or uuid has a character other than letters, digits, "-", "_".
     """
     _require_words(realm, uuid)
     return {
@@ -69,9 +70,9 @@ def variables(realm: str, uuid: str) -> dict[str, str]:
 
 
 def intend(link: ApiCommand, realm: str, uuid: str) -> bool:
-    """Put the guard before a call is dialled; False if the id was used or settled before.
+    """Put the guard before a call is dialled; return False if the id was used or settled before.
 
-    A FreeSWITCH without mod_hash has no guards: True then, and a line in the log.
+    A FreeSWITCH without mod_hash has no guards: True is returned then, with a warning in the log.
 
     Raises:
         InvalidRequest: as `variables`.
@@ -81,10 +82,10 @@ def intend(link: ApiCommand, realm: str, uuid: str) -> bool:
 
 
 def settle(link: ApiCommand, realm: str, uuid: str) -> bool:
-    """See to it that an id is never dialled from now on; True if it never was.
+    """Bar an id from being dialled from now on; return whether it never was dialled.
 
-    False: somebody had put ``intended``, and may have dialled or be about to; or this FreeSWITCH
-    has no guards. Asking again gives the same answer.
+    False: another process had put ``intended`` and may have dialled or be about to; or this
+    FreeSWITCH has no guards. Calling it again gives the same answer.
 
     Raises:
         InvalidRequest: as `variables`.
@@ -95,7 +96,7 @@ def settle(link: ApiCommand, realm: str, uuid: str) -> bool:
 
 
 def withdraw(link: ApiCommand, realm: str, uuid: str) -> None:
-    """Replace our own ``intended`` by ``settled``: we did not dial, and nobody will.
+    """Replace our own ``intended`` by ``settled``: nothing was dialled, and nothing will be.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -104,11 +105,11 @@ def withdraw(link: ApiCommand, realm: str, uuid: str) -> None:
 
 
 def take(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
-    """Put the guard before a parked call is taken over; return "" if that is ours to do now.
+    """Put the guard before a parked call is taken over; return "" if the caller may do it now.
 
-    Otherwise the mark of whoever does it is returned. If the call stays parked all the same, that
-    one is dead, and its mark may be given as ``instead_of``: of those who try, one succeeds,
-    because each mark is different.
+    Otherwise the mark of the other engine is returned. If the call stays parked all the same, that
+    engine is dead, and its mark may be given as ``instead_of``: of several engines that try this
+    one succeeds, because each mark is different.
 
     Raises:
         InvalidRequest: as `variables`.
@@ -123,7 +124,7 @@ def take(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> st
 
 
 def guard(link: ApiCommand, realm: str, uuid: str) -> str:
-    """Return what stands under the key in ``hash``, "" if nothing.
+    """Return the value under the key in ``hash``, "" if there is none.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -134,9 +135,9 @@ def guard(link: ApiCommand, realm: str, uuid: str) -> str:
 def fate(link: ApiCommand, realm: str, uuid: str) -> Fate:
     """Ask FreeSWITCH what became of a call.
 
-    ``UNKNOWN`` means that this FreeSWITCH knows nothing of it: it never saw the call, or was
+    ``UNKNOWN`` means that this FreeSWITCH has no trace of it: it never had the call, or was
     restarted before phase E (a mark in ``db`` outlives a restart, one in ``hash`` does not), or
-    nobody has got further than the guard.
+    there is only a guard.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -149,12 +150,12 @@ def fate(link: ApiCommand, realm: str, uuid: str) -> Fate:
             return Fate.SUCCEEDED
         case "failure":
             return Fate.FAILED
-    # A guard says what somebody meant to do, not what became of it.
+    # A guard shows an intention, not an outcome.
     return Fate.ENDED if guard(link, realm, uuid) == ENDED else Fate.UNKNOWN
 
 
 def numbers(link: ApiCommand, realm: str, uuid: str) -> tuple[str, str]:
-    """Return the caller's number and the called one as the dialplan recorded them, "" where not.
+    """Return caller's and called number as the dialplan recorded them, "" where it did not.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -165,7 +166,7 @@ def numbers(link: ApiCommand, realm: str, uuid: str) -> tuple[str, str]:
 
 
 def erase_numbers(link: ApiCommand, realm: str, uuid: str) -> None:
-    """Remove what the dialplan recorded of a call that is stored elsewhere by now.
+    """Remove the numbers that the dialplan recorded, after the fax was stored.
 
     Raises:
         EslError: FreeSWITCH could not be asked.
@@ -175,9 +176,9 @@ def erase_numbers(link: ApiCommand, realm: str, uuid: str) -> None:
 
 
 def erase(link: ApiCommand, realm: str, uuid: str) -> None:
-    """Remove the marks of a call whose outcome is stored elsewhere by now.
+    """Remove the marks of a call whose outcome the caller has stored.
 
-    ``settled`` stays: a process that meant to dial may still wake up.
+    ``settled`` stays: a process that was about to dial may still do so.
 
     Raises:
         EslError: FreeSWITCH could not be asked; a mark that was not there is no error.
@@ -194,7 +195,7 @@ def _require_words(*words: str) -> None:
 
 
 def _insert_if_empty(link: ApiCommand, realm: str, uuid: str, value: str) -> bool | None:
-    """Tell whether our value stands there now; None where FreeSWITCH does not keep it."""
+    """Return whether the value was inserted; None if FreeSWITCH has no ``hash``."""
     _require_words(realm, uuid)
     try:
         answer = link.api("hash", f"insert_ifempty/{realm}/{uuid}/{value}").strip()
@@ -204,7 +205,7 @@ def _insert_if_empty(link: ApiCommand, realm: str, uuid: str, value: str) -> boo
         answer = error.reply
     if answer == "+OK":
         return True
-    _log.warning("guard_not_kept", uuid=uuid, answer=answer, remedy="load mod_hash")
+    _log.warning("guard_not_stored", uuid=uuid, answer=answer, remedy="load mod_hash")
     return None
 
 

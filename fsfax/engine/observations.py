@@ -1,8 +1,8 @@
 """What FreeSWITCH's events say about one fax call: events in, observations out.
 
-`observe` is a pure function. An event that says nothing about a fax call gives None; one with
-missing or nonsensical values gives an observation with cautious values, never an exception:
-much of what an event carries was said by the far end.
+`observe` is a pure function. An event that says nothing about a fax call gives no observation;
+one with missing or invalid values gives an observation with cautious values, never an exception:
+many values in an event come from the far end.
 
 Event and header names are those of mod_spandsp (``mod_spandsp_fax.c``: phase_b_handler,
 phase_d_handler, phase_e_handler), of the switch core (``CHANNEL_*``) and of mod_event_socket
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from fsfax.esl.wire import Event
 from fsfax.values.events import EventKind
-from fsfax.values.results import T38Status
+from fsfax.values.results import PageRecord, T38Status
 
 SUBSCRIPTIONS: tuple[str, ...] = (
     "CHANNEL_CREATE",
@@ -51,17 +51,21 @@ _MAX_TEXT = 64  # T.30 station ids have 20 characters; vendors and models are sh
 class Observation:
     """Something that happened on a call. ``at`` is FreeSWITCH's clock, seconds since 1970.
 
-    ``kind`` is its name where it is stored or printed, and stays the same when a class is renamed.
+    ``kind`` is the name under which it is stored and printed, whatever the class is called.
     """
 
     kind: ClassVar[EventKind]
 
     at: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(Observation):
-    """The document was converted and lies in the spool (the engine's own word, no event)."""
+    """The document was converted and put into the spool (made by the engine, no event)."""
 
     kind: ClassVar[EventKind] = EventKind.PREPARED
 
@@ -71,7 +75,7 @@ class Prepared(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling(Observation):
-    """The call was handed to FreeSWITCH (the engine's own word, no event)."""
+    """The call is about to be given to FreeSWITCH (made by the engine, no event)."""
 
     kind: ClassVar[EventKind] = EventKind.DIALLING
 
@@ -82,7 +86,10 @@ class Dialling(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created(Observation):
-    """A channel came to be; the numbers are as signalled, ``from_name`` is the caller's word."""
+    """A channel was created (CHANNEL_CREATE).
+
+    The numbers are as signalled; ``from_name`` is what the caller's side sent.
+    """
 
     kind: ClassVar[EventKind] = EventKind.CREATED
 
@@ -94,7 +101,7 @@ class Created(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing(Observation):
-    """The far end was reached and rings (180) or plays early media (183)."""
+    """The far end rings (SIP 180) or plays early media (SIP 183)."""
 
     kind: ClassVar[EventKind] = EventKind.RINGING
 
@@ -103,14 +110,14 @@ class Ringing(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered(Observation):
-    """The call was answered, by whatever."""
+    """The call was answered, by a fax machine or anything else."""
 
     kind: ClassVar[EventKind] = EventKind.ANSWERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked(Observation):
-    """The call waits for somebody to take it over."""
+    """The call is parked and waits to be taken over."""
 
     kind: ClassVar[EventKind] = EventKind.PARKED
 
@@ -126,7 +133,7 @@ class FaxStarted(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiated(Observation):
-    """Phase B is over: both ends agreed how to talk. It may come more than once in a call."""
+    """Phase B is over: both ends agreed on modem and ECM. May come more than once in a call."""
 
     kind: ClassVar[EventKind] = EventKind.NEGOTIATED
 
@@ -144,23 +151,25 @@ class Negotiated(Observation):
 class PageDone(Observation):
     """Phase D: one more page was confirmed.
 
-    ``number`` counts the pages of this call from 1. ``image_bytes`` is the size on the line.
-    Resolutions are in dots per metre (204 dpi = 8031 or 8040, 196 lines per inch = 7700 or
-    7716), as SpanDSP counts.
+    ``page.number`` counts the pages of this call from 1; ``page.seconds`` is not known yet.
+    ``total`` is the number of pages in the file that is sent, 0 on an inbound call.
     """
 
     kind: ClassVar[EventKind] = EventKind.PAGE_DONE
 
-    number: int
+    page: PageRecord
     total: int
-    image_bytes: int
-    width: int
-    rows: int
-    x_resolution: int
-    y_resolution: int
-    bad_rows: int
-    longest_bad_row_run: int
-    encoding: str
+
+    @property
+    def number(self) -> int:
+        """The page's number among the pages of this call, from 1."""
+        return self.page.number
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values, those of the page beside the others."""
+        page = self.page.as_dict()
+        del page["seconds"]  # not known yet
+        return {"at": self.at, **page, "total": self.total}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +193,7 @@ class FaxFinished(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaxStopped(Observation):
-    """Txfax or rxfax returned. ``response`` holds mod_spandsp's complaint, if it had one."""
+    """Txfax or rxfax returned. ``response`` holds mod_spandsp's error text, "" if it gave none."""
 
     kind: ClassVar[EventKind] = EventKind.FAX_STOPPED
 
@@ -202,7 +211,7 @@ class OriginateReply(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HungUp(Observation):
-    """The channel is gone. ``sip_status`` is the refusing SIP answer, 0 if there was none."""
+    """The channel is gone. ``sip_status`` is that of the final SIP failure response, 0 if none."""
 
     kind: ClassVar[EventKind] = EventKind.HUNG_UP
 
@@ -214,17 +223,17 @@ class HungUp(Observation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(Observation):
-    """The connection was lost or a queue overflowed: what happened meanwhile is not known."""
+    """The connection was lost or a queue overflowed: some events are missing."""
 
     kind: ClassVar[EventKind] = EventKind.EVENTS_MISSED
 
 
 def clean(text: str, limit: int = _MAX_TEXT) -> str:
-    """Make a word of the far end fit for a log line or a screen.
+    """Return a text of the far end as one line that can be logged or shown.
 
     Control and formatting characters (line feeds, escapes, bidirectional overrides) are
-    dropped, runs of white space become one space, and what is longer than ``limit`` is cut.
-    It is still the far end's word: escape it wherever it goes.
+    dropped, runs of white space become one space, and the text is cut after ``limit``
+    characters. It is still foreign text: escape it for HTML, markup or a shell.
     """
     visible = (" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
     return " ".join("".join(visible).split())[:limit].rstrip()
@@ -235,14 +244,14 @@ def _is_visible(character: str) -> bool:
 
 
 def _number(text: str) -> int:
-    """Read a count that FreeSWITCH printed; anything else is 0."""
+    """Return a number that FreeSWITCH printed; anything else is 0."""
     text = text.strip()
     # int() would take "1_000" and digits of other scripts, and be slow on megabytes of them.
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
 
 def _pair(text: str) -> tuple[int, int]:
-    """Read "1728x2156"."""
+    """Return both numbers of a text like "1728x2156"."""
     left, _, right = text.partition("x")
     return _number(left), _number(right)
 
@@ -258,7 +267,7 @@ def _at(event: Event) -> float:
 
 
 def observe_caller(event: Event) -> Created:
-    """Return who calls whom: any event of a channel says so, also when the first was missed."""
+    """Return the numbers of caller and called, which every event of a channel has."""
     return Created(
         at=_at(event),
         inbound=event.get("Call-Direction") == "inbound",
@@ -278,7 +287,7 @@ def _execute_complete(event: Event) -> Observation | None:
     if event.get("Application") not in FAX_APPLICATIONS:
         return None
     response = event.get("Application-Response")
-    # "_none_" is switch_core_session_exec's word for: the application said nothing.
+    # switch_core_session_exec reports "_none_" if the application set no response.
     return FaxStopped(at=_at(event), response="" if response == "_none_" else clean(response, 200))
 
 
@@ -324,16 +333,18 @@ def _page(event: Event, value: Callable[[str], str] | None = None) -> PageDone:
     x_resolution, y_resolution = _pair(value("fax-image-resolution"))
     return PageDone(
         at=_at(event),
-        number=_number(value("fax-document-transferred-pages")),
+        page=PageRecord(
+            number=_number(value("fax-document-transferred-pages")),
+            image_bytes=_number(value("fax-image-size")),
+            width=width,
+            rows=rows,
+            x_resolution=x_resolution,
+            y_resolution=y_resolution,
+            bad_rows=_number(value("fax-bad-rows")),
+            longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
+            encoding=clean(value("fax-encoding-name")),
+        ),
         total=_number(value("fax-document-total-pages")),
-        image_bytes=_number(value("fax-image-size")),
-        width=width,
-        rows=rows,
-        x_resolution=x_resolution,
-        y_resolution=y_resolution,
-        bad_rows=_number(value("fax-bad-rows")),
-        longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
-        encoding=clean(value("fax-encoding-name")),
     )
 
 
@@ -358,11 +369,11 @@ def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxFinis
 
 
 def _result_in_variables(event: Event) -> FaxFinished | None:
-    """Read the result that phase E left in the channel's variables.
+    """Return the result that phase E left in the channel's variables, None if there is none.
 
     mod_spandsp sets a variable for each header of its result event (``fax_success`` for
-    ``fax-success``), so the hangup event, and ``uuid_dump`` of a lingering channel, still
-    tell it when the result event itself was lost.
+    ``fax-success``), so the hangup event, and ``uuid_dump`` of a lingering channel, still have
+    the result if the result event itself was lost.
     """
     if not event.variable("fax_success"):
         return None
@@ -370,7 +381,7 @@ def _result_in_variables(event: Event) -> FaxFinished | None:
 
 
 def _variables(event: Event) -> Callable[[str], str]:
-    """Read the channel variable instead of the header of the same name."""
+    """Return a function that reads the channel variable instead of the header of that name."""
     return lambda name: event.variable(name.replace("-", "_"))
 
 
@@ -393,7 +404,7 @@ _READERS: Mapping[str, Callable[[Event], Observation | None]] = {
 
 
 def observe(event: Event) -> tuple[Observation, ...]:
-    """Return what ``event`` says about its call, in order; nothing if it is of no interest."""
+    """Return the observations that ``event`` gives, in order; none if it says nothing of a fax."""
     if event.name == "CHANNEL_HANGUP_COMPLETE":
         result = _result_in_variables(event)
         return (result, _hangup_complete(event)) if result else (_hangup_complete(event),)
@@ -403,10 +414,9 @@ def observe(event: Event) -> tuple[Observation, ...]:
 
 
 def observe_dump(event: Event) -> tuple[Observation, ...]:
-    """Return what the channel data of a call that is still up tell (``uuid_dump``).
+    """Return the observations that the channel data of a call give (``uuid_dump``).
 
-    Used to catch up after events were missed: they say how far the call has come, though not
-    each step on the way.
+    Used after events were missed: the data show how far the call has come, but not each step.
     """
     at = _at(event)
     seen: list[Observation] = [observe_caller(event)]
@@ -418,7 +428,7 @@ def observe_dump(event: Event) -> tuple[Observation, ...]:
     page = _page(event, _variables(event))
     if page.number and not event.variable("fax_success"):
         seen.append(page)
-    # Phase B sets the rate, but so does phase E, even of a call that met no fax machine.
+    # Phase B sets the rate, but so does phase E, even on a call that no fax machine answered.
     if event.variable("fax_transfer_rate") and not event.variable("fax_success"):
         result = _result(event, _variables(event))
         seen.append(

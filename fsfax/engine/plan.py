@@ -19,6 +19,7 @@ from fsfax.errors import InvalidRequest
 from fsfax.esl.dialstring import Gateway, Originate
 from fsfax.runtime.timezone import posix_timezone
 from fsfax.settings import CallTimeouts
+from fsfax.values.numbers import DialNumber
 
 MAX_IDENT = 20  # ITU-T T.30, 5.3.6.2.5: CSI, CIG and TSI have 20 characters
 MAX_HEADER = 50  # SpanDSP's T30_MAX_PAGE_HEADER_INFO
@@ -61,11 +62,11 @@ class SendPlan:
     """
 
     attempt_id: str
-    to: str
+    to: DialNumber
     file: Path
     pages: int
     gateways: tuple[str, ...]
-    from_number: str = ""
+    from_number: DialNumber | Literal[""] = ""
     from_name: str = ""
     ident: str = ""
     header: str = ""

@@ -1,17 +1,17 @@
-"""Receiving: every fax that comes in at a node, from the first event to the stored file.
+"""Inbound faxes of one node, from the first event to the stored file.
 
-There are two ways in, and both end in the same `Reception`:
+A `Receiver` follows two kinds of calls in the same way:
 
-* the dialplan answers and runs ``rxfax``: we see its CHANNEL_EXECUTE and follow;
-* the dialplan parks the call with ``fsfax_takeover=true``: we answer and run ``rxfax``. Of several
-  engines that listen to one FreeSWITCH one does so; a guard in FreeSWITCH decides which.
+* the dialplan answers and runs ``rxfax``: its CHANNEL_EXECUTE shows the fax;
+* the dialplan parks the call with ``fsfax_takeover=true``: the engine answers and runs ``rxfax``.
+  Of several engines that listen to one FreeSWITCH one does so; a guard in FreeSWITCH decides which.
 
-In both, whoever owns the called number may refuse the caller (`fsfax.engine.admission`): a parked
-call before it is answered, one that the dialplan answered as soon as it is seen. Of such a call
-nothing is kept but that it came.
+In both cases an `Admit` (see `fsfax.engine.admission`) may refuse the caller: before a parked call
+is answered, or as soon as the first event of a call shows that the dialplan answered it. Of such a
+call only the result is stored, no page.
 
-A `Receiver` also looks for what happened while nobody listened: after a start or a lost
-connection it asks for calls that are up, and takes finished files out of the spool.
+A `Receiver` also finds faxes that came while no engine listened: after a start or a lost
+connection it asks for calls that are up and stores finished files from the spool.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -56,25 +57,26 @@ from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
 from fsfax.log import get_logger
 from fsfax.settings import CallTimeouts, FaxDefaults
+from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import RxResult
 
 _log = get_logger(__name__)
 
 TAKEOVER = "fsfax_takeover"
-"""The channel variable by which the dialplan hands a parked call to us."""
+"""The channel variable by which the dialplan hands a parked call to the engine."""
 
 OnFax = Callable[[RxResult], None]
 OnReceiving = Callable[[str, Observation], None]
 
 _CALL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
-_TAKER_PATIENCE = 5.0
-"""Seconds from when somebody else took a parked call until it counts as dead if nothing happens."""
+_TAKEOVER_PATIENCE = 5.0
+"""Seconds that another engine has from its guard to the answer; then it counts as dead."""
 
 _PAUSE = 0.2
 
-_MAX_STRANGERS = 10_000
-"""Inbound calls whose beginning is remembered in case they turn out to be faxes."""
+_MAX_UNCLASSIFIED = 10_000
+"""Inbound calls whose first event is kept until they show whether they are faxes."""
 
 WATCHED = (
     "CHANNEL_CREATE",
@@ -90,8 +92,10 @@ WATCHED = (
 
 
 class CallEvents:
-    """The events of one call, dealt out by the receiver: nothing is missed between the event
-    that shows a fax and the start of its own watch.
+    """The events of one call, distributed by the receiver.
+
+    With a watch of its own a call would miss the events between the one that shows a fax and the
+    start of the watch.
     """
 
     def __init__(self) -> None:
@@ -102,7 +106,7 @@ class CallEvents:
         self._queue.put(item)
 
     def get(self, timeout: float) -> Event | Gap | Lost | None:
-        """Take the next item; None means: look at your own state again.
+        """Return the next item; None after `wake`.
 
         Raises:
             EslTimeout: none came in time.
@@ -110,67 +114,62 @@ class CallEvents:
         try:
             return self._queue.get(timeout=timeout)
         except gevent.queue.Empty:
-            raise EslTimeout("no event of the call in time") from None
+            raise EslTimeout(f"no event of the call in {timeout:g} s") from None
 
     def wake(self) -> None:
         """Make a waiting `get` return."""
         self._queue.put(None)
 
     def close(self) -> None:
-        """Nothing to give back: the receiver forgets the feed when the call is over."""
+        """Do nothing: the receiver drops the queue when the call is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveContext:
+    """What the receivers of all nodes share.
+
+    inbox: where received faxes are stored.
+    folder: where the dialplan and fsfax let FreeSWITCH write, under our own path; nodes may share
+        it.
+    timeouts, defaults, realm: as in the settings.
+    ask_fate: asks all nodes what became of a call.
+    ask_numbers: asks all nodes for the caller's and the called number of a call whose events were
+        missed.
+    on_fax: called once for each call, after it was stored.
+    on_progress: called with the call's id and each observation.
+    admit: called for each call before anything else is done about it; it may wait.
+    claims: ids of the calls that one of the receivers follows.
+    """
+
+    inbox: InboundSpool
+    folder: Path
+    timeouts: CallTimeouts
+    defaults: FaxDefaults
+    realm: str
+    ask_fate: Callable[[str], Fate]
+    ask_numbers: Callable[[str], tuple[str, str]]
+    on_fax: OnFax
+    on_progress: OnReceiving
+    admit: Admit | None = None
+    claims: set[str] = field(default_factory=set)
 
 
 class Receiver:
-    """Follows every fax that comes in at one node.
+    """Follows every inbound fax of one node.
 
     Args:
         link: the node's connection.
         node: its name.
         spool: its path mapping.
-        inbox: where received faxes are stored.
-        folder: where the dialplan and we let FreeSWITCH write, under our own path.
-        timeouts, defaults, realm: as in the settings.
-        ask: asks all nodes what became of a call; nodes may share the folder.
-        who: asks all nodes who called whom in a call that nobody saw: caller and called number.
-        claims: ids of the calls that some receiver has in hand, shared by all of them.
-        on_fax: called once for each call, after it was stored.
-        on_progress: called with the call's id and each observation.
-        admit: asked for each call before anything else is done about it; it may wait.
+        context: what all receivers share.
     """
 
-    def __init__(
-        self,
-        link: Link,
-        node: str,
-        spool: Spool,
-        inbox: InboundSpool,
-        *,
-        folder: Path,
-        timeouts: CallTimeouts,
-        defaults: FaxDefaults,
-        realm: str,
-        ask: Callable[[str], Fate],
-        who: Callable[[str], tuple[str, str]],
-        claims: set[str],
-        on_fax: OnFax,
-        on_progress: OnReceiving,
-        admit: Admit | None = None,
-    ) -> None:
+    def __init__(self, link: Link, node: str, spool: Spool, context: ReceiveContext) -> None:
         self._link = link
         self._node = node
         self._spool = spool
-        self._inbox = inbox
-        self._folder = folder
-        self._timeouts = timeouts
-        self._defaults = defaults
-        self._realm = realm
-        self._ask = ask
-        self._who = who
-        self._claims = claims
-        self._on_fax = on_fax
-        self._on_progress = on_progress
-        self._admit = admit
-        self._feeds: dict[str, CallEvents] = {}
+        self._context = context
+        self._call_events: dict[str, CallEvents] = {}
         self._unclassified_calls: dict[str, Event] = {}
         self._calls = gevent.pool.Group()
         self._watch = link.watch_all(WATCHED)
@@ -179,20 +178,20 @@ class Receiver:
     @property
     def active(self) -> int:
         """Calls that are being followed right now."""
-        return len(self._feeds)
+        return len(self._call_events)
 
     def close(self, wait: float = 0.0) -> None:
         """Stop listening; give calls under way ``wait`` seconds to end.
 
-        A call that is cut off here is not lost: FreeSWITCH goes on receiving, and the next
-        start finds it.
+        A call that is still up then is not lost: FreeSWITCH goes on receiving, and the next
+        receiver finds it.
         """
         self._greenlet.kill()
         deadline = time.monotonic() + wait
-        # The feeds of running calls still need their events while we wait.
-        while self._feeds and (left := deadline - time.monotonic()) > 0:
+        # Calls under way still need their events during the wait.
+        while self._call_events and (left := deadline - time.monotonic()) > 0:
             try:
-                self._deal(self._watch.get(timeout=min(left, 0.2)), accept=False)
+                self._distribute(self._watch.get(timeout=min(left, 0.2)), accept=False)
             except EslTimeout:
                 continue
         self._calls.kill()
@@ -200,25 +199,25 @@ class Receiver:
 
     def _run(self) -> None:
         if self._link.connected:
-            self.recover()  # otherwise a Gap says when it can be done
+            self.recover()  # otherwise a Gap comes with the connection
         while True:
             try:
                 item = self._watch.get(timeout=60.0)
             except EslTimeout:
                 continue
-            self._deal(item, accept=True)
+            self._distribute(item, accept=True)
             if isinstance(item, Gap):
                 self.recover()
 
-    def _deal(self, item: Event | Gap | Lost | None, *, accept: bool) -> None:
+    def _distribute(self, item: Event | Gap | Lost | None, *, accept: bool) -> None:
         if not isinstance(item, Event):
-            for feed in self._feeds.values():
+            for events in self._call_events.values():
                 if item is not None:
-                    feed.put(item)
+                    events.put(item)
             return
         call_id = item.uuid
-        if call_id in self._feeds:
-            self._feeds[call_id].put(item)
+        if call_id in self._call_events:
+            self._call_events[call_id].put(item)
         elif not accept or item.get("Call-Direction") != "inbound":
             return
         elif item.name == "CHANNEL_EXECUTE" and item.get("Application") == "rxfax":
@@ -229,7 +228,7 @@ class Receiver:
             self._follow(call_id, item, gap="the beginning of the call was missed")
         elif item.name == "CHANNEL_CREATE":
             self._unclassified_calls[call_id] = item
-            if len(self._unclassified_calls) > _MAX_STRANGERS:
+            if len(self._unclassified_calls) > _MAX_UNCLASSIFIED:
                 self._unclassified_calls.pop(next(iter(self._unclassified_calls)))
         elif item.name == "CHANNEL_HANGUP_COMPLETE":
             self._unclassified_calls.pop(call_id, None)
@@ -237,30 +236,30 @@ class Receiver:
     def _follow(
         self, call_id: str, event: Event | None, *, takeover: bool = False, gap: str = ""
     ) -> None:
-        if not _CALL_ID.match(call_id) or call_id in self._claims:
+        if not _CALL_ID.match(call_id) or call_id in self._context.claims:
             return
-        self._claims.add(call_id)
-        feed = self._feeds[call_id] = CallEvents()
+        self._context.claims.add(call_id)
+        events = self._call_events[call_id] = CallEvents()
         first = self._unclassified_calls.pop(call_id, None)
         for item in (first, event):
             if item is not None:
-                feed.put(item)
-        # Any event tells who calls whom, and that has to be known before anything else.
+                events.put(item)
+        # Any event has the numbers of caller and called, which the admission needs first.
         seen = first or event
         caller = observe_caller(seen) if seen else None
-        self._calls.spawn(self._receive, call_id, feed, caller, takeover, gap)
+        self._calls.spawn(self._receive, call_id, events, caller, takeover, gap)
 
     def _receive(
-        self, call_id: str, feed: CallEvents, caller: Created | None, takeover: bool, gap: str
+        self, call_id: str, events: CallEvents, caller: Created | None, takeover: bool, gap: str
     ) -> None:
         started_at = time.time()
         try:
             channel = Channel(
                 self._link,
-                feed,
+                events,
                 call_id,
-                timeouts=self._timeouts,
-                realm=self._realm,
+                timeouts=self._context.timeouts,
+                realm=self._context.realm,
                 on_observation=lambda seen, _: self._observed(call_id, seen, takeover),
             )
             fate: Fate | None = None
@@ -271,7 +270,7 @@ class Receiver:
             if gap:
                 fate = channel.catch_up()
                 if channel.transcript.created is None:
-                    # It ended in the moment in which we began to listen.
+                    # It ended at the moment at which the receiver began to listen.
                     channel.note(*self._recorded(call_id, time.time()))
             if not takeover and (cause := self._admission(channel.transcript).cause):
                 channel.interrupt(Interruption.BLOCKED, cause)
@@ -280,17 +279,17 @@ class Receiver:
             call = Call(call_id, self._node, started_at, time.time())
             self._settle(call, channel, fate, (gap,) if gap else ())
         except FsfaxError as error:
-            # The file stays in the spool and the marks in FreeSWITCH: the next recovery
-            # finds both.
-            _log.error("reception_unsettled", call_id=call_id, error=str(error))
+            # The file stays in the spool and the marks in FreeSWITCH, where the next recovery
+            # finds them.
+            _log.error("inbound_call_unsettled", call_id=call_id, error=str(error))
         finally:
-            self._feeds.pop(call_id, None)
-            self._claims.discard(call_id)
+            self._call_events.pop(call_id, None)
+            self._context.claims.discard(call_id)
 
     def _observed(self, call_id: str, observation: Observation, takeover: bool) -> None:
-        self._on_progress(call_id, observation)
+        self._context.on_progress(call_id, observation)
         if takeover and isinstance(observation, FaxStopped):
-            # rxfax has returned, and a call that we took over stays parked for ever.
+            # rxfax has returned, and a call that the engine took over would stay parked.
             gevent.spawn(self._hang_up, call_id)
 
     def _hang_up(self, call_id: str) -> None:
@@ -300,13 +299,13 @@ class Receiver:
             _log.info("already_hung_up", call_id=call_id, error=str(error))
 
     def _begin_takeover(self, call_id: str, channel: Channel) -> bool:
-        """Answer a parked call if that is ours to do; False if there is nothing to follow.
+        """Answer a parked call if this engine gets its guard; False if there is nothing to follow.
 
         Raises:
             EslError: FreeSWITCH could not be asked; the next recovery finds the call again.
         """
         try:
-            if not self._is_ours(call_id):
+            if not self._wins_takeover(call_id):
                 return False
             channel.look()
             admission = self._admission(channel.transcript)
@@ -316,36 +315,36 @@ class Receiver:
                 self._take_over(call_id, admission)
         except CommandFailed as error:
             _log.info("gone_before_takeover", call_id=call_id, error=str(error))
-            marks.erase(self._link, self._realm, call_id)
+            marks.erase(self._link, self._context.realm, call_id)
             return False
         return True
 
     def _admission(self, transcript: Transcript) -> Admission:
-        """Ask whether a call is taken. Where nobody can say, it is: a fax must not be lost."""
+        """Return the admission of a call; ACCEPT where it is not known: a fax must not be lost."""
         created = transcript.created
-        if self._admit is None or created is None:
+        if self._context.admit is None or created is None:
             return ACCEPT
         try:
-            return self._admit(created.from_number, created.to_number)
-        except Exception:  # noqa: BLE001  # somebody else's code, and a call that waits
+            return self._context.admit(created.from_number, created.to_number)
+        except Exception:  # noqa: BLE001  # foreign code, and a call that waits
             _log.exception("admission_unknown", called=created.to_number)
             return ACCEPT
 
-    def _is_ours(self, call_id: str) -> bool:
-        """Tell whether we have to take a parked call over: one of all that listen does.
+    def _wins_takeover(self, call_id: str) -> bool:
+        """Return whether this engine has to take a parked call over; of all that listen one does.
 
         Raises:
             EslError: FreeSWITCH could not be asked.
         """
-        taker = ""
-        while taker := marks.take(self._link, self._realm, call_id, instead_of=taker):
-            deadline = time.monotonic() + _TAKER_PATIENCE
+        other = ""
+        while other := marks.take(self._link, self._context.realm, call_id, instead_of=other):
+            deadline = time.monotonic() + _TAKEOVER_PATIENCE
             while time.monotonic() < deadline:
                 if not self._is_parked(call_id):
                     _log.info("taken_over_elsewhere", call_id=call_id)
                     return False
                 gevent.sleep(_PAUSE)
-            _log.warning("taker_is_gone", call_id=call_id, mark=taker)
+            _log.warning("takeover_not_completed", call_id=call_id, mark=other)
         return True
 
     def _is_parked(self, call_id: str) -> bool:
@@ -356,17 +355,20 @@ class Receiver:
 
     def _take_over(self, call_id: str, admission: Admission) -> None:
         """Answer a parked call and receive its fax."""
-        path = self._spool.remote(self._folder / f"{call_id}.tif")
-        defaults = self._defaults
-        t38 = defaults.t38 != "off" if admission.t38 is None else admission.t38
-        ident = defaults.ident if admission.ident is None else admission.ident
+        path = self._spool.remote(self._context.folder / f"{call_id}.tif")
+        preferences = SendPreferences(
+            t38=None if admission.t38 is None else "on" if admission.t38 else "off",
+            ident=admission.ident,
+        )
+        fax = preferences.over(self._context.defaults)
+        t38 = fax.t38 != "off"
         variables = {
             "fax_enable_t38": "true" if t38 else "false",
             "fax_enable_t38_request": "true" if t38 else "false",
-            "fax_use_ecm": "true" if defaults.ecm else "false",
-            "fax_disable_v17": "false" if defaults.v17 else "true",
-            "fax_ident": quote(ident, safe="") or "%00",
-            **marks.variables(self._realm, call_id),
+            "fax_use_ecm": "true" if fax.ecm else "false",
+            "fax_disable_v17": "false" if fax.v17 else "true",
+            "fax_ident": quote(fax.ident, safe="") or "%00",
+            **marks.variables(self._context.realm, call_id),
         }
         for name, value in variables.items():
             self._link.api("uuid_setvar", f"{call_id} {name} {value}")
@@ -377,7 +379,7 @@ class Receiver:
         transcript = channel.transcript
         if transcript.missed and not gaps:
             gaps = ("the connection to FreeSWITCH was lost during the call",)
-        path = self._folder / f"{call.id}.tif"
+        path = self._context.folder / f"{call.id}.tif"
         if transcript.started and transcript.started.path:
             path = self._spool.local(transcript.started.path)
         self._store(call, transcript, path, fate=fate, interruption=channel.interruption, gaps=gaps)
@@ -392,15 +394,15 @@ class Receiver:
         interruption: Interruption | None = None,
         gaps: tuple[str, ...],
     ) -> None:
-        """Put the fax into the inbox; only then remove FreeSWITCH's copy and marks."""
-        in_thread = gevent.get_hub().threadpool.apply  # disks are slow, other calls go on
+        """Store the fax in the inbox; only then remove FreeSWITCH's copy and marks."""
+        in_thread = gevent.get_hub().threadpool.apply  # a slow disk must not stop other calls
         blocked = interruption is Interruption.BLOCKED
         pages = 0 if blocked else in_thread(pages_in, (path,))
-        if not pages and self._inbox.has(call.id):
-            # Another engine with the same inbox stored it before us; what it wrote is better.
+        if not pages and self._context.inbox.has(call.id):
+            # Another engine with the same inbox stored it already, with its pages.
             _log.info("stored_elsewhere", call_id=call.id)
             return
-        file = in_thread(self._inbox.keep, (call.id, path)) if pages else None
+        file = in_thread(self._context.inbox.keep, (call.id, path)) if pages else None
         result = judge_received(
             transcript,
             call,
@@ -410,7 +412,7 @@ class Receiver:
             pages_in_file=pages,
             gaps=gaps,
         )
-        in_thread(self._inbox.record, (result,))
+        in_thread(self._context.inbox.record, (result,))
         _log.info(
             "fax_received",
             call_id=call.id,
@@ -420,18 +422,18 @@ class Receiver:
         )
         if pages or blocked:
             path.unlink(missing_ok=True)
-        self._on_fax(result)
+        self._context.on_fax(result)
         try:
-            marks.erase(self._link, self._realm, call.id)
-            marks.erase_numbers(self._link, self._realm, call.id)
+            marks.erase(self._link, self._context.realm, call.id)
+            marks.erase_numbers(self._link, self._context.realm, call.id)
         except EslError as error:
             _log.info("marks_left", call_id=call.id, error=str(error))
 
     def recover(self) -> None:
-        """Find the calls and files that were missed while nobody listened.
+        """Find the calls and files that came while this receiver was not connected.
 
-        Called at the start and after each lost connection; what cannot be settled now is
-        found again the next time.
+        Called at the start and after each lost connection; calls and files that cannot be settled
+        now are found again the next time.
         """
         try:
             self._adopt_calls()
@@ -442,9 +444,9 @@ class Receiver:
     def _adopt_calls(self) -> None:
         for row in _channels(self._link):
             call_id, application = str(row.get("uuid", "")), row.get("application")
-            if row.get("direction") != "inbound" or call_id in self._feeds:
+            if row.get("direction") != "inbound" or call_id in self._call_events:
                 continue
-            gap = "the call was under way when we began to listen"
+            gap = "the call was under way when the engine began to listen"
             if application == "rxfax":
                 self._follow(call_id, None, gap=gap)
             elif self._is_handed_over(call_id):
@@ -457,42 +459,42 @@ class Receiver:
             return False  # it ended meanwhile
 
     def _collect_files(self) -> None:
-        for path in sorted(self._folder.glob("*.tif*")):
+        for path in sorted(self._context.folder.glob("*.tif*")):
             call_id = path.stem
-            if not _CALL_ID.match(call_id) or call_id in self._claims:
+            if not _CALL_ID.match(call_id) or call_id in self._context.claims:
                 continue
-            if self._inbox.has(call_id):
-                path.unlink(missing_ok=True)  # stored, but we died before removing it
+            if self._context.inbox.has(call_id):
+                path.unlink(missing_ok=True)  # a crash came between storing and removing it
                 continue
-            fate = self._ask(call_id)
+            fate = self._context.ask_fate(call_id)
             if fate is Fate.UP:
-                continue  # its own node's receiver follows it, or hears of it with the next event
+                continue  # its node's receiver follows it already or with its next event
             when = path.stat().st_mtime
             transcript = note(Transcript(), EventsMissed(at=when))
             for created in self._recorded(call_id, when):
                 transcript = note(transcript, created)
             refused = Interruption.BLOCKED if self._admission(transcript).cause else None
             call = Call(call_id, self._node, when, when)
-            gaps = ("the call came while nobody listened; its events were missed",)
+            gaps = ("the call came while no engine listened; its events were missed",)
             try:
                 self._store(call, transcript, path, fate=fate, interruption=refused, gaps=gaps)
             except FsfaxError as error:
-                _log.error("reception_unsettled", call_id=call_id, error=str(error))
+                _log.error("inbound_call_unsettled", call_id=call_id, error=str(error))
 
     def _recorded(self, call_id: str, at: float) -> tuple[Created, ...]:
-        """Who called whom, as the dialplan recorded it; nothing where it did not.
+        """Return who called whom as the dialplan recorded it; empty if it did not.
 
         Raises:
-            EslError: whoever may know cannot be asked.
+            EslError: a node that may have recorded it cannot be asked.
         """
-        caller, called = map(clean, self._who(call_id))
+        caller, called = map(clean, self._context.ask_numbers(call_id))
         if not (caller or called):
             return ()
         return (Created(at=at, inbound=True, from_number=caller, from_name="", to_number=called),)
 
 
 def pages_in(path: Path) -> int:
-    """Count the readable pages of a received TIFF; 0 if there is none or no file."""
+    """Return the number of readable pages of a received TIFF; 0 if there is none or no file."""
     try:
         return len(tiff_f.read(path.read_bytes()).pages)
     except (OSError, DocumentError) as error:

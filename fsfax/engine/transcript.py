@@ -1,8 +1,8 @@
-"""The transcript of one call: observations in, state out.
+"""The transcript of one call: observations in, state out. Pure.
 
-`note` folds one observation into an immutable transcript. It copes with whatever order the
-events come in: FreeSWITCH sends the fax result after CHANNEL_HANGUP, the reply to the
-originate before or after the hangup, and after a lost connection some are missing.
+`note` adds one observation to an immutable transcript. It accepts them in any order: FreeSWITCH
+sends the fax result after CHANNEL_HANGUP, the reply to the originate before or after the hangup,
+and after a lost connection some are missing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fsfax.engine.observations import (
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Everything seen of one call so far; a field is None while nothing was seen of it."""
+    """All observations of one call so far; a field is None while there is none of its kind."""
 
     dialling: Dialling | None = None
     created: Created | None = None
@@ -49,7 +49,7 @@ class Transcript:
 
     @property
     def is_answered(self) -> bool:
-        """The call was picked up, by one sign or another."""
+        """The call was answered, as at least one observation shows."""
         return bool(
             self.answered
             or self.started
@@ -61,7 +61,7 @@ class Transcript:
 
     @property
     def may_have_sent(self) -> bool:
-        """Phase B was passed, or may have been passed unseen: a page may have gone out."""
+        """Phase B ended, or may have ended while events were missed: a page may have been sent."""
         result = self.result
         return bool(
             self.negotiated
@@ -72,19 +72,19 @@ class Transcript:
 
     @property
     def pages_confirmed(self) -> int:
-        """Pages that phase D or phase E confirmed, counted within this call."""
+        """The number of pages of this call that phase D or phase E confirmed."""
         seen = self.pages[-1].number if self.pages else 0
         return max(seen, self.result.pages if self.result else 0)
 
     @property
     def is_over(self) -> bool:
-        """Nothing more can come: the channel is gone, or the originate failed."""
+        """The channel is gone, or the originate failed: no more events can follow."""
         return self.hung_up is not None or bool(self.reply and self.reply.cause)
 
 
-# Of most observations the first is kept: repeats after a reconnect say nothing new, and phase E
+# Of most kinds the first observation counts: repeats after a reconnect add nothing, and phase E
 # comes once. A negotiation may come again after a retrain, and another gateway may be dialled:
-# there the last word counts.
+# there the last one counts.
 _FIRST: Mapping[type[Observation], str] = {
     Created: "created",
     Ringing: "ringing",
@@ -103,8 +103,8 @@ _LAST: Mapping[type[Observation], str] = {Dialling: "dialling", Negotiated: "neg
 def note(transcript: Transcript, observation: Observation) -> Transcript:
     """Return the transcript with one more observation.
 
-    A page that was noted already, or whose number makes no sense, is left out: the count of
-    pages never goes back.
+    A page whose number is not higher than that of the last page is ignored: the number of
+    confirmed pages never decreases.
     """
     if isinstance(observation, PageDone):
         last = transcript.pages[-1].number if transcript.pages else 0

@@ -1,8 +1,8 @@
-"""One call that sends a fax: dial, watch, give up, settle.
+"""One attempt on one node: guard, dial, follow, settle, over each gateway of the plan in turn.
 
-A `Transmission` owns one plan, one node and one channel at a time. It follows the call's
-events, keeps the watchdogs, ends the call when it must and asks FreeSWITCH when events are
-missing. It decides nothing about the outcome: that is `fsfax.engine.verdict`'s.
+A `Transmission` has one plan, one node and one channel at a time. The `Channel` follows the
+call's events, runs the watchdogs, ends the call when it must and asks FreeSWITCH when events are
+missing. `fsfax.engine.verdict` decides about the outcome.
 
     guard ► dial ──► follow ──► settle ──► judge
                        ▲  │ events missed: ask for the fate, catch up or settle
@@ -43,8 +43,8 @@ MayDial = Callable[[], bool]
 class Transmission:
     """Sends one fax over one node; tries the plan's gateways in order.
 
-    The caller's greenlet runs `run` and waits; `cancel` may come from any other greenlet.
-    ``may_dial`` is asked right before each originate; it must not wait for long.
+    `run` blocks its greenlet; `cancel` may be called from any other one.
+    ``may_dial`` is called right before each originate; it must not wait for long.
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class Transmission:
         self._cancelled = False
 
     def run(self) -> TxResult:
-        """Dial, follow the call to its end and return what became of it.
+        """Dial, follow the call to its end and return its result.
 
         Raises:
             SpoolError: FreeSWITCH does not see the file; nothing was dialled.
             InvalidRequest: number, name or path cannot be dialled; nothing was dialled.
             AlreadyDialled: the attempt's id was used before; nothing was dialled now.
-            NotDialled: ``may_dial`` said no; nothing was dialled, and nobody can any more.
+            NotDialled: ``may_dial`` returned False; nothing was dialled, and the id is barred.
             EslError: FreeSWITCH could not be reached before anything was dialled.
         """
         plan = self._plan
         path = self._spool.require(self._link, plan.file)
-        # All of them before the first is dialled: a wrong gateway name must not come to light
-        # in the middle of a fail-over.
+        # All commands are made before the first is dialled: a wrong gateway name must not be
+        # found in the middle of a fail-over.
         calls = [
             (call_id, gateway, plan.originate(call_id, gateway, path).render())
             for call_id, gateway in zip(plan.call_ids, plan.gateways, strict=True)
@@ -92,7 +92,7 @@ class Transmission:
             except (AlreadyDialled, NotDialled, EslError) as error:
                 if result is None:
                     raise
-                # The gateway before failed, and that stays the result: this one was not dialled.
+                # This gateway was not dialled: the failure of the one before stays the result.
                 _log.warning("gateway_not_tried", gateway=gateway, error=str(error))
                 break
             result = self._call(call_id, gateway, command, tuple(failed))
@@ -113,13 +113,13 @@ class Transmission:
         return result
 
     def cancel(self) -> None:
-        """End the call as soon as FreeSWITCH allows it; harmless when it is over already."""
+        """End the call as soon as FreeSWITCH allows it; has no effect when it is over already."""
         self._cancelled = True
         if self._channel:
             self._channel.interrupt(Interruption.CANCELLED)
 
     def _guard(self, call_id: str) -> None:
-        """Make sure that this id is dialled once, by us, and that we still may.
+        """Put the guard mark, so that this id is dialled once, and ask ``may_dial``.
 
         Raises:
             AlreadyDialled, NotDialled, EslError: as `run`.
@@ -129,8 +129,8 @@ class Transmission:
         core = self._link.core
         if not marks.intend(self._link, self._plan.marks_realm, call_id):
             raise AlreadyDialled(
-                f"a call with the id {call_id} was dialled before, or its attempt was given up;"
-                " nothing was dialled now: ask for its fate, or take another id"
+                f"a call with the id {call_id} was dialled before, or its attempt was settled;"
+                " nothing was dialled now: ask for its fate, or use another id"
             )
         allowed = False
         try:
@@ -139,7 +139,7 @@ class Transmission:
             if not allowed:
                 self._withdraw(call_id)
         if not allowed:
-            raise NotDialled("may_dial said no at the last moment; nothing was dialled")
+            raise NotDialled("may_dial returned False right before dialling; nothing was dialled")
         if self._link.core != core:
             self._withdraw(call_id)
             raise Disconnected(
@@ -151,7 +151,7 @@ class Transmission:
         try:
             marks.withdraw(self._link, self._plan.marks_realm, call_id)
         except EslError as error:
-            # Whoever asks about the attempt will have to call it uncertain.
+            # The guard stays "intended", so an adoption will have to report "uncertain".
             _log.warning("guard_left", call_id=call_id, error=str(error))
 
     def _call(
@@ -198,10 +198,10 @@ class Transmission:
         try:
             self._link.bgapi("originate", command, job_id=call_id)
         except CommandFailed as error:
-            # Refused outright: there is no job and no channel.
+            # Refused at once: there is no job and no channel.
             channel.note(OriginateReply(at=time.time(), cause=error.reply or "NONE"))
         except EslError as error:
-            # It may have been carried out: from here on the call counts as dialled.
+            # FreeSWITCH may have executed it: from here on the call counts as dialled.
             _log.warning("originate_unanswered", call_id=call_id, error=str(error))
             channel.doubt()
 
@@ -212,9 +212,9 @@ class Transmission:
 
 
 def lacks_t38(wanted: str, observation: Observation, transcript: Transcript) -> bool:
-    """Tell whether a call that has to run over T.38 has just turned out not to.
+    """Return whether a call that requires T.38 was just negotiated without it.
 
-    Once a page is confirmed it is too late to mind.
+    After the first confirmed page the call goes on in any case.
     """
     return (
         wanted == "required"
@@ -225,7 +225,7 @@ def lacks_t38(wanted: str, observation: Observation, transcript: Transcript) -> 
 
 
 def _may_try_elsewhere(result: TxResult) -> bool:
-    """Only a call that did not get past our own gateway may go out over another one."""
+    """Return whether another gateway may be tried: the call failed at our own gateway."""
     return (
         result.status is Status.FAILED
         and result.pages_sent == 0

@@ -3,31 +3,31 @@
 The order of evidence, strongest first:
 
 1. the fax result event (phase E) of the call itself;
-2. an interruption of our own (cancelled, a watchdog): we ended the call and know why;
-3. the reply to the originate, or a hangup before any answer: no page can have gone out;
+2. an interruption by the engine (cancelled, a watchdog): it ended the call and knows why;
+3. the reply to the originate, or a hangup before any answer: no page can have been sent;
 4. what FreeSWITCH itself recorded (`Fate`, from the outcome marks);
-5. nothing: the call is uncertain. The hangup cause of an answered call proves nothing
-   (NORMAL_CLEARING is what a missing file ends with, too), so it never makes a success.
+5. none of these: the call is uncertain. The hangup cause of an answered call proves nothing
+   (a call whose file is missing ends with NORMAL_CLEARING, too), so it never makes a success.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from fsfax.engine import t30
 from fsfax.engine.causes import cause
-from fsfax.engine.observations import FaxFinished as ResultSeen
+from fsfax.engine.observations import FaxFinished
 from fsfax.engine.transcript import Transcript
 from fsfax.values.outcome import Doubt, Meaning, Outcome
-from fsfax.values.results import GatewayAttempt, PageRecord, RxResult, Status, T38Status, TxResult
+from fsfax.values.results import FaxResult, GatewayAttempt, PageRecord, RxResult, Status, TxResult
 
 
 class Fate(StrEnum):
-    """What FreeSWITCH answers when it is asked what became of a call."""
+    """What FreeSWITCH knows about a call when it is asked."""
 
     UP = "up"
     SUCCEEDED = "succeeded"
@@ -38,7 +38,7 @@ class Fate(StrEnum):
 
 
 class Interruption(StrEnum):
-    """Why we ended a call ourselves."""
+    """Why the engine ended a call."""
 
     CANCELLED = "cancelled"
     ANSWER_TIMEOUT = "answer_timeout"
@@ -46,19 +46,21 @@ class Interruption(StrEnum):
     PAGE_TIMEOUT = "page_timeout"
     T38_REQUIRED = "t38_required"
     BLOCKED = "blocked"
-    """The caller is not let in."""
+    """The caller is not permitted to send faxes to the called number."""
 
 
 _INTERRUPTIONS = {
     Interruption.CANCELLED: Meaning("The fax was cancelled.", Outcome.CANCELLED, False),
-    Interruption.ANSWER_TIMEOUT: Meaning("Nobody answered in time.", Outcome.NO_ANSWER, True),
+    Interruption.ANSWER_TIMEOUT: Meaning(
+        "The call was not answered in time.", Outcome.NO_ANSWER, True
+    ),
     Interruption.NEGOTIATION_TIMEOUT: Meaning(
-        "The call was answered, but the fax machines did not come to terms in time.",
+        "The call was answered, but the fax machines did not agree on a transmission in time.",
         Outcome.NOT_A_FAX,
         True,
     ),
     Interruption.PAGE_TIMEOUT: Meaning(
-        "The fax stood still in the middle of the transmission and was given up.",
+        "The transmission made no progress for too long and was ended.",
         Outcome.LINE_TROUBLE,
         True,
     ),
@@ -73,7 +75,7 @@ _INTERRUPTIONS = {
 }
 
 _UNCERTAIN = Meaning(
-    "What became of the call cannot be proved: no result was reported and none was recorded.",
+    "The outcome of the call cannot be proved: no result was reported and none was recorded.",
     Outcome.UNKNOWN,
     True,
     Doubt.ANY,
@@ -101,7 +103,7 @@ _DELIVERED = t30.CODES[t30.OK]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Which call a verdict is about: its Unique-ID, node, and times in seconds since 1970."""
+    """The call that is judged: its Unique-ID, node, and times in seconds since 1970."""
 
     id: str
     node: str
@@ -118,7 +120,7 @@ class _Judgement:
 
 
 def is_provable(transcript: Transcript) -> bool:
-    """Tell whether the transcript alone settles the call, without asking FreeSWITCH."""
+    """Return whether the transcript alone proves the outcome, without asking FreeSWITCH."""
     return bool(
         transcript.result
         or (transcript.stopped and transcript.stopped.response)
@@ -136,16 +138,16 @@ def judge_sent(
     last_page: int | None = None,
     failed_gateways: tuple[GatewayAttempt, ...] = (),
 ) -> TxResult:
-    """Return what became of a call that was to send a fax.
+    """Return the result of a call that was to send a fax.
 
     Args:
-        transcript: what was seen.
+        transcript: what was observed.
         call: its id and times.
-        fate: what FreeSWITCH answered about the call, if it was asked.
-        interruption: why we ended it ourselves, if we did.
+        fate: what FreeSWITCH knows about the call, if it was asked.
+        interruption: why the engine ended it, if it did.
         first_page: the first page of the document that was to be sent, from 1.
         last_page: the last one, if known: needed to count pages when only a mark is left.
-        failed_gateways: gateways that were tried in vain before.
+        failed_gateways: gateways that were tried before and failed.
     """
     judgement = _judge(transcript, fate, interruption)
     success = judgement.status is Status.SUCCEEDED
@@ -153,12 +155,12 @@ def judge_sent(
     if success and not transcript.result and last_page is not None:
         # Only FreeSWITCH's mark is left: "success" means every page of the range.
         confirmed = last_page - first_page + 1
-    common = _common(transcript, call, judgement, first_page)
+    pages_total = max(_total(transcript), last_page or 0)
+    base = _base(transcript, call, judgement, pages_total, first_page)
     return TxResult(
-        **common,
-        pages_total=max(_total(transcript), last_page or 0),
+        **_fields(base),
         pages_sent=confirmed,
-        fax_receiver_id=common["remote_station_id"],
+        fax_receiver_id=base.remote_station_id,
         first_unconfirmed_page=None if success else first_page + confirmed,
         gateway=transcript.dialling.gateway if transcript.dialling else "",
         failed_gateways=failed_gateways,
@@ -176,21 +178,20 @@ def judge_received(
     pages_in_file: int = 0,
     gaps: tuple[str, ...] = (),
 ) -> RxResult:
-    """Return what became of a call on which a fax was to be received.
+    """Return the result of a call on which a fax was to be received.
 
-    ``pages_in_file`` counts the readable pages of the stored file: what is there was received,
-    whatever the events say. Of a caller who is not let in nothing is, however far the fax came.
+    ``pages_in_file`` is the number of readable pages in the stored file: they count as received,
+    whatever the events say. Of a blocked caller's fax nothing is stored and no page counts.
     """
     blocked = interruption is Interruption.BLOCKED
     judgement = _judge(transcript, fate, interruption)
-    common = _common(transcript, call, judgement, 1)
     created = transcript.created
     pages = 0 if blocked else pages_in_file or transcript.pages_confirmed
+    base = _base(transcript, call, judgement, pages)
     return RxResult(
-        **common,
-        pages_total=pages,
+        **_fields(base),
         pages_received=pages,
-        fax_sender_id=common["remote_station_id"],
+        fax_sender_id=base.remote_station_id,
         from_number=created.from_number if created else "",
         from_name=created.from_name if created else "",
         to_number=created.to_number if created else "",
@@ -222,7 +223,7 @@ def _judge(transcript: Transcript, fate: Fate, interruption: Interruption | None
 
 
 def _interrupted(
-    transcript: Transcript, interruption: Interruption, result: ResultSeen | None
+    transcript: Transcript, interruption: Interruption, result: FaxFinished | None
 ) -> _Judgement:
     meaning = _INTERRUPTIONS[interruption]
     if transcript.may_have_sent:
@@ -255,7 +256,7 @@ def _from_fate(transcript: Transcript, fate: Fate) -> _Judgement:
         case Fate.ENDED if not transcript.pages:
             if transcript.is_answered:
                 return _Judgement(Status.FAILED, _NEVER_BEGAN, None, _cause_name(transcript))
-            # Nobody saw an answer, and phase E was not reached: nothing was delivered.
+            # No answer was observed, and phase E was not reached: nothing was delivered.
             return _Judgement(
                 Status.FAILED,
                 Meaning(
@@ -272,7 +273,7 @@ def _from_fate(transcript: Transcript, fate: Fate) -> _Judgement:
 
 
 def _doubt(meaning: Meaning, transcript: Transcript) -> Doubt:
-    """Before phase B no page can have gone out, whatever the code says in general."""
+    """Return the doubt, but NONE if no page can have been sent: phase B was not reached."""
     if meaning.doubt is Doubt.LAST_PAGE and not transcript.may_have_sent:
         return Doubt.NONE
     return meaning.doubt
@@ -289,40 +290,20 @@ def _total(transcript: Transcript) -> int:
     return max([*totals, transcript.result.total if transcript.result else 0])
 
 
-class _Common(TypedDict):
-    call_id: str
-    node: str
-    started_at: float
-    time_elapsed: int
-    success: bool
-    status: Status
-    outcome: Outcome
-    error_message: str
-    retry: bool
-    doubt: Doubt
-    result_code: int | None
-    result_text: str
-    result_cause: str
-    fax_bad_rows: int
-    fax_error_correction: bool
-    fax_speed: int
-    t38_status: T38Status
-    encoding: str
-    pages: tuple[PageRecord, ...]
-    remote_station_id: str
-    local_station_id: str
-    remote_country: str
-    remote_vendor: str
-    remote_model: str
-
-
-def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_page: int) -> _Common:
+def _base(
+    transcript: Transcript,
+    call: Call,
+    judgement: _Judgement,
+    pages_total: int,
+    first_page: int = 1,
+) -> FaxResult:
+    """Return what a result says in either direction."""
     negotiated, result = transcript.negotiated, transcript.result
-    # Phase E knows best, but a call that broke off may have phase B's word only.
+    # Phase E's values count, but a call that broke off may have those of phase B only.
     last = result or negotiated
     agreed = negotiated is not None
     success = judgement.status is Status.SUCCEEDED
-    return _Common(
+    return FaxResult(
         call_id=call.id,
         node=call.node,
         started_at=call.started_at,
@@ -336,12 +317,13 @@ def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_pag
         result_code=judgement.code,
         result_text=judgement.text,
         result_cause=_cause_name(transcript),
-        fax_bad_rows=sum(page.bad_rows for page in transcript.pages),
-        # Without phase B, SpanDSP reports what it would have liked (14400 bit/s to a voice).
+        fax_bad_rows=sum(seen.page.bad_rows for seen in transcript.pages),
+        # Without phase B, SpanDSP reports what it would have offered (14400 bit/s to a voice).
         fax_error_correction=bool(last and last.ecm and agreed),
         fax_speed=last.rate if last and agreed else 0,
         t38_status=last.t38_status if last else "off",
-        encoding=transcript.pages[-1].encoding if transcript.pages else "",
+        encoding=transcript.pages[-1].page.encoding if transcript.pages else "",
+        pages_total=pages_total,
         pages=tuple(_pages(transcript, first_page)),
         remote_station_id=(result.remote_station_id if result else "")
         or (negotiated.remote_station_id if negotiated else ""),
@@ -352,19 +334,17 @@ def _common(transcript: Transcript, call: Call, judgement: _Judgement, first_pag
     )
 
 
+def _fields(base: FaxResult) -> dict[str, Any]:
+    return {item.name: getattr(base, item.name) for item in fields(base)}
+
+
 def _pages(transcript: Transcript, first_page: int) -> Iterator[PageRecord]:
+    """Yield the confirmed pages: counted in the document, with the time that each one took."""
     before = transcript.negotiated.at if transcript.negotiated else 0.0
-    for page in transcript.pages:
-        yield PageRecord(
-            number=first_page + page.number - 1,
-            seconds=round(max(0.0, page.at - before), 3) if before else 0.0,
-            image_bytes=page.image_bytes,
-            width=page.width,
-            rows=page.rows,
-            x_resolution=page.x_resolution,
-            y_resolution=page.y_resolution,
-            bad_rows=page.bad_rows,
-            longest_bad_row_run=page.longest_bad_row_run,
-            encoding=page.encoding,
+    for seen in transcript.pages:
+        yield replace(
+            seen.page,
+            number=first_page + seen.number - 1,
+            seconds=round(max(0.0, seen.at - before), 3) if before else 0.0,
         )
-        before = page.at
+        before = seen.at

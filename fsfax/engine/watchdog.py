@@ -2,7 +2,7 @@
 
 FreeSWITCH does not end every stage by itself: a profile without a timer never sends
 anything, and a peer that stops sending UDPTL holds the channel for up to ten minutes after a
-good result. Each stage therefore has a limit of ours, counted from the last step forward.
+good result. Each stage therefore has a limit here, counted from the last progress.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from fsfax.engine.verdict import Interruption
 from fsfax.settings import CallTimeouts
 
 _ANSWER_GRACE = 5.0
-"""Seconds on top of the answer limit: FreeSWITCH's own ``originate_timeout`` comes first."""
+"""Seconds on top of the answer limit, so that FreeSWITCH's ``originate_timeout`` ends first."""
 
 
 class Stage(StrEnum):
-    """Where a call is."""
+    """How far a call has come."""
 
     DIALLING = "dialling"
     NEGOTIATING = "negotiating"
@@ -32,11 +32,11 @@ class Stage(StrEnum):
 
 
 StageProgress = tuple[Stage, int]
-"""A stage and the pages confirmed in it: the clock starts again whenever it changes."""
+"""A stage and the number of pages confirmed in it: a change restarts the clock."""
 
 
 def step(transcript: Transcript) -> StageProgress:
-    """Return where the call is."""
+    """Return the stage of the call, and the pages confirmed in it."""
     if transcript.is_over:
         provable = transcript.result or not transcript.is_answered
         return (Stage.OVER if provable else Stage.SETTLING), 0
@@ -48,7 +48,7 @@ def step(transcript: Transcript) -> StageProgress:
 
 
 def limit(stage: Stage, timeouts: CallTimeouts) -> float:
-    """Return how many seconds a step of this stage may take; 0 when the call is over."""
+    """Return how many seconds this stage may take without progress; 0 when the call is over."""
     return {
         Stage.DIALLING: timeouts.answer + _ANSWER_GRACE,
         Stage.NEGOTIATING: timeouts.negotiation,
@@ -64,4 +64,4 @@ INTERRUPTIONS = {
     Stage.NEGOTIATING: Interruption.NEGOTIATION_TIMEOUT,
     Stage.SENDING: Interruption.PAGE_TIMEOUT,
 }
-"""Why a call is ended when the limit of its stage has passed (lingering has a result already)."""
+"""Why a call is ended when its stage takes too long (a lingering call has its result already)."""

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsfax.errors import InvalidRequest
-from fsfax.values.numbers import dialable
+from fsfax.values.numbers import DialNumber, require_dial_number
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}(?::\d{1,5})?\Z")
@@ -40,12 +40,12 @@ class Gateway:
     """A number over a sofia gateway."""
 
     gateway: str
-    number: str
+    number: DialNumber
 
     def __post_init__(self) -> None:
-        """Refuse what is no gateway name (InvalidRequest) or no number (InvalidNumber)."""
+        """Raise InvalidRequest for a bad gateway name, InvalidNumber for a bad number."""
         _require(_NAME, self.gateway, "gateway name")
-        object.__setattr__(self, "number", dialable(self.number))
+        require_dial_number(self.number)
 
     def render(self) -> str:
         """Return the endpoint as FreeSWITCH writes it."""
@@ -57,14 +57,14 @@ class SipUri:
     """A number at a host, over a sofia profile: for a peer that is no gateway."""
 
     profile: str
-    number: str
+    number: DialNumber
     host: str
 
     def __post_init__(self) -> None:
-        """Refuse what is no profile, number or host (InvalidRequest, InvalidNumber)."""
+        """Raise InvalidRequest for a bad profile or host, InvalidNumber for a bad number."""
         _require(_NAME, self.profile, "sofia profile")
         _require(_HOST, self.host, "host")
-        object.__setattr__(self, "number", dialable(self.number))
+        require_dial_number(self.number)
 
     def render(self) -> str:
         """Return the endpoint as FreeSWITCH writes it."""

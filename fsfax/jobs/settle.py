@@ -41,17 +41,6 @@ from fsfax.values.results import PageRecord, Status, TxResult
 _NOT_DIALLED_DELAY = 5.0
 """Seconds until a job is offered again whose call could not be placed for reasons of ours."""
 
-_OF_A_PAGE = (
-    "image_bytes",
-    "width",
-    "rows",
-    "x_resolution",
-    "y_resolution",
-    "bad_rows",
-    "longest_bad_row_run",
-    "encoding",
-)
-
 _STAGES: Mapping[type[Observation], tuple[AttemptState, str]] = {
     Dialling: (AttemptState.DIALLING, "dialling"),
     Ringing: (AttemptState.DIALLING, "ringing"),
@@ -202,7 +191,7 @@ class Settlement:
             case PageDone():
                 page = int(claim.attempt.plan["first_page"]) + seen.number - 1
                 text = f"page {page} of {claim.job.pages_total} confirmed"
-                data = {"page": page} | {name: getattr(seen, name) for name in _OF_A_PAGE}
+                data = {"page": page} | replace(seen.page, number=page).as_dict()
                 changes["page"] = page
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -428,11 +417,10 @@ def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxRes
             t38_status=agreed[-1]["t38_status"],
         )
     pages = {
-        row.data["page"]: PageRecord(
-            number=row.data["page"], seconds=0.0, **{name: row.data[name] for name in _OF_A_PAGE}
+        page.number: page
+        for page in (
+            PageRecord.from_dict(row.data) for row in rows if row.kind == EventKind.PAGE_DONE
         )
-        for row in rows
-        if row.kind == EventKind.PAGE_DONE
     }
     pages |= {page.number: page for page in result.pages}
     return replace(result, pages=tuple(pages[number] for number in sorted(pages)))

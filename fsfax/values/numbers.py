@@ -20,12 +20,25 @@ def dialable(number: str) -> DialNumber:
     """Return the number without the separators that people write between digits.
 
     Raises:
-        InvalidNumber: what is left is not made of digits, "*", "#" and a leading "+".
+        InvalidNumber: the rest is not made of digits, "*", "#" and a leading "+".
     """
-    plain = _SEPARATORS.sub("", number)
+    plain = DialNumber(_SEPARATORS.sub("", number))
     if not _NUMBER.match(plain):
-        raise InvalidNumber(
-            f"{number[:60]!r} cannot be dialled: use digits, *, # and a leading +, at most"
-            f" {MAX_NUMBER} of them"
-        )
-    return DialNumber(plain)
+        raise _invalid(number)
+    return plain
+
+
+def require_dial_number(number: DialNumber) -> None:
+    """Raise InvalidNumber unless the number can be dialled exactly as it is written.
+
+    The type alone proves nothing at run time: code that puts a number into a command calls this.
+    """
+    if not _NUMBER.match(number):
+        raise _invalid(number)
+
+
+def _invalid(number: str) -> InvalidNumber:
+    return InvalidNumber(
+        f"{number[:60]!r} cannot be dialled: use digits, *, # and a leading +, at most"
+        f" {MAX_NUMBER} of them"
+    )

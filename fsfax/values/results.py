@@ -34,13 +34,16 @@ class Status(StrEnum):
 class PageRecord:
     """One confirmed page.
 
-    ``number`` is the page's number in the document, from 1. ``seconds`` is the time since the
-    page before, or since the negotiation. ``image_bytes`` is the size on the line; resolutions
-    are in dots per metre.
+    number: of the page in the document, from 1; in an observation, among the pages of the call.
+    seconds: time since the page before, or since phase B ended; 0.0 where that is not known (it
+        follows from several events, so only a result has it).
+    image_bytes: size on the line.
+    x_resolution, y_resolution: in dots per metre (204 dpi = 8031 or 8040, 196 lines per inch =
+        7700 or 7716), as SpanDSP counts.
     """
 
     number: int
-    seconds: float
+    seconds: float = 0.0
     image_bytes: int
     width: int
     rows: int
@@ -56,7 +59,7 @@ class PageRecord:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the page that `as_dict` wrote; unknown fields are passed over."""
+        """Return the page that `as_dict` wrote; unknown fields are ignored."""
         return cls(**{item.name: values[item.name] for item in fields(cls)})
 
 
@@ -205,7 +208,9 @@ def _plain(value: Any) -> Any:
             return str(value)
         case tuple():
             return [_plain(item) for item in value]
-        case PageRecord() | GatewayAttempt():
-            return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        case PageRecord():
+            return value.as_dict()
+        case GatewayAttempt():
+            return {item.name: getattr(value, item.name) for item in fields(value)}
         case _:
             return value

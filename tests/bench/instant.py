@@ -22,7 +22,7 @@ from fsfax.engine.observations import Answered, Dialling, Negotiated, Observatio
 from fsfax.jobs.worker import Worker
 from fsfax.settings import GatewaySettings, JobsSettings, NodeSettings, Settings
 from fsfax.values.outcome import Outcome
-from fsfax.values.results import TxResult
+from fsfax.values.results import PageRecord, TxResult
 from tests.bench.job_places import Statements
 from tests.jobs.results import result
 
@@ -51,7 +51,7 @@ class InstantCall:
         yield Dialling(at=0.0, node="a", gateway="gw", call_id=self._id)
         yield Answered(at=0.0)
         yield Negotiated(at=0.0, rate=14400, ecm=True, t38_status="negotiated", **_STATIONS)
-        yield PageDone(at=0.0, number=1, total=1, **_PAGE)
+        yield PageDone(at=0.0, page=PageRecord(number=1, **_PAGE), total=1)
 
     def result(self) -> TxResult:
         return result(Outcome.DELIVERED, confirmed=1, call_id=self._id)

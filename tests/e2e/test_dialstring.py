@@ -8,6 +8,7 @@ from fsfax import EslTimeouts, new_call_id
 from fsfax.esl.dialstring import Gateway, Originate
 from fsfax.esl.link import Link
 from fsfax.esl.wire import Event
+from fsfax.values.numbers import dialable
 from tests.e2e.rig import Rig
 
 VALUES = [
@@ -31,7 +32,7 @@ VALUES = [
 def test_a_value_arrives_as_it_is(rig: Rig, value: str) -> None:
     call_id = new_call_id()
     command = Originate(
-        Gateway(rig.sender.gateways[0].name, rig.numbers["unallocated"]),
+        Gateway(rig.sender.gateways[0].name, dialable(rig.numbers["unallocated"])),
         {"origination_uuid": call_id, "fsfax_value": value, "fsfax_last": "x"},
         "park",
     )

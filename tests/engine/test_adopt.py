@@ -113,7 +113,7 @@ def test_pages_of_before_count_when_the_call_breaks(
     timeouts = CallTimeouts(page=1, linger=1)
     result = adopt(engine, stage, call.id, timeouts=timeouts).result(30)
     assert (result.status, result.outcome) == (Status.FAILED, Outcome.LINE_TROUBLE)
-    assert "stood still" in result.error_message
+    assert "made no progress" in result.error_message
     assert (result.pages_sent, result.first_unconfirmed_page) == (1, 2)
     assert result.doubt is Doubt.LAST_PAGE
 

@@ -34,7 +34,7 @@ def test_a_fax_that_stands_still_is_given_up(engine: Engine, letter: Path) -> No
         letter, number_of("stall_in_page_2"), timeouts=CallTimeouts(page=2, linger=1)
     )
     assert (result.status, result.outcome) == (Status.FAILED, Outcome.LINE_TROUBLE), result
-    assert "stood still" in result.error_message
+    assert "made no progress" in result.error_message
     assert result.pages_sent == 1
     assert result.first_unconfirmed_page == 2
     assert result.doubt is Doubt.LAST_PAGE

@@ -152,9 +152,8 @@ def test_a_call_that_is_still_up_is_caught_up_with() -> None:
     switch = Switch(uuid_exists=lambda: "true", uuid_dump=dump.decode)
     made, watch = channel(switch)
     assert made.catch_up() is None
-    assert [(page.number, page.width, page.rows) for page in made.transcript.pages] == [
-        (1, 1728, 1078)
-    ]
+    pages = [seen.page for seen in made.transcript.pages]
+    assert [(page.number, page.width, page.rows) for page in pages] == [(1, 1728, 1078)]
     for event in captured.events("t38-ok"):
         watch.put(event)
     assert made.follow() is Fate.UNKNOWN

@@ -95,7 +95,8 @@ def test_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
     assert result.pages_sent == 2
     (prepared,) = [each for each in seen if isinstance(each, Prepared)]
     assert (prepared.pages, prepared.bytes) == (3, converted.stat().st_size)
-    assert [each.y_resolution < 4000 for each in seen if isinstance(each, PageDone)] == [True] * 2
+    pages = [each.page for each in seen if isinstance(each, PageDone)]
+    assert [page.y_resolution < 4000 for page in pages] == [True, True]
     assert converted.exists()
     assert not list((stage.root / "out").glob("*.tif"))
 
@@ -174,3 +175,17 @@ def test_a_call_that_was_left_is_swept_when_nobody_keeps_it(
     assert engine.sweep() == []
     assert engine.sweep({call.id}, older_than=0) == []
     assert engine.sweep(older_than=0) == [call.id]
+
+
+def test_documents_and_folders_may_be_strings(
+    stage: Stage, engine: Engine, letter: Path, tmp_path: Path
+) -> None:
+    made = engine.convert(str(letter), str(tmp_path / "letter.tif"))
+    assert (tmp_path / "letter.tif").stat().st_size == made.bytes
+    with engine.receive(str(tmp_path / "inbox")) as faxes:
+        record = stage.switch.call_in(number_of("fax"), tmp_path / "letter.tif")
+        fax = faxes.get(timeout=20)
+    assert (fax.call_id, fax.file) == (record.uuid, tmp_path / "inbox" / f"{record.uuid}.tif")
+    assert engine.send(str(letter), number_of("fax")).success
+    started = engine.start(str(tmp_path / "letter.tif"), number_of("fax"), as_is=True)
+    assert started.result().success

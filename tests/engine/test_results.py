@@ -32,7 +32,7 @@ from fsfax.errors import FaxFailed
 from fsfax.esl.wire import Event
 from fsfax.settings import CallTimeouts
 from fsfax.values.outcome import Doubt, Outcome
-from fsfax.values.results import RxResult, Status, TxResult
+from fsfax.values.results import PageRecord, RxResult, Status, TxResult
 from tests.engine import captured
 
 CALL = Call(id="40e2b99d", node="a", started_at=1000.0, ended_at=1034.4)
@@ -210,16 +210,18 @@ NEGOTIATED = Negotiated(
 def page(number: int, at: float = 3.0) -> PageDone:
     return PageDone(
         at=at,
-        number=number,
+        page=PageRecord(
+            number=number,
+            image_bytes=100,
+            width=1728,
+            rows=2200,
+            x_resolution=8040,
+            y_resolution=7700,
+            bad_rows=2,
+            longest_bad_row_run=1,
+            encoding="T.6",
+        ),
         total=5,
-        image_bytes=100,
-        width=1728,
-        rows=2200,
-        x_resolution=8040,
-        y_resolution=7700,
-        bad_rows=2,
-        longest_bad_row_run=1,
-        encoding="T.6",
     )
 
 

@@ -78,7 +78,7 @@ def test_two_engines_answer_once(
 def test_a_taker_that_died_is_succeeded(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_TAKER_PATIENCE", 0.3)
+    monkeypatch.setattr(module, "_TAKEOVER_PATIENCE", 0.3)
     record = stage.switch.call_in(number_of("takeover"), converted)
     stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-the-dead")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
@@ -92,7 +92,7 @@ def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> N
     stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-another")
     with Engine(stage.settings(), hub="own") as engine, engine.receive():
         engine.wait_up()
-        (receiver,) = engine._receivings[0].receivers
+        (receiver,) = engine._receive_handles[0].receivers
         until(lambda: receiver.active, "the engine sees the call")
         stage.switch.api("uuid_kill", record.uuid)
         until(lambda: not receiver.active, "the engine lets go of it")
@@ -106,7 +106,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
         engine.wait_up()
         record = stage.switch.call_in(number_of("fax"), converted)
         first = faxes.get(timeout=20)
-        (receiver,) = engine._receivings[0].receivers
+        (receiver,) = engine._receive_handles[0].receivers
         engine._hub.run(
             receiver._store,
             Call(record.uuid, "b", 1.0, 2.0),
@@ -121,7 +121,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
 def test_who_calls_whom_when_the_first_event_was_missed(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_STRANGERS", 0)
+    monkeypatch.setattr(module, "_MAX_UNCLASSIFIED", 0)
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
         for number in ("fax", "takeover"):

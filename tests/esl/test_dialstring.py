@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from fsfax.errors import InvalidNumber, InvalidRequest
 from fsfax.esl.dialstring import Gateway, Originate, SipUri, parse
-from fsfax.values.numbers import dialable
+from fsfax.values.numbers import DialNumber, dialable
 
-GATEWAY = Gateway("peer", "+15551230000")
+GATEWAY = Gateway("peer", DialNumber("+15551230000"))
 
 
 def test_the_line() -> None:
@@ -24,7 +24,7 @@ def test_the_line() -> None:
 
 
 def test_other_endpoints() -> None:
-    assert SipUri("external", "100", "192.0.2.7:5062").render() == (
+    assert SipUri("external", DialNumber("100"), "192.0.2.7:5062").render() == (
         "sofia/external/100@192.0.2.7:5062"
     )
     assert Originate(GATEWAY).render() == "sofia/gateway/peer/+15551230000 &park"
@@ -100,23 +100,30 @@ def test_numbers(written: str, dialled: str) -> None:
     assert dialable(written) == dialled
 
 
+def test_a_dial_string_does_not_normalise_a_number() -> None:
+    with pytest.raises(InvalidNumber):
+        Gateway("peer", DialNumber("+353 (1) 555-0100"))
+
+
 @pytest.mark.parametrize(
     "number",
     ["", "+", "12a", "1+2", "1,2", "1@host", "1 &system(id)", "1|2", "٣", "1" * 40, "1\n2;x"],
 )
 def test_refused_numbers(number: str) -> None:
     with pytest.raises(InvalidNumber):
-        Gateway("peer", number)
+        Gateway("peer", DialNumber(number))
+    with pytest.raises(InvalidNumber):
+        SipUri("external", DialNumber(number), "192.0.2.7")
 
 
 @pytest.mark.parametrize("gateway", ["", "a/b", "a b", "a,b", "a|b"])
 def test_refused_gateways(gateway: str) -> None:
     with pytest.raises(InvalidRequest):
-        Gateway(gateway, "1")
+        Gateway(gateway, DialNumber("1"))
     with pytest.raises(InvalidRequest):
-        SipUri(gateway, "1", "host")
+        SipUri(gateway, DialNumber("1"), "host")
     with pytest.raises(InvalidRequest):
-        SipUri("profile", "1", gateway)
+        SipUri("profile", DialNumber("1"), gateway)
 
 
 @pytest.mark.parametrize(

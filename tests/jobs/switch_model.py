@@ -15,7 +15,7 @@ from typing import Any
 from fsfax.engine.observations import Answered, Dialling, Observation, PageDone
 from fsfax.errors import ConnectError, NotDialled
 from fsfax.values.outcome import Outcome
-from fsfax.values.results import TxResult
+from fsfax.values.results import PageRecord, TxResult
 from tests.jobs.results import result
 
 
@@ -186,10 +186,6 @@ def _page(number: int) -> PageDone:
     )
     return PageDone(
         at=1.0,
-        number=number,
+        page=PageRecord(number=number, bad_rows=0, longest_bad_row_run=0, encoding="T.6", **values),
         total=0,
-        bad_rows=0,
-        longest_bad_row_run=0,
-        encoding="T.6",
-        **values,
     )

@@ -28,7 +28,7 @@ from fsfax.jobs.retention import Retention
 from fsfax.jobs.store import JobStore
 from fsfax.settings import InboundSettings
 from fsfax.values.outcome import Doubt, Outcome
-from fsfax.values.results import RxResult, Status
+from fsfax.values.results import PageRecord, RxResult, Status
 from tests.jobs.conftest import Clock, Hand
 from tests.jobs.results import DELIVERED
 
@@ -608,7 +608,11 @@ class TestLive:
         )
         incoming.observe(
             result.call_id,
-            PageDone(at=3.0, number=2, total=0, longest_bad_row_run=0, encoding="", **values),
+            PageDone(
+                at=3.0,
+                page=PageRecord(number=2, longest_bad_row_run=0, encoding="", **values),
+                total=0,
+            ),
         )
         assert store.get(job.id).status_text == "2 page(s) received"
         incoming.store(result)

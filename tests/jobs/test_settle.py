@@ -27,7 +27,8 @@ def page(number: int) -> PageDone:
     values: dict[str, Any] = dict.fromkeys(
         ("image_bytes", "width", "rows", "x_resolution", "y_resolution", "bad_rows"), 1
     )
-    return PageDone(at=1.0, number=number, total=3, longest_bad_row_run=0, encoding="T.6", **values)
+    seen = PageRecord(number=number, longest_bad_row_run=0, encoding="T.6", **values)
+    return PageDone(at=1.0, page=seen, total=3)
 
 
 NEGOTIATED = Negotiated(
