@@ -18,6 +18,7 @@ from fsfax.errors import DocumentEmpty, FsfaxError, InvalidNumber, NoNode, Spand
 from fsfax.softswitch import number_of
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 from fsfax.values.outcome import Outcome
+from tests.forked_command import run_fsfax
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -57,15 +58,7 @@ def letter(tmp_path: Path) -> Path:
 def run(
     *words: object, environment: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fsfax", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=cwd,
-        timeout=60,
-        check=False,
-    )
+    return run_fsfax(*words, environment=environment, cwd=cwd)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

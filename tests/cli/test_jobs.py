@@ -22,6 +22,7 @@ from fsfax.document import inspect
 from fsfax.errors import JobNotFound, StoreUnavailable
 from fsfax.softswitch import number_of
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from tests.forked_command import run_fsfax
 
 _ID = re.compile(r"\d{6}-[0-9a-f]{32}\Z")
 
@@ -59,14 +60,7 @@ def letter(tmp_path: Path) -> Path:
 
 
 def run(environment: dict[str, str], *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fsfax", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
+    return run_fsfax(*words, environment=environment)
 
 
 def submit(environment: dict[str, str], *words: object) -> str:

@@ -1,14 +1,10 @@
-"""Both databases for every test of the store: SQLite in a file, PostgreSQL in a server of ours."""
+"""A store on each database, a clock that a test moves, and jobs that are ready to be dialled."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,50 +17,6 @@ from fsfax.jobs.leases import Leases
 from fsfax.jobs.settle import Settlement
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
-from tests.postgresql import Server, programs
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Server]:
-    if programs() is None:
-        pytest.fail("PostgreSQL is missing: `make test` installs it, or apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="fsfax-pg-", dir="/tmp"))
-    folder.chmod(0o711)  # the server runs as another user
-    server = Server(folder / "server")
-    template = server.url("template1")
-    database = Database(template)
-    database.upgrade()
-    database.close()
-    yield server
-    server.stop("immediate")
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("sqlite") / "template.db"
-    database = Database(f"sqlite:///{file}")
-    database.upgrade()
-    database.close()
-    return file
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database with all tables."""
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        shutil.copy(template, tmp_path / "fsfax.db")
-        return f"sqlite:///{tmp_path}/fsfax.db"
-    server: Server = request.getfixturevalue("postgresql_server")
-    return server.database()
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.close()
 
 
 class Clock:
@@ -137,18 +89,6 @@ def ready(store: JobStore, hand: Callable[[], Hand], pdf: Path) -> Callable[...,
         return job.id
 
     return make
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can be mounted by root alone")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def fill(file: Path) -> None:

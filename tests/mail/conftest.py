@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import smtplib
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.mail.server import MailServer
 from fsfax.mail.smtplog import MailRecord, SmtpLog
 from fsfax.settings import Settings, SmtpSettings
-from tests.jobs.conftest import postgresql_server, small_disk, sqlite_template
 from tests.mail.mails import PDF, mail, raw
-
-__all__ = ["postgresql_server", "small_disk", "sqlite_template"]
 
 SENDER = "ann@example.com"
 NUMBER = "5550100"
@@ -96,11 +94,15 @@ class House:
 
 
 @pytest.fixture
-def new_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+def new_house(tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[..., House]]:
     houses: list[House] = []
 
     def make(url: str | None = None, **smtp: Any) -> House:
-        houses.append(House(url or f"sqlite:///{tmp_path}/fsfax-{len(houses)}.db", **smtp))
+        if url is None:
+            file = tmp_path / f"fsfax-{len(houses)}.db"
+            shutil.copy(sqlite_template, file)
+            url = f"sqlite:///{file}"
+        houses.append(House(url, **smtp))
         return houses[-1]
 
     yield make

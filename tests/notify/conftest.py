@@ -18,16 +18,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now
 from fsfax.settings import Settings
-from tests.jobs.conftest import (  # noqa: F401  # fixtures
-    ROOM,
-    Clock,
-    Hand,
-    clock,
-    database,
-    database_url,
-    postgresql_server,
-    sqlite_template,
-)
+from tests.jobs.conftest import ROOM, Clock, Hand, clock  # noqa: F401  # a fixture
 from tests.jobs.results import DELIVERED
 from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver
@@ -36,17 +27,17 @@ LEASE = 60.0
 
 
 @pytest.fixture
-def store(database: Database) -> JobStore:  # noqa: F811
+def store(database: Database) -> JobStore:
     return JobStore(database)
 
 
 @pytest.fixture
-def account(database: Database) -> str:  # noqa: F811
+def account(database: Database) -> str:
     return Accounts(database).create("Clinic").id
 
 
 @pytest.fixture
-def boxes(database: Database) -> Faxboxes:  # noqa: F811
+def boxes(database: Database) -> Faxboxes:
     return Faxboxes(database)
 
 
@@ -72,7 +63,7 @@ def tiff(letter: Path) -> Path:
 
 @pytest.fixture
 def sent(
-    database: Database,  # noqa: F811
+    database: Database,
     store: JobStore,
     account: str,
     letter: Path,

@@ -1,0 +1,143 @@
+"""Run ``fsfax`` commands as processes that need not import everything first.
+
+A new ``python -m fsfax`` spends a second on imports. Here, one process imports all commands once
+and forks for each call: arguments, environment, working folder, standard output, standard error
+and exit code are the command's own, as in a process started by a shell.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+_LONGEST = 1 << 20
+"""Bytes of a request at most."""
+
+
+def run_fsfax(
+    *words: object,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60.0,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``fsfax`` with these words to its end; return its output and exit code."""
+    arguments = [str(word) for word in words]
+    request = {
+        "arguments": arguments,
+        "environment": dict(os.environ if environment is None else environment),
+        "cwd": str(cwd or Path.cwd()),
+    }
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking,
+    ):
+        asking.settimeout(timeout)
+        asking.connect(_forking())
+        descriptors = [output.fileno(), errors.fileno()]
+        socket.send_fds(asking, [json.dumps(request).encode()], descriptors)
+        status = int(asking.recv(100))
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(
+            arguments, status, output.read().decode(), errors.read().decode()
+        )
+
+
+@cache
+def _forking() -> str:
+    """Start the process that forks, once; return the place of its socket."""
+    folder = tempfile.mkdtemp(prefix="fsfax-command-")  # the path of a Unix socket must be short
+    place = str(Path(folder, "s"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(place)
+        listening.listen(16)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forked_command"],
+            stdin=listening,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    @atexit.register
+    def end() -> None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(folder)
+
+    return place
+
+
+def _serve() -> None:
+    """Fork for each connection that comes to the socket on standard input."""
+    from fsfax.cli import main
+
+    for place in main._COMMANDS.values():
+        import_module(f"fsfax.cli.{place.partition(':')[0]}")
+    for name in ("fsfax.engine.engine", "fsfax.jobs.store", "fsfax.document.convert"):
+        import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+    listening = socket.socket(fileno=0)
+    while True:
+        connection, _ = listening.accept()
+        if os.fork() == 0:
+            _answer(connection)
+        connection.close()
+
+
+def _answer(connection: socket.socket) -> None:
+    """Run the command in a child, write its exit status to the connection, and exit."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        data, descriptors, _, _ = socket.recv_fds(connection, _LONGEST, 2)
+        child = os.fork()
+        if child == 0:
+            connection.close()
+            _run(json.loads(data), *descriptors)
+        _, status = os.waitpid(child, 0)
+        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+    finally:
+        os._exit(0)
+
+
+def _run(request: dict[str, Any], output: int, errors: int) -> None:
+    """Become the command."""
+    from fsfax.cli.main import main
+
+    status: object = 1
+    try:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for old, new in ((nothing, 0), (output, 1), (errors, 2)):
+            os.dup2(old, new)
+            os.close(old)
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        sys.argv = ["fsfax", *request["arguments"]]
+        main()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:  # noqa: BLE001 - the process ends here
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+if __name__ == "__main__":
+    _serve()
