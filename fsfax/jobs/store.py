@@ -220,7 +220,7 @@ class JobStore:
         """Return what was seen of a job's call last, None if nothing was."""
         query = (
             select(job_events)
-            .where(job_events.c.job_id == job_id, job_events.c.attempt_id != "")
+            .where(job_events.c.job_id == job_id, job_events.c.call_id != "")
             .order_by(job_events.c.id.desc())
             .limit(1)
         )

@@ -24,7 +24,7 @@ def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dic
             while not all(store.get(job.id).state.is_final for job in jobs):
                 time.sleep(0.1)
         ended = [store.get(job.id) for job in jobs]
-        return {job.to_number: (job.result or {}).get("outcome", job.state) for job in ended}
+        return {job.to_number: job.result.outcome if job.result else job.state for job in ended}
 
 
 if __name__ == "__main__":

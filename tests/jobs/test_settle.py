@@ -67,10 +67,10 @@ class TestSuccess:
         assert (job.state, job.attempts, job.pages_confirmed) == (JobState.COMPLETED, 1, 3)
         assert job.finished_at == clock.now
         assert job.result is not None
-        assert job.result["success"] is True
-        assert job.result["pages_sent"] == 3
-        assert job.result["time_elapsed"] == 90  # since the fax was submitted
-        assert job.result["line_seconds"] == 30
+        assert job.result.success is True
+        assert job.result.pages_sent == 3
+        assert job.result.time_elapsed == 90  # since the fax was submitted
+        assert job.result.line_seconds == 30
         (attempt,) = store.attempts(id)
         assert (attempt.state, attempt.outcome) == (AttemptState.SUCCEEDED, "delivered")
         assert worker.claims.claim([ROOM]) == []
@@ -89,7 +89,7 @@ class TestFailure:
             clock.move(24 * 3600)
         assert (job.state, job.attempts) == (JobState.FAILED, 3)
         assert job.result is not None
-        assert job.result["error_message"] == "it was busy"
+        assert job.result.error_message == "it was busy"
         assert worker.claims.claim([ROOM]) == []
         states = [seen.data["state"] for seen in store.events(id) if seen.kind == "state"]
         assert states == [
@@ -119,7 +119,7 @@ class TestFailure:
         job = worker.settlement.reject_number(claim, "the station id has 30 characters")
         assert (job.state, job.attempts) == (JobState.FAILED, 0)
         assert job.result is not None
-        assert "30 characters" in job.result["error_message"]
+        assert "30 characters" in job.result.error_message
 
 
 class TestPartialSuccess:
@@ -134,16 +134,16 @@ class TestPartialSuccess:
         job = worker.settlement.settle(claim, broken)
         assert (job.pages_confirmed, job.state) == (2, JobState.PENDING)
         assert job.result is not None
-        assert (job.result["pages_sent"], job.result["first_unconfirmed_page"]) == (2, 3)
+        assert (job.result.pages_sent, job.result.first_unconfirmed_page) == (2, 3)
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert (claim.attempt.plan["first_page"], claim.attempt.plan["last_page"]) == (3, 5)
+        assert (claim.attempt.plan.first_page, claim.attempt.plan.last_page) == (3, 5)
         rest = result(Outcome.DELIVERED, first=3, confirmed=3, pages=tuple(map(record, (3, 4, 5))))
         job = worker.settlement.settle(claim, rest)
         assert job.state is JobState.COMPLETED
         assert job.result is not None
-        assert [p["number"] for p in job.result["pages"]] == [1, 2, 3, 4, 5]
-        assert (job.result["pages_sent"], job.result["line_seconds"]) == (5, 60)
+        assert [p.number for p in job.result.pages] == [1, 2, 3, 4, 5]
+        assert (job.result.pages_sent, job.result.line_seconds) == (5, 60)
         assert store.get(id).pages_confirmed == 5
 
     def test_a_page_whose_fate_is_unknown_is_sent_again(
@@ -155,7 +155,7 @@ class TestPartialSuccess:
         worker.settlement.settle(claim, result(Outcome.LINE_TROUBLE, confirmed=1))
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert claim.attempt.plan["first_page"] == 2
+        assert claim.attempt.plan.first_page == 2
 
     def test_pages_that_were_seen_before_a_crash_count(
         self, ready: Ready, hand: Hands, clock: Clock
@@ -172,11 +172,11 @@ class TestPartialSuccess:
         job = worker.settlement.settle(taken, TROUBLE)
         assert job.pages_confirmed == 2
         assert job.result is not None
-        assert [page["number"] for page in job.result["pages"]] == [1, 2]
-        assert job.result["fax_speed"] == 14400
+        assert [page.number for page in job.result.pages] == [1, 2]
+        assert job.result.fax_speed == 14400
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert claim.attempt.plan["first_page"] == 3
+        assert claim.attempt.plan.first_page == 3
 
     def test_every_page_confirmed_is_delivered_however_the_call_ended(
         self, ready: Ready, hand: Hands
@@ -189,7 +189,7 @@ class TestPartialSuccess:
         job = worker.settlement.settle(claim, UNCERTAIN)
         assert job.state is JobState.COMPLETED
         assert job.result is not None
-        assert (job.result["success"], job.result["error_message"]) == (True, "")
+        assert (job.result.success, job.result.error_message) == (True, "")
 
 
 class TestUncertain:
@@ -260,7 +260,7 @@ class TestDocuments:
         job = store.get(id)
         assert job.state is JobState.FAILED
         assert job.result is not None
-        assert job.result["error_message"] == "it needs a password"
+        assert job.result.error_message == "it needs a password"
 
     def test_a_url_that_is_away_is_tried_again_without_using_up_an_attempt(
         self, store: JobStore, hand: Hands, clock: Clock
