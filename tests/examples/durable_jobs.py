@@ -14,7 +14,7 @@ import fsfax
 
 def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dict[str, str]:
     """Take a fax on for each number, work on them, say how each ended."""
-    with fsfax.JobStore(settings.database.get_secret_value()) as store:
+    with fsfax.JobStore(settings) as store:
         store.database.upgrade()
         jobs = [
             store.accept(fsfax.NewFax(to_number=number, documents=[document], retries=0))

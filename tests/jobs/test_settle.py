@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from fsfax.db.database import Database
 from fsfax.db.records import NewFax
+from fsfax.db.schema import destinations
 from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.egress.request import FetchRequest
 from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
@@ -213,6 +216,60 @@ class TestUncertain:
         assert (job.state, job.hold) == (JobState.PENDING, Hold.NO)
         clock.move(24 * 3600)
         assert worker.claims.claim([ROOM])
+
+
+class TestExperience:
+    """What a call teaches about the number, whatever ended it."""
+
+    @pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.UNKNOWN])
+    def test_a_confirmed_page_is_evidence_for_t38_however_the_call_ended(
+        self, store: JobStore, ready: Ready, hand: Hands, outcome: Outcome
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        if outcome is Outcome.CANCELLED:
+            store.cancel(id)
+        ended = result(outcome, confirmed=1, t38_status="negotiated", fax_speed=14400)
+        worker.settlement.settle(claim, ended)
+        history = store.destination(claim.job.dial_number)
+        assert (history.t38.good, history.t38.bad, history.v17.good) == (1, 0, 1)
+        assert (history.delivered, history.failed, history.last) == (0, 0, ())
+
+    @pytest.mark.parametrize(
+        ("outcome", "code", "t38_status"),
+        [
+            (Outcome.CANCELLED, None, "negotiated"),
+            (Outcome.CANCELLED, 49, "refused"),
+            (Outcome.LOCAL_TROUBLE, None, "off"),
+            (Outcome.BAD_DOCUMENT, None, "requested"),
+        ],
+    )
+    def test_an_ending_on_our_side_without_a_page_changes_nothing(
+        self,
+        database: Database,
+        ready: Ready,
+        hand: Hands,
+        outcome: Outcome,
+        code: int | None,
+        t38_status: str,
+    ) -> None:
+        ready()
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        ended = result(outcome, result_code=code, t38_status=t38_status)
+        worker.settlement.settle(claim, ended)
+        with database.read() as connection:
+            assert connection.execute(select(destinations)).all() == []
+
+    def test_local_trouble_before_dialling_changes_nothing(
+        self, database: Database, ready: Ready, hand: Hands
+    ) -> None:
+        ready()
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        worker.settlement.not_dialled(claim, "the node went down")
+        with database.read() as connection:
+            assert connection.execute(select(destinations)).all() == []
 
 
 class TestObserve:
