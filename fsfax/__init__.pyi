@@ -127,6 +127,8 @@ from .settings import load_settings as load_settings
 from .settings import load_with_origins as load_with_origins
 from .values.outcome import Doubt as Doubt
 from .values.outcome import Outcome as Outcome
+from .values.plan import AttemptPlan as AttemptPlan
+from .values.plan import Mode as Mode
 from .values.preferences import SendPreferences as SendPreferences
 from .values.results import FaxResult as FaxResult
 from .values.results import GatewayAttempt as GatewayAttempt

@@ -19,6 +19,7 @@ from fsfax.notify.deliveries import Delivery
 from fsfax.notify.subscriptions import Webhook
 from fsfax.notify.targets import without_password
 from fsfax.values.events import EventKind
+from fsfax.values.results import FaxResult, RxResult, TxResult
 
 UNDEFINED = "undefined"
 """What the API's document shows where nothing is known."""
@@ -88,8 +89,8 @@ def sent(job: Job, live: str | None = None) -> dict[str, Any]:
 def received(job: Job, live: str | None = None) -> dict[str, Any]:
     """Return an inbound fax as the API shows it."""
     shown = _kept(job) | _common(job, live)
-    if job.result is not None:
-        shown["rx_result"] = rx_result(job.result)
+    if isinstance(result := job.result, RxResult):
+        shown["rx_result"] = rx_result(result)
     return shown
 
 
@@ -116,40 +117,33 @@ def full_row(job: Job) -> dict[str, Any]:
     return shown(job) | summary(job)
 
 
-def tx_result(result: Mapping[str, Any] | None) -> dict[str, Any]:
+def tx_result(result: FaxResult | None) -> dict[str, Any]:
     """Return ``tx_result`` under all of its names; zeros before the first attempt ended."""
-    if result is None:
+    if not isinstance(result, TxResult):
         return dict(_NOTHING_SENT)
-    pages = result.get("pages_sent", 0)
-    return {
-        **_NOTHING_SENT,
-        **_both_names(result),
-        "transferred_pages": pages,
-        "total_pages": result.get("pages_total", 0),
+    return _both_names(result) | {
+        "transferred_pages": result.pages_sent,
+        "total_pages": result.pages_total,
     }
 
 
-def rx_result(result: Mapping[str, Any]) -> dict[str, Any]:
+def rx_result(result: RxResult) -> dict[str, Any]:
     """Return ``rx_result`` under all of its names."""
-    pages = result.get("pages_received", 0)
-    return {
-        "error_message": "",
-        "success": False,
-        "time_elapsed": 0,
-        **_both_names(result),
-        "partial": bool(pages) and not result.get("success"),
+    pages = result.pages_received
+    return _both_names(result) | {
+        "partial": pages > 0 and not result.success,
         "transferred_pages": pages,
-        "total_pages": result.get("pages_total") or pages,
+        "total_pages": result.pages_total or pages,
     }
 
 
-def _both_names(result: Mapping[str, Any]) -> dict[str, Any]:
-    names = {name: value for name, value in result.items() if name not in _INSIDE}
+def _both_names(result: FaxResult) -> dict[str, Any]:
+    names = {name: value for name, value in result.as_dict().items() if name not in _INSIDE}
     return names | {
-        "transfer_rate": result.get("fax_speed", 0),
-        "bad_rows": result.get("fax_bad_rows", 0),
-        "ecm_used": result.get("fax_error_correction", False),
-        "t38_used": result.get("t38_status") == "negotiated",
+        "transfer_rate": result.fax_speed,
+        "bad_rows": result.fax_bad_rows,
+        "ecm_used": result.fax_error_correction,
+        "t38_used": result.t38_status == "negotiated",
     }
 
 

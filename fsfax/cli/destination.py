@@ -11,7 +11,7 @@ from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.cli.store import open_store
 from fsfax.jobs import destination
-from fsfax.jobs.ladder import Mode
+from fsfax.values.plan import Mode
 
 _SWITCHES = {"on": True, "off": False, "any": None}
 

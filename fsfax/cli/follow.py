@@ -33,7 +33,7 @@ def follow(store: JobStore, job_id: str, show: Show) -> int:
 
 
 def _end(job: Job, show: Show) -> int:
-    result = job.result or {}
+    result = job.result
     if show.as_json:
         show.line({"event": "result", **job.as_dict()})
     elif job.state is JobState.COMPLETED:
@@ -41,12 +41,12 @@ def _end(job: Job, show: Show) -> int:
     elif job.hold:
         show.words(f"held: {job.status_text or job.hold}")
     else:
-        show.words(f"{job.state}: {result.get('error_message') or 'by request'}")
+        show.words(f"{job.state}: {(result and result.error_message) or 'by request'}")
     if job.state is JobState.COMPLETED:
         return exits.OK
     if job.state is JobState.CANCELLED:
         return exits.OUTCOMES[Outcome.CANCELLED]
-    return exits.OUTCOMES[Outcome(result.get("outcome", Outcome.UNKNOWN))]
+    return exits.OUTCOMES[result.outcome if result else Outcome.UNKNOWN]
 
 
 def _words(seen: JobEvent) -> str:

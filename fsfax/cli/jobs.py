@@ -126,11 +126,10 @@ def _described(store: JobStore, job: Job) -> Iterator[str]:
         yield f"  {job.pages_confirmed} of {job.pages_total} page(s) confirmed"
     if job.state is JobState.PENDING and not job.hold:
         yield f"  due {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
-    result = job.result or {}
-    if result.get("error_message"):
-        yield f"  {printable(str(result['error_message']))}"
-    if result.get("remote_station_id"):
-        yield f"  the far end calls itself {printable(str(result['remote_station_id']))!r}"
+    if (result := job.result) and result.error_message:
+        yield f"  {printable(result.error_message)}"
+    if result and result.remote_station_id:
+        yield f"  the far end calls itself {printable(result.remote_station_id)!r}"
     for attempt in store.attempts(job.id):
         yield from _tried(attempt)
     for document in store.documents(job.id):
@@ -139,12 +138,12 @@ def _described(store: JobStore, job: Job) -> Iterator[str]:
 
 
 def _tried(attempt: Attempt) -> Iterator[str]:
-    plan = attempt.plan
+    plan, mode = attempt.plan, attempt.plan.mode
     yield (
         f"  attempt {attempt.number}, {attempt.started_at:%H:%M:%S} UTC, {attempt.node}:"
         f" {attempt.state}{f' ({attempt.outcome})' if attempt.outcome else ''},"
-        f" pages {plan['first_page']} to {plan['last_page']},"
-        f" T.38 {plan['t38']}, ECM {_on(plan['ecm'])}, V.17 {_on(plan['v17'])}"
+        f" pages {plan.first_page} to {plan.last_page},"
+        f" T.38 {mode.t38}, ECM {_on(mode.ecm)}, V.17 {_on(mode.v17)}"
     )
     for sentence in attempt.why:
         yield f"    {printable(sentence)}"

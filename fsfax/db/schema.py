@@ -350,12 +350,14 @@ Index(
 )
 
 job_events = Table(
-    # What was seen of a job: states, negotiation, pages. A page is never forgotten by a crash.
+    # What happened to a job: states, negotiation, pages. A confirmed page survives a crash.
     "job_events",
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("attempt_id", String(64), nullable=False, server_default=""),
+    # The Unique-ID of the call on which it was observed (an attempt's id is that of its first
+    # call); "" for what happened to the job itself.
+    Column("call_id", String(64), nullable=False, server_default=""),
     Column("at", Utc, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("data", _Json, nullable=False),

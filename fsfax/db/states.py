@@ -73,6 +73,11 @@ class AttemptState(StrEnum):
         """The attempt is settled."""
         return self in _SETTLED
 
+    @property
+    def rank(self) -> int:
+        """The place in the order of the stages, from 0."""
+        return _ATTEMPT_ORDER.index(self)
+
 
 _SETTLED = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.UNCERTAIN})
 _ATTEMPT_ORDER = tuple(AttemptState)
@@ -115,5 +120,5 @@ def require_attempt_move(old: AttemptState, new: AttemptState) -> None:
     Raises:
         IllegalMove: it would.
     """
-    if old.is_final or _ATTEMPT_ORDER.index(new) < _ATTEMPT_ORDER.index(old):
+    if old.is_final or new.rank < old.rank:
         raise IllegalMove(f"an attempt that is {old} cannot become {new}")

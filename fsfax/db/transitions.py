@@ -28,7 +28,7 @@ from fsfax.db.schema import (
 )
 from fsfax.db.states import Direction, Hold, JobState, require_move
 from fsfax.errors import JobNotFound, LeaseLost
-from fsfax.values.events import EventKind
+from fsfax.values.events import EventKind, NotificationKind
 
 CHANNEL = "fsfax_jobs"
 """PostgreSQL's notification channel: somebody should look for work, or at a cancelled job."""
@@ -36,6 +36,16 @@ CHANNEL = "fsfax_jobs"
 
 DEFAULT_ACCOUNT = "0" * 32
 """The account of whoever does not name one; it is made when it is first needed."""
+
+
+NOTIFICATIONS: Mapping[tuple[Direction, JobState], NotificationKind] = {
+    (Direction.OUT, JobState.COMPLETED): NotificationKind.OUT_COMPLETED,
+    (Direction.OUT, JobState.FAILED): NotificationKind.OUT_FAILED,
+    (Direction.OUT, JobState.CANCELLED): NotificationKind.OUT_CANCELLED,
+    (Direction.IN, JobState.COMPLETED): NotificationKind.IN_COMPLETED,
+    (Direction.IN, JobState.FAILED): NotificationKind.IN_FAILED,
+}
+"""What is notified when a job reaches a final state; an inbound fax cannot be cancelled."""
 
 
 def ensure_default_account(connection: Connection, now: datetime) -> None:
@@ -127,7 +137,8 @@ def transition(
         over = {"worker_id": None, "hold": Hold.NO, "blocked": False, "status_text": ""}
         values = over | values | {"finished_at": now}
         if notify:
-            enqueue_notification(connection, row, f"fax_{row.direction}_{new}", now)
+            kind = NOTIFICATIONS[Direction(row.direction), new]
+            enqueue_notification(connection, row, kind, now)
     update_job(connection, row.id, now, state=new, **values)
     record_event(
         connection, row.id, EventKind.STATE, now, state=new, **({"why": why} if why else {})
@@ -141,19 +152,23 @@ def record_event(
     job_id: str,
     kind: EventKind,
     now: datetime,
-    attempt_id: str = "",
+    call_id: str = "",
+    /,
     **data: Any,
 ) -> None:
-    """Write down something that was seen."""
+    """Append an event to a job's history; ``data`` is stored as JSON.
+
+    ``call_id`` is the Unique-ID of the call on which it was observed: of an inbound fax its call,
+    of an outbound one the attempt's id, which is the Unique-ID of the attempt's first call. It is
+    "" for what happened to the job itself.
+    """
     connection.execute(
-        insert(job_events).values(
-            job_id=job_id, attempt_id=attempt_id, at=now, kind=kind, data=data
-        )
+        insert(job_events).values(job_id=job_id, call_id=call_id, at=now, kind=kind, data=data)
     )
 
 
 def enqueue_notification(
-    connection: Connection, row: Row[Any], kind: str, now: datetime, **data: Any
+    connection: Connection, row: Row[Any], kind: NotificationKind, now: datetime, **data: Any
 ) -> None:
     """Leave something for the outside to be told; ``data`` is what holds of this moment alone."""
     connection.execute(

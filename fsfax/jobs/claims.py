@@ -39,9 +39,11 @@ from fsfax.db.schema import CLAIMABLE, PROCESSING, UNPREPARED, Utc, accounts, at
 from fsfax.db.states import AttemptState, Direction, JobState
 from fsfax.engine.plan import new_call_id
 from fsfax.jobs.destination import DAY, DestinationHistory, advise
-from fsfax.jobs.ladder import Mode, ModeChoice, PastAttempt, first_mode, next_mode
+from fsfax.jobs.ladder import ModeChoice, PastAttempt, first_mode, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
+from fsfax.values.plan import AttemptPlan, Mode
+from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import TxResult
 
 _CLAIM_LOCK = 0x66736662
@@ -358,6 +360,10 @@ class Claims:
         """Write the attempt down: ids, node, plan."""
         choice = self._choose(connection, row, now)
         attempt_id = new_call_id()
+        # A page whose fate is unknown is sent again: only confirmed ones are left out.
+        plan = AttemptPlan(
+            first_page=row.pages_confirmed + 1, last_page=row.pages_total, mode=choice.mode
+        )
         connection.execute(
             insert(attempts).values(
                 id=attempt_id,
@@ -370,12 +376,7 @@ class Claims:
                 core=line.node_capacity.core,
                 gateways=list(line.gateways),
                 gateway=line.gateways[0] if line.gateways else "",
-                plan=choice.mode.as_dict()
-                | {
-                    # A page whose fate is unknown is sent again: only confirmed ones are left out.
-                    "first_page": row.pages_confirmed + 1,
-                    "last_page": row.pages_total,
-                },
+                plan=plan.as_dict(),
                 why=list(choice.why),
                 started_at=now,
             )
@@ -388,20 +389,15 @@ class Claims:
 
     def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> ModeChoice:
         """How this attempt is made: from what failed before, else from experience."""
-        fax = self._settings.fax
-        requested = Mode(
-            t38=row.preferences.get("t38", fax.t38),
-            ecm=row.preferences.get("ecm", fax.ecm),
-            v17=row.preferences.get("v17", fax.v17),
-        )
-        memory = DestinationHistory.from_dict(
+        requested = requested_mode(row, self._settings)
+        history = DestinationHistory.from_dict(
             row.dial_number, transitions.destination_history(connection, row.dial_number)
         )
-        history = past_attempts(connection, row.id)
-        if history and (following := next_mode(history, requested, memory.pins)):
+        past = past_attempts(connection, row.id)
+        if past and (following := next_mode(past, requested, history.pins)):
             return following
-        days = self._settings.jobs.history_half_life
-        return first_mode(requested, advise(memory, requested, now.timestamp(), days * DAY))
+        half_life = self._settings.jobs.history_half_life * DAY
+        return first_mode(requested, advise(history, requested, now.timestamp(), half_life))
 
     def _own(self, connection: Connection, job_id: str) -> int:
         connection.execute(
@@ -427,6 +423,11 @@ class Claims:
             worker_id=self._worker_id,
             token=row.token,
         )
+
+
+def requested_mode(row: Row[Any], settings: Settings) -> Mode:
+    """Return what a job's request asks for, over what the settings say."""
+    return Mode.requested(SendPreferences.from_dict(row.preferences).over(settings.fax))
 
 
 def past_attempts(connection: Connection, job_id: str) -> list[PastAttempt]:

@@ -23,10 +23,8 @@ from typing import Any, Final, Self
 
 from fsfax.errors import InvalidRequest
 from fsfax.jobs.ladder import (
-    T38,
     V17_SPEED,
     FaultyPart,
-    Mode,
     ModeChoice,
     PastAttempt,
     Pins,
@@ -34,6 +32,7 @@ from fsfax.jobs.ladder import (
     met_fax,
 )
 from fsfax.values.outcome import Outcome
+from fsfax.values.plan import T38, Mode
 from fsfax.values.results import TxResult
 
 DAY = 86400.0
@@ -49,11 +48,6 @@ _MOST_WEIGHT = 1000.0
 _MOST_COUNT = 10**9
 _MAX_WORD = 20  # a station id has 20 characters (ITU-T T.30, 5.3.6.2)
 _LATEST = 253402300799.0  # the year 9999: datetime ends there
-
-# Endings that say nothing about the number: our own doing, or not known.
-_SILENT = frozenset(
-    {Outcome.LOCAL_TROUBLE, Outcome.CANCELLED, Outcome.BAD_DOCUMENT, Outcome.UNKNOWN}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +149,11 @@ def learn(
 ) -> DestinationHistory:
     """Return the history after a call.
 
-    Pages that were confirmed speak for what they were sent with, also where the call failed. A
-    failure speaks against the faulty part of the mode (`fsfax.jobs.ladder.faulty_part`).
-    Our own trouble, a cancelled call and one whose fate is unknown say nothing else.
+    Confirmed pages are evidence for the mode they were sent with, whatever ended the call. A
+    failure is evidence against the faulty part of the mode (`fsfax.jobs.ladder.faulty_part`). An
+    ending that is not about the number (`Outcome.is_about_the_number`: local trouble, a cancelled
+    call, an unknown fate) is no evidence and is not recorded; without a confirmed page such a call
+    leaves the history as it was.
 
     Args:
         history: what was known before.
@@ -166,6 +162,8 @@ def learn(
         now: seconds since 1970.
         half_life: seconds after which experience counts half.
     """
+    if not (result.outcome.is_about_the_number or result.pages_sent):
+        return history
     weights = {"t38": history.t38, "v17": history.v17, "ecm": history.ecm}
     for name, good in _lessons(result, mode, _recent(history, now)).items():
         weights[name] = weights[name].with_more(now, half_life, good=good)
@@ -179,7 +177,7 @@ def learn(
         coding=_word(result.encoding) or history.coding,
         station_id=_word(result.remote_station_id) or history.station_id,
     )
-    if result.outcome in _SILENT:
+    if not result.outcome.is_about_the_number:
         return learnt
     ending = Ending(_moment(now), result.outcome.value, result.result_code, result.pages_sent, mode)
     return replace(
@@ -295,19 +293,24 @@ _LABELS = {"t38": "T.38", "v17": "V.17", "ecm": "ECM"}
 
 
 def _lessons(result: TxResult, mode: Mode, before: Sequence[PastAttempt]) -> Mapping[str, bool]:
-    """What a call says for (True) or against (False) each part; a failure outweighs its pages."""
+    """Return what is evidence for (True) or against (False) each part of the mode.
+
+    Evidence against a part outweighs the pages that were sent with it.
+    """
     lessons: dict[str, bool] = {}
     if result.pages_sent:
-        # A call that broke off under T.38 does not speak for T.38, which may have been why.
+        # A call that broke off under T.38 is no evidence for T.38, which may be the reason.
         if result.t38_status == "negotiated" and result.outcome is not Outcome.LINE_TROUBLE:
             lessons["t38"] = True
         if result.fax_speed > V17_SPEED:
             lessons["v17"] = True
         if result.fax_error_correction:
             lessons["ecm"] = True
+    if not result.outcome.is_about_the_number:
+        return lessons
     if mode.t38 != "off" and result.t38_status == "refused":
         lessons["t38"] = False
-    found = None if result.outcome in _SILENT else faulty_part(PastAttempt.of(mode, result), before)
+    found = faulty_part(PastAttempt.of(mode, result), before)
     if found and found[0] is not FaultyPart.MODE:
         lessons[found[0].value] = False
     return lessons

@@ -183,8 +183,8 @@ class Dialler:
         self.in_thread(documents.save, self._database, claim.fax, file)
 
     def _start(self, claim: Claim, file: Path) -> SendCall:
-        attempt, job, fax = claim.attempt, claim.job, self.settings.fax
-        plan, preferences = attempt.plan, job.preferences
+        attempt, job, plan = claim.attempt, claim.job, claim.attempt.plan
+        fax = job.preferences.over(self.settings.fax)
         return self.engine.start(
             file,
             job.dial_number,
@@ -194,14 +194,14 @@ class Dialler:
             gateways=attempt.gateways,
             from_number=job.from_number or fax.from_number,
             from_name=job.from_name or fax.from_name,
-            ident=fax.ident if preferences.ident is None else preferences.ident,
-            header=fax.header if preferences.header is None else preferences.header,
-            timezone=fax.timezone if preferences.timezone is None else preferences.timezone,
-            t38=plan["t38"],
-            ecm=plan["ecm"],
-            v17=plan["v17"],
-            start_page=plan["first_page"],
-            end_page=plan["last_page"],
+            ident=fax.ident,
+            header=fax.header,
+            timezone=fax.timezone,
+            t38=plan.mode.t38,
+            ecm=plan.mode.ecm,
+            v17=plan.mode.v17,
+            start_page=plan.first_page,
+            end_page=plan.last_page,
             keep_marks=True,
             may_dial=self._may_dial,
         )

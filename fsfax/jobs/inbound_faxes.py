@@ -12,7 +12,7 @@ advertisements out would otherwise turn them into mails.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ from fsfax.jobs.forward import forward
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import InboundSettings
 from fsfax.values.events import EventKind
-from fsfax.values.results import RxResult
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import RxResult, Status
 
 
 class InboundFaxes:
@@ -130,7 +131,7 @@ class InboundFaxes:
                     now,
                     why=result.error_message,
                     notify=not result.blocked,
-                    result=result.as_dict() | {"file": None},
+                    result=replace(result, file=None).as_dict(),
                     pages_total=result.pages_total,
                     pages_confirmed=result.pages_received,
                 )
@@ -152,14 +153,25 @@ class InboundFaxes:
             row = self._of_call(connection, call_id)
             if row is not None and row.state == JobState.PROCESSING:
                 problem = "The call ended while nobody listened, and no page of it was found."
-                result: Mapping[str, Any] = {
-                    "call_id": call_id,
-                    "success": False,
-                    "status": "uncertain",
-                    "error_message": problem,
-                }
+                result = RxResult(
+                    call_id=call_id,
+                    success=False,
+                    status=Status.UNCERTAIN,
+                    outcome=Outcome.UNKNOWN,
+                    error_message=problem,
+                    retry=False,
+                    doubt=Doubt.ANY,
+                    result_code=None,
+                    result_text="",
+                    result_cause="",
+                )
                 transitions.transition(
-                    connection, row, JobState.FAILED, self._now(), why=problem, result=dict(result)
+                    connection,
+                    row,
+                    JobState.FAILED,
+                    self._now(),
+                    why=problem,
+                    result=result.as_dict(),
                 )
 
     # --- within -----------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""Intake: new jobs, each written with its documents inside a transaction of the caller's.
+"""Intake: new jobs, each inserted with its documents inside the caller's transaction.
 
-    NewFax ── check ──► CheckedFax ── insert ──► job          what somebody asks for
-    Job ──────────────── insert_resubmission ──────► job          what is sent once more, or sent on
+    NewFax ── check ──► CheckedFax ── insert_job ──► job      a new fax
+    Job ────────────── insert_resubmission ────────► job      a fax that is sent again, or forwarded
 
-Nothing here commits; whoever does may write in the same transaction why the job is there.
+Nothing here commits, so the caller can record in the same transaction why the job exists.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from fsfax.document.fetch import MEDIA_TYPES
 from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
 from fsfax.values.events import EventKind
-from fsfax.values.numbers import dialable
+from fsfax.values.numbers import DialNumber, dialable
 
 MAX_RETRIES = 4
 MAX_PRIORITY = 100
@@ -34,38 +35,46 @@ MAX_PRIORITY = 100
 
 @dataclass(frozen=True, slots=True)
 class CheckedFax:
-    """A fax that was checked: the columns of its job, and its files with their media types."""
+    """A fax that was checked: the number to dial, and its files with their media types."""
 
-    values: Mapping[str, Any]
+    fax: NewFax
+    dial_number: DialNumber
     files: tuple[tuple[Path, str], ...]
+
+    @property
+    def account_id(self) -> str:
+        """The account that the job belongs to."""
+        return self.fax.account_id or transitions.DEFAULT_ACCOUNT
 
 
 def check(fax: NewFax) -> CheckedFax:
-    """Refuse what could never be sent, before anything is written.
+    """Return the fax with what was found out about it, before anything is written.
 
     Raises:
         InvalidRequest: a number that cannot be dialled, retries or priority out of range,
             neither document nor URL.
         DocumentError: a document cannot be read, is empty, or is of no known kind.
     """
+    dial_number = _check_values(fax)
     files = [Path(file) for file in fax.documents]
-    return CheckedFax(_values(fax), tuple((file, _media_type(file)) for file in files))
+    return CheckedFax(fax, dial_number, tuple((file, _media_type(file)) for file in files))
 
 
-def insert_job(connection: Connection, request: CheckedFax, now: datetime) -> str:
-    """Write a job and its documents; return its id, or that of the job its key made before.
+def insert_job(connection: Connection, checked: CheckedFax, now: datetime) -> str:
+    """Insert a job and its documents; return its id, or that of an earlier job with its key.
 
     Raises:
-        IntegrityError: there is no such account, or somebody uses the same key in this moment.
+        IntegrityError: there is no such account, or another client uses the same idempotency key
+            at this moment.
         DocumentNotFound: a file cannot be read any more.
     """
-    values = request.values
-    if values["account_id"] == transitions.DEFAULT_ACCOUNT:
+    if checked.account_id == transitions.DEFAULT_ACCOUNT:
         transitions.ensure_default_account(connection, now)
-    if known := _made_before(connection, values):
-        return known
-    job_id = _insert(connection, now, values)
-    for position, (file, media_type) in enumerate(request.files):
+    if earlier := _earlier_job(connection, checked):
+        return earlier
+    state = JobState.PENDING if checked.fax.source else JobState.ATTACHING_FILES
+    job_id = _insert(connection, checked, now, state)
+    for position, (file, media_type) in enumerate(checked.files):
         documents.add(
             connection,
             job_id,
@@ -82,25 +91,29 @@ def insert_job(connection: Connection, request: CheckedFax, now: datetime) -> st
 def insert_resubmission(
     connection: Connection, old: Job, changes: Mapping[str, Any], now: datetime
 ) -> str:
-    """Write a new job with the documents of an old one; return its id.
+    """Insert a new job with the documents of an old one; return its id.
 
     ``changes`` replaces fields of `NewFax` (``to_number``, ``retries``, …).
 
     Raises:
         IllegalMove: the documents were removed.
-        InvalidRequest: a change makes no sense.
+        InvalidRequest: a change is invalid.
     """
     kept = [d for d in documents.of_job(connection, old.id) if d.removed_at is None]
-    values = _values(_again(old, changes, bool(kept)))
-    same_look = values["preferences"].get("resolution") == old.preferences.resolution
-    ready = any(d.kind == "fax" for d in kept) and same_look
-    values |= {
-        "resubmit_of": old.id,
-        "prepared": ready,
-        "state": JobState.PENDING if ready or not kept else JobState.ATTACHING_FILES,
-        "pages_total": old.pages_total if ready else 0,
-    }
-    job_id = _insert(connection, now, values)
+    fax = _resubmission(old, changes, has_documents=bool(kept))
+    checked = CheckedFax(fax, _check_values(fax), ())
+    # The TIFF-F of the old job is used again if the new one wants the same resolution.
+    same_resolution = fax.preferences.resolution == old.preferences.resolution
+    ready = any(d.kind == "fax" for d in kept) and same_resolution
+    job_id = _insert(
+        connection,
+        checked,
+        now,
+        JobState.PENDING if ready or not kept else JobState.ATTACHING_FILES,
+        resubmit_of=old.id,
+        prepared=ready,
+        pages_total=old.pages_total if ready else 0,
+    )
     for document in kept:
         if document.kind == "received":
             documents.copy(connection, replace(document, kind="original"), job_id, now)
@@ -109,8 +122,14 @@ def insert_resubmission(
     return job_id
 
 
-def _values(fax: NewFax) -> dict[str, Any]:
-    """The columns of a request's job."""
+def _check_values(fax: NewFax) -> DialNumber:
+    """Return the number to dial once every value of the request is valid.
+
+    Raises:
+        InvalidRequest: one is not.
+    """
+    if isinstance(fax.documents, str | os.PathLike):
+        raise InvalidRequest("documents is a list of files: put the one file into [ ]")
     if bool(fax.documents) == bool(fax.source):
         raise InvalidRequest("a fax needs a document or the URL of one, and not both")
     if not 0 <= fax.retries <= MAX_RETRIES:
@@ -123,70 +142,69 @@ def _values(fax: NewFax) -> dict[str, Any]:
         raise InvalidRequest("a gateway's name is empty or has a comma in it")
     if fax.from_number:
         dialable(fax.from_number)
-    return {
-        "account_id": fax.account_id or transitions.DEFAULT_ACCOUNT,
-        "state": JobState.PENDING if fax.source else JobState.ATTACHING_FILES,
-        "from_number": fax.from_number,
-        "from_name": fax.from_name,
-        "to_number": fax.to_number,
-        "to_name": fax.to_name,
-        "dial_number": dialable(fax.to_number),
-        "retries": fax.retries,
-        "priority": fax.priority,
-        "route": ",".join(fax.gateways),
-        "preferences": fax.preferences.as_dict(),
-        "source": fax.source.as_dict() if fax.source else None,
-        "fields": dict(fax.fields),
-        "idempotency_key": fax.idempotency_key,
-        "faxbox_id": fax.faxbox_id,
-        "not_before": fax.not_before,
-    }
+    return dialable(fax.to_number)
 
 
-def _made_before(connection: Connection, values: Mapping[str, Any]) -> str | None:
-    """The job that the same key of the same account made."""
-    if not values["idempotency_key"]:
+def _earlier_job(connection: Connection, checked: CheckedFax) -> str | None:
+    """Return the id of the job that the same idempotency key of the account made."""
+    key = checked.fax.idempotency_key
+    if not key:
         return None
     query = select(jobs.c.id).where(
-        jobs.c.account_id == values["account_id"],
-        jobs.c.idempotency_key == values["idempotency_key"],
+        jobs.c.account_id == checked.account_id, jobs.c.idempotency_key == key
     )
     found: str | None = connection.execute(query).scalar()
     return found
 
 
-def _insert(connection: Connection, now: datetime, values: Mapping[str, Any]) -> str:
+def _insert(
+    connection: Connection, checked: CheckedFax, now: datetime, state: JobState, **columns: Any
+) -> str:
+    fax = checked.fax
     job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
-    columns = dict(values)
-    not_before = columns.pop("not_before")
     connection.execute(
         insert(jobs).values(
             id=job_id,
+            account_id=checked.account_id,
             direction=Direction.OUT,
+            state=state,
             created_at=now,
             modified_at=now,
-            due_at=max(now, not_before) if not_before else now,
+            due_at=max(now, fax.not_before) if fax.not_before else now,
+            from_number=fax.from_number,
+            from_name=fax.from_name,
+            to_number=fax.to_number,
+            to_name=fax.to_name,
+            dial_number=checked.dial_number,
+            retries=fax.retries,
+            priority=fax.priority,
+            route=",".join(fax.gateways),
+            preferences=fax.preferences.as_dict(),
+            source=fax.source.as_dict() if fax.source else None,
+            fields=dict(fax.fields),
+            idempotency_key=fax.idempotency_key,
+            faxbox_id=fax.faxbox_id,
             **columns,
         )
     )
-    transitions.record_event(connection, job_id, EventKind.STATE, now, state=columns["state"])
+    transitions.record_event(connection, job_id, EventKind.STATE, now, state=state)
     return job_id
 
 
-def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
-    """The request of a job once more, with changes."""
+def _resubmission(old: Job, changes: Mapping[str, Any], *, has_documents: bool) -> NewFax:
+    """Return the request that sends a job's fax again, with changes."""
     if not has_documents and not old.source:
         raise IllegalMove(f"the documents of job {old.id} were removed: nothing is left to send")
-    incoming = old.direction is Direction.IN
-    request = NewFax(
-        # Whoever sends on a fax that came in has to say where to.
-        to_number="" if incoming else old.to_number,
-        to_name="" if incoming else old.to_name,
-        from_number=old.to_number if incoming else old.from_number,
-        from_name="" if incoming else old.from_name,
-        # Documents in the store stand in for files here; `insert_resubmission` copies them.
-        documents=(Path("copied"),) if has_documents else (),
-        source=None if has_documents or not old.source else old.source,
+    inbound = old.direction is Direction.IN
+    fax = NewFax(
+        # For an inbound fax the changes have to name the number.
+        to_number="" if inbound else old.to_number,
+        to_name="" if inbound else old.to_name,
+        from_number=old.to_number if inbound else old.from_number,
+        from_name="" if inbound else old.from_name,
+        # Stands for the stored documents, which `insert_resubmission` copies.
+        documents=("copied",) if has_documents else (),
+        source=None if has_documents else old.source,
         retries=old.retries,
         priority=old.priority,
         gateways=old.gateways,
@@ -196,13 +214,13 @@ def _again(old: Job, changes: Mapping[str, Any], has_documents: bool) -> NewFax:
         fields=old.fields,
     )
     try:
-        return replace(request, **changes)
+        return replace(fax, **changes)
     except TypeError as error:
         raise InvalidRequest(f"a fax has no such field: {error}") from error
 
 
 def _media_type(file: Path) -> str:
-    """The media type of a file, told from its first bytes."""
+    """Return the media type of a file, recognised by its first bytes."""
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD)

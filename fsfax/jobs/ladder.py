@@ -25,58 +25,17 @@ removes the rungs that do not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Self
 
 from fsfax.values.outcome import Outcome
+from fsfax.values.plan import T38, Mode
 from fsfax.values.results import T38Status, TxResult
-
-T38 = Literal["off", "on", "required"]
 
 V17_SPEED = 9600
 """Bits per second; only V.17 is faster (V.29 ends here)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """How a call is made.
-
-    t38: "off" = audio alone; "on" = ask for T.38, fall back to audio; "required" = nothing else.
-    ecm: error correction (T.30 Annex A). v17: the modems above 9,600 bit/s.
-    """
-
-    t38: T38 = "on"
-    ecm: bool = True
-    v17: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the mode as plain JSON values."""
-        return {"t38": self.t38, "ecm": self.ecm, "v17": self.v17}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read a mode; what is missing or makes no sense is as `Mode()` has it."""
-        t38, ecm, v17 = data.get("t38"), data.get("ecm"), data.get("v17")
-        return cls(
-            t38=t38 if t38 in ("off", "on", "required") else "on",
-            ecm=ecm if isinstance(ecm, bool) else True,
-            v17=v17 if isinstance(v17, bool) else True,
-        )
-
-    def within(self, requested: Mode) -> Mode:
-        """Return the mode without what the requested forbids."""
-        return Mode(
-            t38=self.t38 if requested.t38 == "on" else requested.t38,
-            ecm=self.ecm and requested.ecm,
-            v17=self.v17 and requested.v17,
-        )
-
-    def __str__(self) -> str:
-        way = {"off": "audio", "on": "T.38", "required": "T.38 alone"}[self.t38]
-        left_out = [name for name, used in (("V.17", self.v17), ("ECM", self.ecm)) if not used]
-        return f"{way} without {' and '.join(left_out)}" if left_out else way
 
 
 RUNGS: tuple[Mode, ...] = (

@@ -105,7 +105,7 @@ class Preparer:
             conversion = self.engine.convert(
                 source,
                 parts[-1],
-                resolution=job.preferences.resolution or self.settings.fax.resolution,
+                resolution=job.preferences.over(self.settings.fax).resolution,
             )
             pages += len(conversion.pages)
         if len(parts) == 1:

@@ -76,10 +76,10 @@ def _ask(dialler: Dialler, claim: Claim) -> TxResult:
         node=attempt.node,
         core=attempt.core,
         gateways=attempt.gateways,
-        first_page=int(attempt.plan["first_page"]),
-        last_page=int(attempt.plan["last_page"]),
+        first_page=attempt.plan.first_page,
+        last_page=attempt.plan.last_page,
         started_at=attempt.started_at.timestamp(),
-        t38=attempt.plan["t38"],
+        t38=attempt.plan.mode.t38,
         keep_marks=True,
         wait=_ASK_WAIT,
     )
@@ -99,6 +99,6 @@ def uncertain(claim: Claim) -> TxResult:
     return judge_sent(
         Transcript(),
         call,
-        first_page=int(attempt.plan["first_page"]),
-        last_page=int(attempt.plan["last_page"]),
+        first_page=attempt.plan.first_page,
+        last_page=attempt.plan.last_page,
     )

@@ -1,13 +1,14 @@
-"""Settlement: what a worker saw and learnt, written down. Each call is one commit.
+"""Settlement: what a worker observed of a call, and what follows from it. One commit each.
 
-State, result, destination's memory, next try and news change together or not at all. Every write
-needs the job's token: a worker that was replaced meanwhile gets `LeaseLost` and has to let go.
+State, result, the destination's history, the next attempt and the notifications to send change
+together or not at all. Every write needs the job's token: a worker that was replaced meanwhile gets
+`LeaseLost` and has to stop working on the job.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,17 +30,18 @@ from fsfax.engine.observations import (
     Ringing,
 )
 from fsfax.jobs import retry
-from fsfax.jobs.claims import Claim, Preparation, past_attempts
+from fsfax.jobs.claims import Claim, Preparation, past_attempts, requested_mode
 from fsfax.jobs.destination import DAY, DestinationHistory, learn
-from fsfax.jobs.ladder import Mode, next_mode
+from fsfax.jobs.ladder import PastAttempt, next_mode
 from fsfax.runtime.clock import Clock, utc_now
 from fsfax.settings import Settings
-from fsfax.values.events import EventKind
+from fsfax.values.events import EventKind, NotificationKind
 from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.plan import AttemptPlan
 from fsfax.values.results import PageRecord, Status, TxResult
 
 _NOT_DIALLED_DELAY = 5.0
-"""Seconds until a job is offered again whose call could not be placed for reasons of ours."""
+"""Seconds until a job can be claimed again whose call could not be placed for local reasons."""
 
 _STAGES: Mapping[type[Observation], tuple[AttemptState, str]] = {
     Dialling: (AttemptState.DIALLING, "dialling"),
@@ -51,13 +53,13 @@ _STAGES: Mapping[type[Observation], tuple[AttemptState, str]] = {
 
 
 class Settlement:
-    """What one worker writes down about the jobs that it owns.
+    """Records what happens to the jobs that one worker owns.
 
     Args:
         database: where the jobs are.
         worker_id: see `fsfax.jobs.leases`.
         settings: the table of retries, the policy for uncertain calls.
-        clock, chance: time, and a random number from 0 to 1; for tests.
+        clock, chance: the time, and a random number from 0 to 1; for tests.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Settlement:
             )
 
     def prepared(self, preparation: Preparation, fax: Path, pages: int) -> None:
-        """Store the TIFF-F of a job: from now on it can be called.
+        """Store the TIFF-F of a job, which can be called from then on.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
@@ -125,7 +127,7 @@ class Settlement:
             transitions.notify_workers(connection)
 
     def postpone(self, preparation: Preparation, problem: str, delay: float) -> None:
-        """Try to make a document ready again after ``delay`` seconds; no attempt is used up.
+        """Put the preparation of a document off by ``delay`` seconds; no attempt is used up.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
@@ -149,7 +151,7 @@ class Settlement:
             )
 
     def reject_document(self, preparation: Preparation, problem: str) -> None:
-        """Give a job up whose document cannot be fetched or faxed.
+        """Fail a job whose document cannot be fetched or faxed.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
@@ -158,46 +160,40 @@ class Settlement:
             row, now = self._fenced(connection, preparation), self._now()
             result = _failed_before_dialling(problem, Outcome.BAD_DOCUMENT)
             state = JobState.CANCELLED if row.cancel_asked else JobState.FAILED
-            transitions.transition(
-                connection,
-                row,
-                state,
-                now,
-                why=problem,
-                result=_for_the_outside(row, result, 0, now),
-            )
+            stored = _job_result(row, result, 0, now).as_dict()
+            transitions.transition(connection, row, state, now, why=problem, result=stored)
 
     # --- calls ------------------------------------------------------------------------------
 
-    def observe(self, claim: Claim, seen: Observation) -> bool:
-        """Write down what was seen of a call, if it says how far it came.
+    def observe(self, claim: Claim, observation: Observation) -> bool:
+        """Record an observation of a call that is a stage of it; others are passed over.
 
-        Returns whether somebody wants the job to be cancelled.
+        Returns whether the job is to be cancelled.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
         """
-        if type(seen) not in _STAGES:
+        if type(observation) not in _STAGES:
             return False
-        state, text = _STAGES[type(seen)]
+        state, text = _STAGES[type(observation)]
         data: dict[str, Any] = {}
         changes: dict[str, Any] = {}
-        match seen:
-            case Dialling():
-                changes["gateway"] = seen.gateway
-                data = {"node": seen.node, "gateway": seen.gateway, "call_id": seen.call_id}
-            case Negotiated():
-                data = {"rate": seen.rate, "ecm": seen.ecm, "t38_status": seen.t38_status}
+        match observation:
+            case Dialling(node=node, gateway=gateway, call_id=call_id):
+                changes["gateway"] = gateway
+                data = {"node": node, "gateway": gateway, "call_id": call_id}
+            case Negotiated(rate=rate, ecm=ecm, t38_status=t38_status):
+                data = {"rate": rate, "ecm": ecm, "t38_status": t38_status}
             case PageDone():
-                page = int(claim.attempt.plan["first_page"]) + seen.number - 1
+                page = claim.attempt.plan.first_page + observation.number - 1
                 text = f"page {page} of {claim.job.pages_total} confirmed"
-                data = {"page": page} | replace(seen.page, number=page).as_dict()
+                data = {"page": page} | replace(observation.page, number=page).as_dict()
                 changes["page"] = page
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
             attempt = self._open(connection, claim)
             old = AttemptState(attempt.state)
-            if _rank(state) > _rank(old):
+            if state.rank > old.rank:
                 require_attempt_move(old, state)
                 changes["state"] = state
             if changes:
@@ -208,7 +204,7 @@ class Settlement:
             transitions.update_job(
                 connection, row.id, now, status_text=text, pages_confirmed=confirmed
             )
-            kind = seen.kind
+            kind = observation.kind
             transitions.record_event(connection, row.id, kind, now, claim.attempt.id, **data)
             return bool(row.cancel_asked)
 
@@ -221,40 +217,43 @@ class Settlement:
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
             attempt = self._open(connection, claim)
-            result = _with_what_was_seen(connection, attempt, result)
-            mode = Mode.from_dict(attempt.plan)
-            confirmed = self._confirmed(row, attempt, result)
-            memory = DestinationHistory.from_dict(
+            plan = AttemptPlan.from_dict(attempt.plan)
+            result = _completed_from_events(connection, attempt, result)
+            confirmed = _confirmed(row, attempt, plan, result)
+            history = DestinationHistory.from_dict(
                 row.dial_number, transitions.destination_history(connection, row.dial_number)
             )
             before = past_attempts(connection, row.id)
             self._close(connection, attempt, result, now, counts=True)
-            history = past_attempts(connection, row.id)
+            past = past_attempts(connection, row.id)
             rule = self._settings.jobs.retry[result.outcome]
             tried = row.attempts + (1 if rule.counts else 0)
+            requested = requested_mode(row, self._settings)
             decision = retry.decide(
                 result,
-                tried=tried,
-                retries=row.retries,
-                same=_in_a_row(history),
-                progressed=confirmed >= int(attempt.plan["first_page"]),
-                ever_fax=memory.ever_fax or any(step.ever_fax for step in before),
+                retry.RetryHistory(
+                    tried=tried,
+                    retries=row.retries,
+                    same=_in_a_row(past),
+                    progressed=confirmed >= plan.first_page,
+                    ever_fax=history.ever_fax or any(one.ever_fax for one in before),
+                    rungs_left=next_mode(past, requested, history.pins) is not None,
+                    give_up=history.pins.give_up,
+                ),
                 uncertain=self._settings.jobs.uncertain,
                 table=self._settings.jobs.retry,
                 chance=self._chance(),
-                rungs_left=next_mode(history, self._requested_mode(row), memory.pins) is not None,
-                give_up=memory.pins.give_up,
             )
-            if _says_something(result):
-                half_life = self._settings.jobs.history_half_life * DAY
-                learnt = learn(memory, result, mode, now.timestamp(), half_life)
+            half_life = self._settings.jobs.history_half_life * DAY
+            learnt = learn(history, result, plan.mode, now.timestamp(), half_life)
+            if learnt != history:
                 transitions.store_destination_history(
                     connection, row.dial_number, learnt.as_dict(), now
                 )
             values: dict[str, Any] = {
                 "attempts": tried,
                 "pages_confirmed": confirmed,
-                "result": _for_the_outside(row, result, confirmed, now),
+                "result": _job_result(row, result, confirmed, now).as_dict(),
                 "worker_id": None,
                 "status_text": "",
             }
@@ -264,7 +263,7 @@ class Settlement:
             return self._job(connection, row.id)
 
     def not_dialled(self, claim: Claim, problem: str, delay: float = _NOT_DIALLED_DELAY) -> Job:
-        """Close an attempt of which it is certain that nothing was dialled; the job is free again.
+        """Close an attempt that provably dialled nothing; the job can be claimed again.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
@@ -292,7 +291,7 @@ class Settlement:
             return self._job(connection, row.id)
 
     def reject_number(self, claim: Claim, problem: str) -> Job:
-        """Give a job up that asks for what cannot be dialled or sent; nothing was dialled.
+        """Fail a job whose number, options or document cannot be used; nothing was dialled.
 
         Raises:
             LeaseLost: the job belongs to somebody else.
@@ -302,8 +301,10 @@ class Settlement:
             attempt = self._open(connection, claim)
             result = _failed_before_dialling(problem, Outcome.REFUSED)
             self._close(connection, attempt, result, now, counts=False)
-            shown = _for_the_outside(row, result, row.pages_confirmed, now)
-            transitions.transition(connection, row, JobState.FAILED, now, why=problem, result=shown)
+            stored = _job_result(row, result, row.pages_confirmed, now).as_dict()
+            transitions.transition(
+                connection, row, JobState.FAILED, now, why=problem, result=stored
+            )
             return self._job(connection, row.id)
 
     # --- within -----------------------------------------------------------------------------
@@ -340,23 +341,6 @@ class Settlement:
         )
 
     @staticmethod
-    def _confirmed(row: Row[Any], attempt: Row[Any], result: TxResult) -> int:
-        """Pages of the document that are known to have arrived; never fewer than before."""
-        if result.success:
-            return int(attempt.plan["last_page"])
-        # What was seen before a crash counts, also where nobody saw how the call ended.
-        last = max(row.pages_confirmed, attempt.page, (result.first_unconfirmed_page or 1) - 1)
-        return min(int(last), int(row.pages_total))
-
-    def _requested_mode(self, row: Row[Any]) -> Mode:
-        fax = self._settings.fax
-        return Mode(
-            t38=row.preferences.get("t38", fax.t38),
-            ecm=row.preferences.get("ecm", fax.ecm),
-            v17=row.preferences.get("v17", fax.v17),
-        )
-
-    @staticmethod
     def _conclude(
         connection: Connection,
         row: Row[Any],
@@ -379,9 +363,8 @@ class Settlement:
             transitions.transition(
                 connection, row, JobState.PENDING, now, why=decision.reason, **values
             )
-            # A person has to decide, and hears of it.
             transitions.enqueue_notification(
-                connection, row, "fax_out_uncertain", now, reason=decision.reason
+                connection, row, NotificationKind.OUT_UNCERTAIN, now, reason=decision.reason
             )
         elif decision.action == "retry":
             due_at = now + timedelta(seconds=decision.delay)
@@ -389,21 +372,32 @@ class Settlement:
             transitions.transition(
                 connection, row, JobState.PENDING, now, why=decision.reason, **values
             )
-            told = {"reason": decision.reason, "next_attempt_at": due_at.isoformat()}
-            transitions.enqueue_notification(connection, row, "fax_out_retrying", now, **told)
+            data = {"reason": decision.reason, "next_attempt_at": due_at.isoformat()}
+            transitions.enqueue_notification(
+                connection, row, NotificationKind.OUT_RETRYING, now, **data
+            )
         else:
             transitions.transition(
                 connection, row, JobState.FAILED, now, why=decision.reason, **values
             )
 
 
-def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
-    """Fill in what this result does not say because its teller came late: after a crash."""
+def _confirmed(row: Row[Any], attempt: Row[Any], plan: AttemptPlan, result: TxResult) -> int:
+    """Return how many pages of the document are known to have arrived; never fewer than before."""
+    if result.success:
+        return plan.last_page
+    # Pages that were observed before a crash count, also if the end of the call was not observed.
+    last = max(row.pages_confirmed, attempt.page, (result.first_unconfirmed_page or 1) - 1)
+    return min(int(last), int(row.pages_total))
+
+
+def _completed_from_events(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
+    """Return the result with what only the recorded events know, after a crash of the worker."""
     rows = connection.execute(
         select(job_events.c.kind, job_events.c.data)
         .where(
             job_events.c.job_id == attempt.job_id,
-            job_events.c.attempt_id == attempt.id,
+            job_events.c.call_id == attempt.id,
             job_events.c.kind.in_([EventKind.NEGOTIATED, EventKind.PAGE_DONE]),
         )
         .order_by(job_events.c.id)
@@ -426,28 +420,14 @@ def _with_what_was_seen(connection: Connection, attempt: Row[Any], result: TxRes
     return replace(result, pages=tuple(pages[number] for number in sorted(pages)))
 
 
-def _rank(state: AttemptState) -> int:
-    return tuple(AttemptState).index(state)
-
-
-def _in_a_row(history: list[Any]) -> int:
-    """How many of the last attempts ended in the same way."""
+def _in_a_row(past: Sequence[PastAttempt]) -> int:
+    """Return how many of the last attempts ended with the same outcome."""
     count = 0
-    for step in reversed(history):
-        if step.outcome != history[-1].outcome:
+    for attempt in reversed(past):
+        if attempt.outcome != past[-1].outcome:
             break
         count += 1
     return count
-
-
-def _says_something(result: TxResult) -> bool:
-    """Whether the result says anything about the number; our own trouble does not."""
-    return result.outcome not in (
-        Outcome.LOCAL_TROUBLE,
-        Outcome.CANCELLED,
-        Outcome.BAD_DOCUMENT,
-        Outcome.UNKNOWN,
-    )
 
 
 def _failed_before_dialling(problem: str, outcome: Outcome) -> TxResult:
@@ -465,27 +445,24 @@ def _failed_before_dialling(problem: str, outcome: Outcome) -> TxResult:
     )
 
 
-def _for_the_outside(
-    row: Row[Any], result: TxResult, confirmed: int, now: datetime
-) -> dict[str, Any]:
-    """The result of the job so far: the last call's words, the pages of all calls once each.
+def _job_result(row: Row[Any], result: TxResult, confirmed: int, now: datetime) -> TxResult:
+    """Return the result of a job so far: the last call's values, the pages of all calls once each.
 
     A fax of which every page is confirmed has arrived, however its last call ended.
     ``time_elapsed`` is the time since the fax was submitted, as the Faxes API has it;
     ``line_seconds`` is the time that its calls took.
     """
-    before: Mapping[str, Any] = row.result or {}
-    pages = {page["number"]: page for page in before.get("pages", [])}
-    shown = result.as_dict()
-    pages |= {page["number"]: page for page in shown["pages"] if page["number"] <= confirmed}
+    before = TxResult.from_dict(row.result) if row.result else None
+    pages = {page.number: page for page in before.pages} if before else {}
+    pages |= {page.number: page for page in result.pages if page.number <= confirmed}
     if confirmed >= row.pages_total > 0:
-        shown |= {"success": True, "error_message": ""}
-    shown |= {
-        "pages": [pages[number] for number in sorted(pages)],
-        "pages_sent": confirmed,
-        "pages_total": row.pages_total,
-        "first_unconfirmed_page": None if shown["success"] else confirmed + 1,
-        "line_seconds": before.get("line_seconds", 0) + result.time_elapsed,
-        "time_elapsed": max(0, round((now - row.created_at).total_seconds())),
-    }
-    return shown
+        result = replace(result, success=True, error_message="")
+    return replace(
+        result,
+        pages=tuple(pages[number] for number in sorted(pages)),
+        pages_sent=confirmed,
+        pages_total=row.pages_total,
+        first_unconfirmed_page=None if result.success else confirmed + 1,
+        line_seconds=(before.line_seconds if before else 0) + result.time_elapsed,
+        time_elapsed=max(0, round((now - row.created_at).total_seconds())),
+    )

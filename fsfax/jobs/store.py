@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Row, bindparam, exc, select, text
 
 from fsfax.db import documents, transitions
@@ -32,6 +33,7 @@ from fsfax.errors import IllegalMove, InvalidRequest, JobNotFound
 from fsfax.jobs import intake
 from fsfax.jobs.destination import DestinationHistory
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.settings import Settings
 from fsfax.values.events import EventKind
 from fsfax.values.numbers import dialable
 
@@ -57,15 +59,28 @@ class JobList:
 
 
 class JobStore:
-    """Jobs, as everybody but a worker sees them.
+    """Accepts, lists and changes jobs: for every program but the worker.
 
     Args:
-        database: a `Database`, or its URL.
+        database: a `Database`, its URL (a string, or the setting ``database``), or the settings.
         clock: for tests.
+
+    Raises:
+        ConfigurationError: the URL is none of a database.
     """
 
-    def __init__(self, database: Database | str, *, clock: Clock = utc_now) -> None:
-        self.database = Database(database) if isinstance(database, str) else database
+    def __init__(
+        self, database: Database | str | SecretStr | Settings, *, clock: Clock = utc_now
+    ) -> None:
+        match database:
+            case Settings():
+                self.database = Database(database.database.get_secret_value())
+            case SecretStr():
+                self.database = Database(database.get_secret_value())
+            case str():
+                self.database = Database(database)
+            case _:
+                self.database = database
         self._now = clock
 
     def __enter__(self) -> Self:
@@ -105,24 +120,24 @@ class JobStore:
         Raises:
             InvalidRequest, DocumentError, JobNotFound, StoreError: as `accept`.
         """
-        requests = [intake.check(fax) for fax in faxes]
+        checked = [intake.check(fax) for fax in faxes]
         try:
-            ids = self._accept(requests, in_transaction)
+            ids = self._accept(checked, in_transaction)
         except exc.IntegrityError:
-            # Somebody used the same key in the same moment: now it is found. Else once more.
+            # Another client used the same key at the same moment: now its job is found.
             try:
-                ids = self._accept(requests, in_transaction)
+                ids = self._accept(checked, in_transaction)
             except exc.IntegrityError as error:
-                accounts = ", ".join({request.values["account_id"] for request in requests})
+                accounts = ", ".join({fax.account_id for fax in checked})
                 raise JobNotFound(f"there is no account {accounts}") from error
         return [self.get(id) for id in ids]
 
     def _accept(
-        self, requests: Sequence[intake.CheckedFax], in_transaction: InTransaction
+        self, faxes: Sequence[intake.CheckedFax], in_transaction: InTransaction
     ) -> list[str]:
         now = self._now()
         with self.database.write() as connection:
-            ids = [intake.insert_job(connection, request, now) for request in requests]
+            ids = [intake.insert_job(connection, fax, now) for fax in faxes]
             in_transaction(connection, ids)
             transitions.notify_workers(connection)
         return ids
@@ -220,7 +235,7 @@ class JobStore:
         """Return what was seen of a job's call last, None if nothing was."""
         query = (
             select(job_events)
-            .where(job_events.c.job_id == job_id, job_events.c.attempt_id != "")
+            .where(job_events.c.job_id == job_id, job_events.c.call_id != "")
             .order_by(job_events.c.id.desc())
             .limit(1)
         )
@@ -384,11 +399,11 @@ class JobStore:
         dial_number = dialable(number)
         with self.database.write() as connection:
             known = transitions.destination_history(connection, dial_number)
-            memory = change(DestinationHistory.from_dict(dial_number, known))
+            history = change(DestinationHistory.from_dict(dial_number, known))
             transitions.store_destination_history(
-                connection, dial_number, memory.as_dict(), self._now()
+                connection, dial_number, history.as_dict(), self._now()
             )
-        return memory
+        return history
 
     # --- within -----------------------------------------------------------------------------
 

@@ -4,31 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from fsfax.values.events import NotificationKind
 
-class NotificationKind(StrEnum):
-    """Kinds of news, as they stand in the outbox and as webhooks name them (with dots)."""
-
-    OUT_COMPLETED = "fax_out_completed"
-    OUT_FAILED = "fax_out_failed"
-    OUT_CANCELLED = "fax_out_cancelled"
-    OUT_UNCERTAIN = "fax_out_uncertain"
-    """Nobody knows whether it arrived; it waits for a person."""
-    OUT_RETRYING = "fax_out_retrying"
-    """A call failed, and another one is planned."""
-    IN_COMPLETED = "fax_in_completed"
-    IN_FAILED = "fax_in_failed"
-    """It broke off; what came of it is kept."""
-
-    @property
-    def event(self) -> str:
-        """The type of a webhook's message: ``fax.out.completed``."""
-        return self.value.replace("_", ".")
-
-    @property
-    def is_inbound(self) -> bool:
-        """Of a fax that came in."""
-        return self.value.startswith("fax_in_")
-
+__all__ = ["BY_MAIL", "BY_SMS", "EVENTS", "TEST_EVENT", "DeliveryChannel", "NotificationKind"]
 
 TEST_EVENT = "webhook.test"
 """The type of the message that tries a webhook out."""

@@ -6,15 +6,16 @@ no template, ours or a user's, can let anything through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
-from fsfax.db.states import Direction, JobState
+from fsfax.db.states import JobState
 from fsfax.notify.events import NotificationKind
 from fsfax.notify.plain import one_line
+from fsfax.values.results import FaxResult, RxResult, TxResult
 
 Attachment = Literal["attached", "too_large", "unreadable", "none"]
 
@@ -39,8 +40,7 @@ def template_context(
     ``reason`` (a sentence). ``attempts`` have what ``result`` has, and ``number``, ``started``,
     ``first_page``, ``pages`` (confirmed), ``seconds``, ``success``.
     """
-    result = job.result or {}
-    out = job.direction is Direction.OUT
+    result = job.result
     finished = job.finished_at or job.modified_at
     return {
         "kind": kind.value,
@@ -51,13 +51,13 @@ def template_context(
         "from_name": one_line(job.from_name),
         "to_number": one_line(job.to_number),
         "to_name": one_line(job.to_name),
-        "station": one_line(_word(result, "fax_receiver_id" if out else "fax_sender_id")),
+        "station": one_line(_station(result)),
         "faxbox": one_line(box.name) if box else "",
         "created": _at(job.created_at, zone),
         "finished": _at(finished, zone),
         "pages": job.pages_confirmed,
         "pages_total": job.pages_total,
-        "seconds": _count(result, "line_seconds") or _count(result, "time_elapsed"),
+        "seconds": _seconds(result),
         "attempts": [_attempt(each, zone) for each in attempts],
         "attachment": attachment,
         "result": _of_call(result),
@@ -65,36 +65,42 @@ def template_context(
 
 
 def _attempt(attempt: Attempt, zone: tzinfo) -> dict[str, Any]:
-    result = attempt.result or {}
+    result = attempt.result
     return {
         "number": attempt.number,
         "started": _at(attempt.started_at, zone),
-        "first_page": _count(attempt.plan, "first_page") or 1,
-        "pages": _count(result, "pages_sent"),
-        "seconds": _count(result, "time_elapsed"),
-        "success": result.get("success") is True,
+        "first_page": attempt.plan.first_page,
+        "pages": result.pages_sent if result else 0,
+        "seconds": result.time_elapsed if result else 0,
+        "success": result is not None and result.success,
         **_of_call(result),
     }
 
 
-def _of_call(result: Mapping[str, Any]) -> dict[str, Any]:
+def _of_call(result: FaxResult | None) -> dict[str, Any]:
     return {
-        "speed": _count(result, "fax_speed"),
-        "ecm": result.get("fax_error_correction") is True,
-        "t38": result.get("t38_status") == "negotiated",
-        "outcome": one_line(_word(result, "outcome")),
-        "reason": one_line(_word(result, "error_message"), _SENTENCE),
+        "speed": result.fax_speed if result else 0,
+        "ecm": result is not None and result.fax_error_correction,
+        "t38": result is not None and result.t38_status == "negotiated",
+        "outcome": result.outcome.value if result else "",
+        "reason": one_line(result.error_message, _SENTENCE) if result else "",
     }
 
 
-def _word(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    return value if isinstance(value, str) else ""
+def _station(result: FaxResult | None) -> str:
+    match result:
+        case TxResult():
+            return result.fax_receiver_id
+        case RxResult():
+            return result.fax_sender_id
+    return ""
 
 
-def _count(values: Mapping[str, Any], name: str) -> int:
-    value = values.get(name)
-    return int(value) if isinstance(value, int | float) else 0
+def _seconds(result: FaxResult | None) -> int:
+    """Return the seconds that the fax took on the line, in all of its calls."""
+    if isinstance(result, TxResult) and result.line_seconds:
+        return result.line_seconds
+    return result.time_elapsed if result else 0
 
 
 def _at(at: datetime, zone: tzinfo) -> datetime:

@@ -1,4 +1,4 @@
-"""The names of what happens to a job and on its call, as stored, sent and printed. Pure."""
+"""The names of what happens to a job and on its call, and of notifications. Pure."""
 
 from __future__ import annotations
 
@@ -38,3 +38,32 @@ class EventKind(StrEnum):
     ORIGINATE_REPLY = "originate_reply"
     HUNG_UP = "hung_up"
     EVENTS_MISSED = "events_missed"
+
+
+class NotificationKind(StrEnum):
+    """What a notification reports: stored in the outbox; webhooks write it with dots.
+
+    The first five are of outbound faxes. Written by `fsfax.db.transitions.transition` when a job
+    is over, OUT_UNCERTAIN and OUT_RETRYING by `fsfax.jobs.settle`.
+    """
+
+    OUT_COMPLETED = "fax_out_completed"
+    OUT_FAILED = "fax_out_failed"
+    OUT_CANCELLED = "fax_out_cancelled"
+    OUT_UNCERTAIN = "fax_out_uncertain"
+    """Whether the fax arrived cannot be proved; it is held for a decision."""
+    OUT_RETRYING = "fax_out_retrying"
+    """A call failed, and another one is planned."""
+    IN_COMPLETED = "fax_in_completed"
+    IN_FAILED = "fax_in_failed"
+    """The call broke off; the pages that had come are stored."""
+
+    @property
+    def event(self) -> str:
+        """The type of a webhook's message: ``fax.out.completed``."""
+        return self.value.replace("_", ".")
+
+    @property
+    def is_inbound(self) -> bool:
+        """The notification is about an inbound fax."""
+        return self.value.startswith("fax_in_")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -134,7 +134,9 @@ class FaxResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+        kind: Any = type(self)
+        plain: dict[str, Any] = _adapter(kind).dump_python(self, mode="json", warnings=False)
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -164,6 +166,8 @@ class TxResult(FaxResult):
     failed_gateways: gateways that were tried before the one that carried the call.
     still_up: FreeSWITCH still holds the call's channel; nothing else may be dialled for this fax
         before it is gone.
+    line_seconds: whole seconds that all calls of a job took together, in `fsfax.Job.result`, where
+        ``time_elapsed`` counts from the acceptance of the fax; 0 in the result of one call.
     """
 
     pages_sent: int = 0
@@ -172,6 +176,7 @@ class TxResult(FaxResult):
     gateway: str = ""
     failed_gateways: tuple[GatewayAttempt, ...] = ()
     still_up: bool = False
+    line_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,19 +203,3 @@ class RxResult(FaxResult):
 @cache
 def _adapter(kind: type[FaxResult]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Enum():
-            return value.value
-        case Path():
-            return str(value)
-        case tuple():
-            return [_plain(item) for item in value]
-        case PageRecord():
-            return value.as_dict()
-        case GatewayAttempt():
-            return {item.name: getattr(value, item.name) for item in fields(value)}
-        case _:
-            return value

@@ -102,9 +102,9 @@ def test_the_worker_dies_in_the_second_page(
     (attempt,) = store.attempts(job.id)
     assert attempt.state is AttemptState.SUCCEEDED
     assert done.result is not None
-    assert done.result["pages_sent"] == done.pages_confirmed == 3
-    assert (done.result["t38_status"], done.result["fax_speed"]) == ("negotiated", 14400)
-    assert done.result["call_id"] == attempt.id
+    assert done.result.pages_sent == done.pages_confirmed == 3
+    assert (done.result.t38_status, done.result.fax_speed) == ("negotiated", 14400)
+    assert done.result.call_id == attempt.id
     fax = inbound.from_station(ident, rig.patience)
     assert fax.success
     assert fax.pages_received == 3
@@ -124,7 +124,7 @@ def test_a_line_that_broke_is_taken_up_at_the_page(
     assert (done.state, done.pages_confirmed) == (JobState.FAILED, 1)
     (attempt,) = store.attempts(job.id)
     assert attempt.result is not None
-    assert attempt.result["first_unconfirmed_page"] == 2
+    assert attempt.result.first_unconfirmed_page == 2
 
 
 def test_a_live_call_is_cancelled(rig: Rig, store: JobStore, letter: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_fax_comes_into_the_inbox(
                 return [
                     each
                     for each in inbox.list(direction=Direction.IN).jobs
-                    if each.result and each.result["fax_sender_id"] == "+1 555 0172"
+                    if each.result and each.result.fax_sender_id == "+1 555 0172"
                 ]
 
             until(mine, "the fax is in the inbox", rig.patience)

@@ -14,7 +14,7 @@ import fsfax
 
 def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dict[str, str]:
     """Take a fax on for each number, work on them, say how each ended."""
-    with fsfax.JobStore(settings.database.get_secret_value()) as store:
+    with fsfax.JobStore(settings) as store:
         store.database.upgrade()
         jobs = [
             store.accept(fsfax.NewFax(to_number=number, documents=[document], retries=0))
@@ -24,7 +24,7 @@ def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dic
             while not all(store.get(job.id).state.is_final for job in jobs):
                 time.sleep(0.1)
         ended = [store.get(job.id) for job in jobs]
-        return {job.to_number: (job.result or {}).get("outcome", job.state) for job in ended}
+        return {job.to_number: job.result.outcome if job.result else job.state for job in ended}
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class TestClaim:
         assert attempt == claim.attempt
         assert attempt.state is AttemptState.INTENDED
         assert (attempt.node, attempt.core, attempt.gateways) == ("a", "core-1", ("gw",))
-        assert (attempt.plan["first_page"], attempt.plan["last_page"]) == (1, 3)
+        assert (attempt.plan.first_page, attempt.plan.last_page) == (1, 3)
         assert attempt.number == 1
         assert claim.fax is not None
         job = store.get(id)

@@ -52,7 +52,7 @@ def call_without_database(
         done, next_one = over(store, job), over(store, later)
         assert (done.state, done.pages_confirmed) == (JobState.COMPLETED, 3)
         assert done.result
-        assert done.result["pages_sent"] == 3
+        assert done.result.pages_sent == 3
         assert next_one.state is JobState.COMPLETED
         assert len(switch.calls) == 2, "something was dialled twice"
         worker.stop(drain=0)

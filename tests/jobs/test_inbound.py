@@ -266,7 +266,7 @@ class TestCallers:
         assert incoming.store(blocked(fax(call_id=job.call_id))).id == job.id
         assert (job.state, job.faxbox_id) == (JobState.FAILED, box.id)
         assert job.result is not None
-        assert (job.result["result_text"], job.result["blocked"]) == ("blocked", True)
+        assert (job.result.result_text, job.result.blocked) == ("blocked", True)
         assert store.documents(job.id) == ()
         assert news(database) == [], "nobody is told"
         assert store.list(mine.id, direction=Direction.IN, with_pages=True).jobs == ()

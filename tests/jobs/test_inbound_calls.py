@@ -105,7 +105,7 @@ class TestCalls:
         assert (taken.state, taken.faxbox_id) == (JobState.COMPLETED, desk.id)
         assert (refused.state, refused.faxbox_id) == (JobState.FAILED, desk.id)
         assert refused.result is not None
-        assert (refused.result["result_text"], refused.result["blocked"]) == ("blocked", True)
+        assert (refused.result.result_text, refused.result.blocked) == ("blocked", True)
         assert refused.from_number == "+15550666"
         assert live.documents(refused.id) == ()
         assert calls[0].cause == "CALL_REJECTED"

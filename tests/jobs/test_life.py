@@ -328,7 +328,7 @@ class Life(RuleBasedStateMachine):
                 assert any(a.state is AttemptState.UNCERTAIN for a in self.store.attempts(job.id))
             if job.state in (JobState.COMPLETED, JobState.FAILED):
                 assert job.result is not None
-                assert job.result["success"] == (job.state is JobState.COMPLETED)
+                assert job.result.success == (job.state is JobState.COMPLETED)
         self.rows_make_sense()
 
 

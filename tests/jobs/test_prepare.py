@@ -131,8 +131,8 @@ class TestFetched:
         done = room.store.get(job.id)
         assert (done.state, done.attempts) == (JobState.FAILED, 0)
         assert done.result is not None
-        assert done.result["error_message"] == words
-        assert done.result["success"] is False
+        assert done.result.error_message == words
+        assert done.result.success is False
         assert len(web.visits) == 1
         assert room.store.attempts(job.id) == ()
 
@@ -146,7 +146,7 @@ class TestFetched:
         done = room.store.get(job.id)
         assert done.state is JobState.FAILED
         assert done.result is not None
-        assert done.result["error_message"]
+        assert done.result.error_message
 
     def test_what_is_no_document(self, room: Room, web: WebServer) -> None:
         web.handler = lambda visit: visit.answer(body=bytes(range(256)) * 10)
@@ -177,7 +177,7 @@ class TestFetched:
         assert done.state is JobState.FAILED
         assert done.result is not None
         if trouble == "503":
-            assert done.result["error_message"] == "could not retrieve file, HTTP response 503"
+            assert done.result.error_message == "could not retrieve file, HTTP response 503"
             assert len(web.visits) == 10
         assert room.store.attempts(job.id) == ()
 
@@ -276,7 +276,7 @@ class TestConverted:
         done = room.store.get(job.id)
         assert done.state is JobState.FAILED
         assert done.result is not None
-        assert "SIGSEGV" in done.result["error_message"]
+        assert "SIGSEGV" in done.result.error_message
         next_one = room.accept(letter)
         room.prepare()
         assert room.store.get(next_one.id).prepared

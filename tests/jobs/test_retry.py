@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fsfax.jobs.retry import Decision, decide, pause
+from fsfax.jobs.retry import Decision, RetryHistory, decide, pause
 from fsfax.settings import RETRIES, JobsSettings, RetryRule
 from fsfax.values.outcome import Outcome
 from fsfax.values.results import Status, TxResult
@@ -20,17 +20,17 @@ FAILURES = [one for one in Outcome if one is not Outcome.DELIVERED]
 
 
 def decided(ended: TxResult, **changes: Any) -> Decision:
-    values: dict[str, Any] = {
+    history: dict[str, Any] = {
         "tried": 1,
         "retries": 1,
         "same": 1,
         "progressed": False,
         "ever_fax": False,
-        "uncertain": "hold",
-        "table": TABLE,
-        "chance": 0.5,
     }
-    return decide(ended, **values | changes)
+    others: dict[str, Any] = {"uncertain": "hold", "table": TABLE, "chance": 0.5}
+    for name, value in changes.items():
+        (others if name in others else history)[name] = value
+    return decide(ended, RetryHistory(**history), **others)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from fsfax.db.database import Database
 from fsfax.db.records import NewFax
+from fsfax.db.schema import destinations
 from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.egress.request import FetchRequest
 from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
@@ -68,10 +71,10 @@ class TestSuccess:
         assert (job.state, job.attempts, job.pages_confirmed) == (JobState.COMPLETED, 1, 3)
         assert job.finished_at == clock.now
         assert job.result is not None
-        assert job.result["success"] is True
-        assert job.result["pages_sent"] == 3
-        assert job.result["time_elapsed"] == 90  # since the fax was submitted
-        assert job.result["line_seconds"] == 30
+        assert job.result.success is True
+        assert job.result.pages_sent == 3
+        assert job.result.time_elapsed == 90  # since the fax was submitted
+        assert job.result.line_seconds == 30
         (attempt,) = store.attempts(id)
         assert (attempt.state, attempt.outcome) == (AttemptState.SUCCEEDED, "delivered")
         assert worker.claims.claim([ROOM]) == []
@@ -90,7 +93,7 @@ class TestFailure:
             clock.move(24 * 3600)
         assert (job.state, job.attempts) == (JobState.FAILED, 3)
         assert job.result is not None
-        assert job.result["error_message"] == "it was busy"
+        assert job.result.error_message == "it was busy"
         assert worker.claims.claim([ROOM]) == []
         states = [seen.data["state"] for seen in store.events(id) if seen.kind == "state"]
         assert states == [
@@ -120,7 +123,7 @@ class TestFailure:
         job = worker.settlement.reject_number(claim, "the station id has 30 characters")
         assert (job.state, job.attempts) == (JobState.FAILED, 0)
         assert job.result is not None
-        assert "30 characters" in job.result["error_message"]
+        assert "30 characters" in job.result.error_message
 
 
 class TestPartialSuccess:
@@ -135,16 +138,16 @@ class TestPartialSuccess:
         job = worker.settlement.settle(claim, broken)
         assert (job.pages_confirmed, job.state) == (2, JobState.PENDING)
         assert job.result is not None
-        assert (job.result["pages_sent"], job.result["first_unconfirmed_page"]) == (2, 3)
+        assert (job.result.pages_sent, job.result.first_unconfirmed_page) == (2, 3)
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert (claim.attempt.plan["first_page"], claim.attempt.plan["last_page"]) == (3, 5)
+        assert (claim.attempt.plan.first_page, claim.attempt.plan.last_page) == (3, 5)
         rest = result(Outcome.DELIVERED, first=3, confirmed=3, pages=tuple(map(record, (3, 4, 5))))
         job = worker.settlement.settle(claim, rest)
         assert job.state is JobState.COMPLETED
         assert job.result is not None
-        assert [p["number"] for p in job.result["pages"]] == [1, 2, 3, 4, 5]
-        assert (job.result["pages_sent"], job.result["line_seconds"]) == (5, 60)
+        assert [p.number for p in job.result.pages] == [1, 2, 3, 4, 5]
+        assert (job.result.pages_sent, job.result.line_seconds) == (5, 60)
         assert store.get(id).pages_confirmed == 5
 
     def test_a_page_whose_fate_is_unknown_is_sent_again(
@@ -156,7 +159,7 @@ class TestPartialSuccess:
         worker.settlement.settle(claim, result(Outcome.LINE_TROUBLE, confirmed=1))
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert claim.attempt.plan["first_page"] == 2
+        assert claim.attempt.plan.first_page == 2
 
     def test_pages_that_were_seen_before_a_crash_count(
         self, ready: Ready, hand: Hands, clock: Clock
@@ -173,11 +176,11 @@ class TestPartialSuccess:
         job = worker.settlement.settle(taken, TROUBLE)
         assert job.pages_confirmed == 2
         assert job.result is not None
-        assert [page["number"] for page in job.result["pages"]] == [1, 2]
-        assert job.result["fax_speed"] == 14400
+        assert [page.number for page in job.result.pages] == [1, 2]
+        assert job.result.fax_speed == 14400
         clock.move(24 * 3600)
         (claim,) = worker.claims.claim([ROOM])
-        assert claim.attempt.plan["first_page"] == 3
+        assert claim.attempt.plan.first_page == 3
 
     def test_every_page_confirmed_is_delivered_however_the_call_ended(
         self, ready: Ready, hand: Hands
@@ -190,7 +193,7 @@ class TestPartialSuccess:
         job = worker.settlement.settle(claim, UNCERTAIN)
         assert job.state is JobState.COMPLETED
         assert job.result is not None
-        assert (job.result["success"], job.result["error_message"]) == (True, "")
+        assert (job.result.success, job.result.error_message) == (True, "")
 
 
 class TestUncertain:
@@ -214,6 +217,60 @@ class TestUncertain:
         assert (job.state, job.hold) == (JobState.PENDING, Hold.NO)
         clock.move(24 * 3600)
         assert worker.claims.claim([ROOM])
+
+
+class TestExperience:
+    """What a call teaches about the number, whatever ended it."""
+
+    @pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.UNKNOWN])
+    def test_a_confirmed_page_is_evidence_for_t38_however_the_call_ended(
+        self, store: JobStore, ready: Ready, hand: Hands, outcome: Outcome
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        if outcome is Outcome.CANCELLED:
+            store.cancel(id)
+        ended = result(outcome, confirmed=1, t38_status="negotiated", fax_speed=14400)
+        worker.settlement.settle(claim, ended)
+        history = store.destination(claim.job.dial_number)
+        assert (history.t38.good, history.t38.bad, history.v17.good) == (1, 0, 1)
+        assert (history.delivered, history.failed, history.last) == (0, 0, ())
+
+    @pytest.mark.parametrize(
+        ("outcome", "code", "t38_status"),
+        [
+            (Outcome.CANCELLED, None, "negotiated"),
+            (Outcome.CANCELLED, 49, "refused"),
+            (Outcome.LOCAL_TROUBLE, None, "off"),
+            (Outcome.BAD_DOCUMENT, None, "requested"),
+        ],
+    )
+    def test_an_ending_on_our_side_without_a_page_changes_nothing(
+        self,
+        database: Database,
+        ready: Ready,
+        hand: Hands,
+        outcome: Outcome,
+        code: int | None,
+        t38_status: str,
+    ) -> None:
+        ready()
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        ended = result(outcome, result_code=code, t38_status=t38_status)
+        worker.settlement.settle(claim, ended)
+        with database.read() as connection:
+            assert connection.execute(select(destinations)).all() == []
+
+    def test_local_trouble_before_dialling_changes_nothing(
+        self, database: Database, ready: Ready, hand: Hands
+    ) -> None:
+        ready()
+        worker = hand()
+        (claim,) = worker.claims.claim([ROOM])
+        worker.settlement.not_dialled(claim, "the node went down")
+        with database.read() as connection:
+            assert connection.execute(select(destinations)).all() == []
 
 
 class TestObserve:
@@ -261,7 +318,7 @@ class TestDocuments:
         job = store.get(id)
         assert job.state is JobState.FAILED
         assert job.result is not None
-        assert job.result["error_message"] == "it needs a password"
+        assert job.result.error_message == "it needs a password"
 
     def test_a_url_that_is_away_is_tried_again_without_using_up_an_attempt(
         self, store: JobStore, hand: Hands, clock: Clock

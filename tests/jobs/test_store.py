@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from pydantic import SecretStr
+from sqlalchemy import Connection, func, select, update
 
 from fsfax.accounts.accounts import Accounts
+from fsfax.db.database import Database
 from fsfax.db.documents import CHUNK
 from fsfax.db.records import NewFax
-from fsfax.db.schema import chunks, jobs, outbox
+from fsfax.db.schema import attempts, chunks, jobs, outbox
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.egress.request import FetchRequest
 from fsfax.errors import (
@@ -27,11 +31,25 @@ from fsfax.errors import (
     StoreError,
 )
 from fsfax.jobs.store import JobStore
+from fsfax.settings import Settings
 from fsfax.values.preferences import SendPreferences
+from fsfax.values.results import PageRecord, TxResult
 from tests.jobs.conftest import ROOM, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN
 
 TO = "+353 1 555 0100"
+PAGE: dict[str, Any] = {
+    "number": 1,
+    "seconds": 1.0,
+    "image_bytes": 1,
+    "width": 1728,
+    "rows": 100,
+    "x_resolution": 8031,
+    "y_resolution": 3850,
+    "bad_rows": 0,
+    "longest_bad_row_run": 0,
+    "encoding": "T.6",
+}
 
 
 class TestAccept:
@@ -191,6 +209,74 @@ class TestAccept:
         with pytest.raises(InvalidRequest, match="not this"):
             store.accept_all([good], in_transaction=refuse)
         assert store.list().jobs == ()
+
+
+class TestInputs:
+    """What callers pass for a file and for the database."""
+
+    @pytest.mark.parametrize("form", [str, Path])
+    def test_a_document_is_named_by_a_string_or_a_path(
+        self, store: JobStore, pdf: Path, form: Callable[[Path], str | Path]
+    ) -> None:
+        job = store.accept(NewFax(to_number="+1", documents=[form(pdf)]))
+        assert store.documents(job.id)[0].name == pdf.name
+
+    @pytest.mark.parametrize("form", [str, Path])
+    def test_a_single_file_instead_of_a_list_is_refused(
+        self, store: JobStore, pdf: Path, form: Callable[[Path], str | Path]
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="list of files"):
+            store.accept(NewFax(to_number="+1", documents=form(pdf)))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "form",
+        [str, SecretStr, Database, lambda url: Settings(database=url)],
+        ids=["url", "secret", "database", "settings"],
+    )
+    def test_the_database_is_named_by_its_url_or_the_settings(
+        self, database_url: str, pdf: Path, form: Callable[[str], Any]
+    ) -> None:
+        with JobStore(form(database_url)) as store:
+            job = store.accept(NewFax(to_number="+1", documents=[pdf]))
+            assert store.get(job.id) == job
+
+
+class TestResult:
+    def test_fields_of_a_later_version_are_passed_over(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        job = worker.settlement.settle(claim, DELIVERED)
+        with store.database.write() as connection:
+            for table in (jobs, attempts):
+                row = connection.execute(select(table)).one()
+                later = row.result | {"mood": "good", "pages": [PAGE | {"mood": "good"}]}
+                connection.execute(update(table).values(result=later))
+        later_job = store.list().jobs[0]
+        assert isinstance(later_job.result, TxResult)
+        assert later_job.result.pages == (PageRecord(**PAGE),)
+        assert later_job.result.line_seconds == 30
+        assert job.result == replace(later_job.result, pages=())
+        (attempt,) = store.attempts(id)
+        assert attempt.result is not None
+        assert attempt.result.pages == (PageRecord(**PAGE),)
+
+    def test_json_values(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        id, worker = ready(), hand()
+        (claim,) = worker.claims.claim([ROOM])
+        job = worker.settlement.settle(claim, DELIVERED)
+        (attempt,) = store.attempts(id)
+        assert job.result is not None
+        assert json.loads(json.dumps(job.as_dict()))["result"] == job.result.as_dict()
+        shown = json.loads(json.dumps(attempt.as_dict()))
+        assert shown["result"] == DELIVERED.as_dict()
+        assert shown["plan"] == {
+            "t38": "on", "ecm": True, "v17": True, "first_page": 1, "last_page": 3,
+        }  # fmt: skip
+        assert "stored_result" not in shown
 
 
 class TestRead:

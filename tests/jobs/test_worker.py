@@ -84,9 +84,9 @@ class TestSending:
             done = over(live_store, job)
         assert done.state is JobState.COMPLETED, done.result
         assert done.result is not None
-        assert done.result["success"] is True
-        assert done.result["pages_sent"] == done.pages_confirmed == 3
-        assert done.result["t38_status"] == "negotiated"
+        assert done.result.success is True
+        assert done.result.pages_sent == done.pages_confirmed == 3
+        assert done.result.t38_status == "negotiated"
         (call,) = fsfax_softswitch.calls
         assert call.pages == 3
         (attempt,) = live_store.attempts(job.id)
@@ -143,7 +143,7 @@ class TestTrouble:
         assert (done.state, done.attempts) == (JobState.FAILED, 3)
         assert len(fsfax_softswitch.calls) == 3
         assert done.result is not None
-        assert done.result["outcome"] == "busy"
+        assert done.result.outcome == "busy"
 
     def test_goes_on_at_the_page_where_the_line_broke(
         self,
@@ -163,13 +163,13 @@ class TestTrouble:
             )
             done = over(live_store, job)
         first, second = live_store.attempts(job.id)
-        assert first.plan["first_page"] == 1
-        assert second.plan["first_page"] == 2  # page 1 was confirmed
+        assert first.plan.first_page == 1
+        assert second.plan.first_page == 2  # page 1 was confirmed
         # The far end drops the second page of each call: one more page came through.
         assert done.state is JobState.FAILED
         assert (done.pages_confirmed, done.attempts) == (2, 2)
         assert done.result is not None
-        assert [page["number"] for page in done.result["pages"]] == [1, 2]
+        assert [page.number for page in done.result.pages] == [1, 2]
 
     def test_the_next_call_is_made_in_another_way_and_that_is_remembered(
         self,
@@ -189,12 +189,12 @@ class TestTrouble:
             done = over(live_store, live_store.accept(new))
             again = over(live_store, live_store.accept(new))
         tries = live_store.attempts(done.id)
-        assert tries[0].plan["t38"] == "on"
-        assert tries[-1].plan["t38"] == "off", [attempt.plan for attempt in tries]
+        assert tries[0].plan.mode.t38 == "on"
+        assert tries[-1].plan.mode.t38 == "off", [attempt.plan for attempt in tries]
         assert done.state is JobState.COMPLETED
         assert all(attempt.why for attempt in tries)
         first = live_store.attempts(again.id)[0]
-        assert first.plan["t38"] == "off", first.why
+        assert first.plan.mode.t38 == "off", first.why
         memory = live_store.destination(new.to_number)
         assert memory.delivered == 2
         assert memory.ever_fax
@@ -274,7 +274,7 @@ class TestTrouble:
             done = over(live_store, job)
         assert done.state is JobState.FAILED
         assert done.result is not None
-        assert done.result["error_message"]
+        assert done.result.error_message
         assert live_store.attempts(job.id) == ()
 
     def test_several_documents_make_one_fax(
@@ -429,7 +429,7 @@ class TestReceiving:
         assert (done.from_number, done.to_number) == ("+15550199", "5550100")
         assert (done.call_id, done.pages_confirmed) == (call.called_uuid, 3)
         assert done.result is not None
-        assert done.result["success"] is True
+        assert done.result.success is True
         (document,) = live_store.documents(job.id)
         assert (document.kind, document.pages) == ("received", 3)
         # What arrived is what was sent, pel for pel, and it is in one place alone.

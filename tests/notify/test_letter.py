@@ -6,6 +6,7 @@ import email
 import html
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
@@ -29,6 +30,7 @@ from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
 from fsfax.settings.notify import SmsSettings
 from fsfax.values.outcome import Outcome
+from fsfax.values.plan import AttemptPlan
 from fsfax.values.preferences import SendPreferences
 from tests.jobs.results import DELIVERED, TROUBLE
 from tests.notify.mailbox import parts
@@ -48,9 +50,9 @@ def a_job(**changes: Any) -> Job:
         "preferences": SendPreferences(), "source": None, "fields": {},
         "resubmit_of": None, "due_at": AT, "prepared": True, "cancel_asked": False, "attempts": 2,
         "dials": 2, "fetches": 0, "pages_total": 3, "pages_confirmed": 3, "status_text": "",
-        "result": {**DELIVERED.as_dict(), "line_seconds": 95, "fax_speed": 14400,
-                   "fax_error_correction": True, "t38_status": "negotiated",
-                   "fax_receiver_id": "+1 555 0100"},
+        "stored_result": {**DELIVERED.as_dict(), "line_seconds": 95, "fax_speed": 14400,
+                          "fax_error_correction": True, "t38_status": "negotiated",
+                          "fax_receiver_id": "+1 555 0100"},
         "call_id": None, "faxbox_id": None,
     }  # fmt: skip
     return Job(**values | changes)
@@ -60,8 +62,10 @@ def an_attempt(number: int, result: Any, **changes: Any) -> Attempt:
     values: dict[str, Any] = {
         "id": "x", "job_id": "y", "number": number, "state": AttemptState.FAILED, "counts": True,
         "dial_number": "15550100", "node": "secret-node", "core": "c", "gateways": (),
-        "gateway": "secret-gateway", "plan": {"first_page": 2}, "why": (), "page": 0,
-        "started_at": AT, "ended_at": AT, "outcome": result.outcome, "result": result.as_dict(),
+        "gateway": "secret-gateway", "plan": AttemptPlan(first_page=2, last_page=3),
+        "why": (), "page": 0,
+        "started_at": AT, "ended_at": AT, "outcome": result.outcome,
+        "stored_result": result.as_dict(),
     }  # fmt: skip
     return Attempt(**values | changes)
 
@@ -143,15 +147,16 @@ def test_a_long_report_goes_on_on_the_next_page(tmp_path: Path) -> None:
 def test_every_text_can_be_rendered(kind: NotificationKind, language: str, attachment: Any) -> None:
     state = JobState.COMPLETED if "completed" in kind else JobState.FAILED
     direction = Direction.IN if kind.is_inbound else Direction.OUT
-    for result in (None, {}, a_job().result, {"success": False, "error_message": "It broke."}):
-        job = a_job(state=state, direction=direction, result=result, pages_confirmed=1)
+    broken = replace(TROUBLE, error_message="It broke.").as_dict()
+    for result in (None, TROUBLE.as_dict(), broken, a_job().stored_result):
+        job = a_job(state=state, direction=direction, stored_result=result, pages_confirmed=1)
         mail = mail_of(kind, job, language=language, attachment=attachment)
         assert mail["subject"]
         assert "None" not in parts(mail)["text/plain"]
 
 
 def test_german() -> None:
-    job = a_job(state=JobState.FAILED, result=TROUBLE.as_dict())
+    job = a_job(state=JobState.FAILED, stored_result=TROUBLE.as_dict())
     mail = mail_of(NotificationKind.OUT_FAILED, job, language="de", attachment="too_large")
     assert mail["subject"] == "Fax NICHT gesendet an 15550100 (3 Seiten)"
     text = parts(mail)["text/plain"]
@@ -218,13 +223,12 @@ def check(mail: EmailMessage) -> None:
 
 
 def hostile_job(said: str, direction: Direction) -> Job:
-    result = {
-        "fax_sender_id": said, "fax_receiver_id": said, "error_message": said, "outcome": said,
-        "fax_speed": said, "line_seconds": said,
+    result = TROUBLE.as_dict() | {
+        "fax_sender_id": said, "fax_receiver_id": said, "error_message": said,
     }  # fmt: skip
     return a_job(
         direction=direction, from_number=said, from_name=said, to_number=said, to_name=said,
-        result=result,
+        stored_result=result,
     )  # fmt: skip
 
 

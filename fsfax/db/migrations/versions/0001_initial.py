@@ -305,7 +305,7 @@ def upgrade() -> None:
         "job_events",
         sa.Column("id", _SERIAL, nullable=False),
         sa.Column("job_id", sa.String(length=39), nullable=False),
-        sa.Column("attempt_id", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("call_id", sa.String(length=64), server_default="", nullable=False),
         sa.Column("at", _TIME, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("data", _JSON, nullable=False),
