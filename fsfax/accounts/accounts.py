@@ -1,4 +1,4 @@
-"""Accounts: whose faxes they are, when and how many at once they may call, their numbers."""
+"""Accounts: owners of faxes, with limits on their calls and with called numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, select, update
 
-from fsfax.accounts.numbers import kept_number, number_key
+from fsfax.accounts.numbers import number_key, stored_number
 from fsfax.accounts.windows import require_windows
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
+from fsfax.db.rows import oldest_first, value_of
 from fsfax.db.schema import accounts, inbound_numbers
 from fsfax.db.transitions import insert_for
 from fsfax.errors import AccountNotFound, AddressTaken, InvalidRequest
@@ -25,11 +26,11 @@ _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Whose faxes they are.
+    """An owner of faxes.
 
     max_calls: calls at once; 0 = the setting ``jobs.account_calls``.
-    windows: when it may call, see `fsfax.accounts.windows`; none = always.
-    numbers: called numbers whose faxes come into its inbox.
+    windows: times of day in which it may call, see `fsfax.accounts.windows`; none = always.
+    numbers: called numbers whose faxes arrive in its inbox.
     """
 
     id: str
@@ -41,15 +42,8 @@ class Account:
 
     @classmethod
     def from_row(cls, row: Row[Any], numbers: Sequence[str]) -> Self:
-        """Make an account of a row of the table."""
-        return cls(
-            id=row.id,
-            name=row.name,
-            created_at=row.created_at,
-            max_calls=row.max_calls,
-            windows=tuple(row.windows),
-            numbers=tuple(sorted(numbers)),
-        )
+        """Return the account of a row of the table."""
+        return value_of(cls, row, windows=tuple(row.windows), numbers=tuple(sorted(numbers)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -60,7 +54,7 @@ class Accounts:
     """The accounts of a database.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
     """
 
@@ -77,12 +71,12 @@ class Accounts:
         windows: Sequence[Mapping[str, Any]] = (),
         numbers: Sequence[str] = (),
     ) -> Account:
-        """Make an account; faxes to its ``numbers`` come into its inbox.
+        """Store a new account and return it; faxes to its ``numbers`` arrive in its inbox.
 
         Raises:
-            InvalidRequest: an id that is not 32 hex digits, or is taken; windows that make no
-                sense; a number that is none.
-            AddressTaken: a number is another account's.
+            InvalidRequest: an id that is not 32 hex digits, or is taken; an invalid window or
+                number.
+            AddressTaken: a number belongs to another account.
         """
         id = account_id or uuid.uuid4().hex
         if not _ID.match(id):
@@ -93,7 +87,7 @@ class Accounts:
         try:
             with self._database.write() as connection:
                 connection.execute(insert(accounts).values(created_at=now, served_at=now, **values))
-                own_numbers(connection, id, None, numbers)
+                assign_numbers(connection, id, None, numbers)
         except exc.IntegrityError as error:
             raise InvalidRequest(f"there is an account {id} already") from error
         return self.get(id)
@@ -109,15 +103,13 @@ class Accounts:
             if row is None:
                 raise AccountNotFound(f"there is no account {account_id}")
             query = select(inbound_numbers.c.shown)
-            mine = connection.execute(query.where(inbound_numbers.c.account_id == account_id))
-            return Account.from_row(row, list(mine.scalars()))
+            own = connection.execute(query.where(inbound_numbers.c.account_id == account_id))
+            return Account.from_row(row, list(own.scalars()))
 
     def list(self) -> tuple[Account, ...]:
         """Return all accounts, the oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(accounts).order_by(accounts.c.created_at, accounts.c.id)
-            ).all()
+            rows = connection.execute(oldest_first(accounts)).all()
             numbers: dict[str, list[str]] = {}
             for number in connection.execute(select(inbound_numbers)):
                 numbers.setdefault(number.account_id, []).append(number.shown)
@@ -132,12 +124,12 @@ class Accounts:
         windows: Sequence[Mapping[str, Any]] | None = None,
         numbers: Sequence[str] | None = None,
     ) -> Account:
-        """Change what is given; ``numbers`` replaces all of them that are no faxbox's.
+        """Change what is given; ``numbers`` replaces all numbers that belong to no faxbox.
 
         Raises:
             AccountNotFound: there is none.
-            InvalidRequest: windows that make no sense; a number that is none.
-            AddressTaken: a number is another account's.
+            InvalidRequest: an invalid window or number.
+            AddressTaken: a number belongs to another account.
         """
         values: dict[str, Any] = {}
         if name is not None:
@@ -159,25 +151,33 @@ class Accounts:
                         inbound_numbers.c.faxbox_id.is_(None),
                     )
                 )
-                own_numbers(connection, account_id, None, numbers)
+                assign_numbers(connection, account_id, None, numbers)
         return self.get(account_id)
 
 
-def _plain(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [dict(window) for window in windows]
-
-
-def own_numbers(
-    connection: Connection, account_id: str, faxbox_id: str | None, numbers: Sequence[str]
-) -> None:
-    """Give called numbers to an account, or to a faxbox of it; one that is the account's may go
-    over to its faxbox.
+def require_account(connection: Connection, account_id: str, *, lock: bool = False) -> None:
+    """Raise unless an account exists; ``lock`` keeps others from locking it until the commit.
 
     Raises:
-        InvalidRequest: one is no number.
-        AddressTaken: a number is somebody else's, perhaps in another way of writing.
+        AccountNotFound: there is none.
     """
-    for shown in dict.fromkeys(map(kept_number, numbers)):
+    query = select(accounts.c.id).where(accounts.c.id == account_id)
+    if connection.execute(query.with_for_update() if lock else query).first() is None:
+        raise AccountNotFound(f"there is no account {account_id}")
+
+
+def assign_numbers(
+    connection: Connection, account_id: str, faxbox_id: str | None, numbers: Sequence[str]
+) -> None:
+    """Assign called numbers to an account, or to a faxbox of it.
+
+    A number of the account itself may be assigned to its faxbox.
+
+    Raises:
+        InvalidRequest: one is not a called number.
+        AddressTaken: a number, perhaps in another spelling, belongs to another account or faxbox.
+    """
+    for shown in dict.fromkeys(map(stored_number, numbers)):
         number = number_key(shown)
         owner = connection.execute(
             select(inbound_numbers).where(inbound_numbers.c.number == number)
@@ -188,12 +188,12 @@ def own_numbers(
             raise AddressTaken(f"the number {shown} belongs to another account or faxbox")
         if owner is None:
             own = {"number": number, "account_id": account_id, "faxbox_id": faxbox_id}
-            made = connection.execute(
+            inserted = connection.execute(
                 insert_for(connection)(inbound_numbers)
                 .values(shown=shown, **own)
                 .on_conflict_do_nothing()
             )
-            if not made.rowcount:  # somebody else entered it in the same moment
+            if not inserted.rowcount:  # another client assigned it since the query above
                 raise AddressTaken(f"the number {shown} belongs to another account or faxbox")
         elif faxbox_id is not None:
             connection.execute(
@@ -201,3 +201,7 @@ def own_numbers(
                 .where(inbound_numbers.c.number == number)
                 .values(faxbox_id=faxbox_id, shown=shown)
             )
+
+
+def _plain(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(window) for window in windows]

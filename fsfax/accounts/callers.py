@@ -1,94 +1,89 @@
-"""Callers: who may send faxes to a faxbox, by its lists. Pure.
+"""Callers: which of them may send faxes to a faxbox, by its two lists. Pure.
 
-    callers.allow   if it names anybody, nobody else may
-    callers.block   whoever it names may not, whatever the other list says
+    callers.allow   if it has entries, only the callers that match one may send
+    callers.block   callers that match an entry may not send, even if ``allow`` matches them, too
 
-An entry is a number in any way of writing (``+353 1 555 0100``), the beginning of numbers
-(``+3531*``), a name of SIP, ``anonymous`` for callers that do not say who they are, or ``*`` for
-everybody.
+An entry is a caller pattern: a number in any spelling (``+353 1 555 0100``), the beginning of
+numbers (``+3531*``), a SIP name, ``anonymous`` for callers that withhold their number, or ``*`` for
+every caller.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
-from fsfax.accounts.numbers import kept_number, number_key, plain_number
+from fsfax.accounts.numbers import number_key, plain_number, stored_number
 from fsfax.errors import InvalidRequest
+from fsfax.values.numbers import without_separators
 
 ANONYMOUS = "anonymous"
-EVERYBODY = "*"
+ANY_CALLER = "*"
 
 _WITHHELD = frozenset(
     {"", ANONYMOUS, "unknown", "private", "restricted", "unavailable", "withheld", "asserted"}
 )
-"""What gateways signal for a caller who does not say who he is."""
+"""Caller numbers that gateways signal when the caller withholds his."""
 _ZEROS = re.compile(r"0+\Z")
-"""FreeSWITCH's own number for nobody is 0000000000 (``default_caller_id_number``)."""
+"""FreeSWITCH's default caller number is 0000000000 (``default_caller_id_number``)."""
 _BEGINNING = re.compile(r"\+?[0-9#]{1,32}\*\Z|\+\*\Z")
-_SEPARATORS = re.compile(r"[\s().\-/]+")
 
 
-def kept_caller(entry: str) -> str:
-    """Return an entry of a list as it is kept.
+def normalized_caller_pattern(pattern: str) -> str:
+    """Return a caller pattern as it is stored.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: it is not a caller pattern.
     """
-    word = entry.strip()
+    word = pattern.strip()
     if word.lower() == ANONYMOUS:
         return ANONYMOUS
-    beginning = _SEPARATORS.sub("", word)
-    if beginning == EVERYBODY or _BEGINNING.match(beginning):
+    beginning = without_separators(word)
+    if beginning == ANY_CALLER or _BEGINNING.match(beginning):
         return beginning
     if "*" in word:
-        raise InvalidRequest(f"{entry[:60]!r} is no caller: a * stands at the end, as in +3531*")
+        raise InvalidRequest(f"{pattern[:60]!r} is no caller: a * stands at the end, as in +3531*")
     try:
-        return kept_number(word)
+        return stored_number(word)
     except InvalidRequest as error:
         raise InvalidRequest(
-            f"{entry[:60]!r} is no caller: use a number, the beginning of one (+3531*), a name,"
-            f" {ANONYMOUS} or {EVERYBODY}"
+            f"{pattern[:60]!r} is no caller: use a number, the beginning of one (+3531*), a name,"
+            f" {ANONYMOUS} or {ANY_CALLER}"
         ) from error
 
 
 def is_anonymous(caller: str) -> bool:
-    """Tell whether a caller does not say who he is."""
+    """Return whether a caller withholds his number."""
     plain = plain_number(caller)
     return plain.lower() in _WITHHELD or bool(_ZEROS.match(plain))
 
 
-def names(entry: str, caller: str) -> bool:
-    """Tell whether an entry of a list means a caller."""
+def matches(pattern: str, caller: str) -> bool:
+    """Return whether a caller pattern matches a caller; an invalid pattern matches none."""
     try:
-        entry = kept_caller(entry)
+        pattern = normalized_caller_pattern(pattern)
     except InvalidRequest:
         return False
-    if entry == EVERYBODY:
+    if pattern == ANY_CALLER:
         return True
     if is_anonymous(caller):
-        return entry == ANONYMOUS
-    if not entry.endswith("*"):
-        return entry != ANONYMOUS and number_key(entry) == number_key(caller)
-    beginning = entry.removesuffix("*")
+        return pattern == ANONYMOUS
+    if not pattern.endswith("*"):
+        return pattern != ANONYMOUS and number_key(pattern) == number_key(caller)
+    beginning = pattern.removesuffix("*")
     if plain_number(caller).startswith(beginning):
         return True
-    # The beginning of a number is too short to be sure of a prefix, but in a list nothing else
-    # can be meant by it.
+    # `number_key` removes an international prefix only from a whole number. The beginning of one
+    # is shorter; in a list of callers, a leading 00 can only be that prefix.
     bare = beginning.removeprefix("+")
     if bare.startswith("00") and bare[2:3] not in ("", "0"):
         bare = bare[2:]
     return number_key(caller).startswith(bare)
 
 
-def may_send(caller: str, lists: Mapping[str, Any] | None) -> bool:
-    """Tell whether the lists of a faxbox (its ``callers``) let a caller send faxes to it."""
-    allow, block = _entries(lists, "allow"), _entries(lists, "block")
-    if any(names(entry, caller) for entry in block):
+def may_send(caller: str, *, allow: Iterable[str] = (), block: Iterable[str] = ()) -> bool:
+    """Return whether the two lists of a faxbox let a caller send faxes to it."""
+    if any(matches(pattern, caller) for pattern in block):
         return False
-    return not allow or any(names(entry, caller) for entry in allow)
-
-
-def _entries(lists: Mapping[str, Any] | None, name: str) -> Sequence[str]:
-    return (lists or {}).get(name) or ()
+    allowed = tuple(allow)
+    return not allowed or any(matches(pattern, caller) for pattern in allowed)

@@ -1,13 +1,7 @@
 """Faxboxes: what the faxes to and from one number have in common.
 
-A faxbox has called numbers (faxes to them come into it) and a mail domain of its own: a mail to
-``NUMBER@<domain>`` becomes a fax. What else it says (`data`: caller, header, retries, who is told,
-who may send mails) is kept as it was given; who makes use of it checks it. Of incoming faxes it
-says:
-
-    callers         who may send some (`fsfax.accounts.callers`)
-    forward_to      a number that complete ones are sent on to (`fsfax.jobs.forward`)
-    retention_days  for how long documents are kept, of both directions (`fsfax.jobs.retention`)
+A faxbox has called numbers (faxes to them arrive in it) and a mail domain of its own: a mail to
+``NUMBER@<domain>`` becomes a fax. The rest is its configuration (`fsfax.accounts.faxbox_config`).
 """
 
 from __future__ import annotations
@@ -21,39 +15,33 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, exc, insert, or_, select, update
 
-from fsfax.accounts.accounts import own_numbers
+from fsfax.accounts.accounts import assign_numbers, require_account
+from fsfax.accounts.faxbox_config import FaxboxBody, FaxboxConfig
 from fsfax.accounts.numbers import number_key
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.schema import accounts, faxboxes, inbound_numbers
-from fsfax.errors import AccountNotFound, AddressTaken, FaxboxNotFound, InvalidRequest
+from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.schema import faxboxes, inbound_numbers
+from fsfax.errors import AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.runtime.clock import Clock, utc_now
-from fsfax.values.preferences import SendPreferences
 
 DOMAIN = "fax.invalid"
-"""Under which mail domains are made where the settings name none; mail never gets there."""
-
-RETRIES = 3
-"""Retries of faxes from a faxbox that says nothing, as in the original."""
-
-_LONGEST_NAME = 128
-_COLUMNS = frozenset({"name", "numbers", "custom_smtp_email_address"})
+"""Mail domains are made under this one where the settings name none; no mail is delivered there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faxbox:
     """A faxbox.
 
-    data: everything that was given but what follows.
     numbers: called numbers that are its own.
     smtp_email_address: the mail domain that was made for it; custom_smtp_email_address: one that
-        somebody chose.
+        a client chose.
     """
 
     id: str
     account_id: str
     name: str
-    data: Mapping[str, Any]
+    config: FaxboxConfig
     numbers: tuple[str, ...]
     smtp_email_address: str
     custom_smtp_email_address: str | None
@@ -63,39 +51,37 @@ class Faxbox:
 
     @classmethod
     def from_row(cls, row: Row[Any], numbers: Sequence[str]) -> Self:
-        """Make a faxbox of a row of the table."""
-        return cls(
-            id=row.id,
-            account_id=row.account_id,
-            name=row.name,
-            data=row.data,
+        """Return the faxbox of a row of the table."""
+        return value_of(
+            cls,
+            row,
+            config=FaxboxConfig.from_stored(row.data, faxbox=row.id),
             numbers=tuple(sorted(numbers)),
             smtp_email_address=row.smtp_address,
             custom_smtp_email_address=row.custom_address,
-            created_at=row.created_at,
-            modified_at=row.modified_at,
-            revision=row.revision,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return plain_fields(self)
+        """Return plain JSON values; the configuration is ``data``."""
+        values = plain_fields(self)
+        del values["config"]
+        return values | {"data": self.config.as_dict()}
 
     def given(self) -> dict[str, Any]:
-        """Return it as it was given to `Faxboxes.create`."""
+        """Return the fields that `Faxboxes.create` makes the same faxbox of."""
         own: dict[str, Any] = {"name": self.name, "numbers": list(self.numbers)}
         if self.custom_smtp_email_address:
             own["custom_smtp_email_address"] = self.custom_smtp_email_address
-        return {**self.data, **own}
+        return {**self.config.as_dict(), **own}
 
 
 class Faxboxes:
     """The faxboxes of a database.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
-        domain: under which mail domains are made.
+        domain: the mail domain under which those of new faxboxes are made.
     """
 
     def __init__(self, database: Database, *, clock: Clock = utc_now, domain: str = DOMAIN) -> None:
@@ -104,24 +90,32 @@ class Faxboxes:
         self._domain = domain
 
     def create(self, account_id: str, data: Mapping[str, Any]) -> Faxbox:
-        """Make a faxbox.
+        """Store a new faxbox and return it.
+
+        Args:
+            account_id: the account that owns it.
+            data: the fields of `fsfax.accounts.faxbox_config.FaxboxBody`; ``name`` is required,
+                unknown fields are stored as they are.
 
         Raises:
             AccountNotFound: there is no such account.
-            InvalidRequest: it has no name of 1 to 128 characters, a number that is none, or would
-                send faxes on to itself.
-            AddressTaken: a number or an address is somebody else's.
+            InvalidRequest: a field breaks a rule, which the message names, or it would forward
+                faxes to itself.
+            AddressTaken: a number or an address belongs to another account or faxbox.
         """
+        body = FaxboxBody.validated(data)
         id, now = uuid.uuid4().hex, self._now()
-        own = {"id": id, "account_id": account_id, "created_at": now}
-        made = {"smtp_address": f"{secrets.token_hex(4)}.{self._domain}"}
         with self._database.write() as connection:
-            known = select(accounts.c.id).where(accounts.c.id == account_id)
-            if connection.execute(known).first() is None:
-                raise AccountNotFound(f"there is no account {account_id}")
-            values = own | made | _columns(data) | {"modified_at": now}
-            self._store(connection, insert(faxboxes).values(**values), data)
-            own_numbers(connection, account_id, id, data.get("numbers") or ())
+            require_account(connection, account_id)
+            values = _columns(body) | {
+                "id": id,
+                "account_id": account_id,
+                "smtp_address": f"{secrets.token_hex(4)}.{self._domain}",
+                "created_at": now,
+                "modified_at": now,
+            }
+            self._store(connection, insert(faxboxes).values(**values), body)
+            assign_numbers(connection, account_id, id, body.numbers)
         return self.get(id)
 
     def get(self, faxbox_id: str, account_id: str | None = None) -> Faxbox:
@@ -131,42 +125,39 @@ class Faxboxes:
             FaxboxNotFound: there is none (of that account).
         """
         with self._database.read() as connection:
-            return _whole(connection, _find(connection, faxbox_id, account_id))
+            return _with_numbers(connection, _find(connection, faxbox_id, account_id))
 
     def list(self, account_id: str | None = None) -> tuple[Faxbox, ...]:
         """Return the faxboxes (of an account), the oldest first."""
-        query = select(faxboxes).order_by(faxboxes.c.created_at, faxboxes.c.id)
-        if account_id is not None:
-            query = query.where(faxboxes.c.account_id == account_id)
         with self._database.read() as connection:
-            return tuple(_whole(connection, row) for row in connection.execute(query).all())
+            rows = connection.execute(oldest_first(faxboxes, account_id)).all()
+            return tuple(_with_numbers(connection, row) for row in rows)
 
     def replace(
         self, faxbox_id: str, data: Mapping[str, Any], account_id: str | None = None
     ) -> Faxbox:
-        """Replace all that was given; id and mail domain stay.
+        """Replace all fields; id and mail domain stay.
 
         Raises:
             FaxboxNotFound, InvalidRequest, AddressTaken: as `get` and `create`.
         """
+        body = FaxboxBody.validated(data)
         with self._database.write() as connection:
-            row = _find(connection, faxbox_id, account_id)
-            self._update(connection, row, data)
+            self._update(connection, _find(connection, faxbox_id, account_id), body)
         return self.get(faxbox_id)
 
     def change(
         self, faxbox_id: str, data: Mapping[str, Any], account_id: str | None = None
     ) -> Faxbox:
-        """Change the fields that are given; None removes one.
+        """Change the fields that are given; None removes a field.
 
         Raises:
             FaxboxNotFound, InvalidRequest, AddressTaken: as `get` and `create`.
         """
         with self._database.write() as connection:
             row = _find(connection, faxbox_id, account_id)
-            merged = {**_whole(connection, row).given(), **data}
-            kept = {name: value for name, value in merged.items() if value is not None}
-            self._update(connection, row, kept)
+            merged = changed_fields(_with_numbers(connection, row), data)
+            self._update(connection, row, FaxboxBody.validated(merged))
         return self.get(faxbox_id)
 
     def remove(self, faxbox_id: str, account_id: str | None = None) -> None:
@@ -181,15 +172,15 @@ class Faxboxes:
             connection.execute(delete(faxboxes).where(faxboxes.c.id == row.id))
 
     def by_address(self, domain: str) -> Faxbox | None:
-        """Return the faxbox of a mail domain, made or chosen; None if there is none."""
+        """Return the faxbox of a mail domain, made or chosen; None if no faxbox has it."""
         wanted = domain.lower()
         where = or_(faxboxes.c.smtp_address == wanted, faxboxes.c.custom_address == wanted)
         with self._database.read() as connection:
             row = connection.execute(select(faxboxes).where(where)).first()
-            return _whole(connection, row) if row else None
+            return _with_numbers(connection, row) if row else None
 
     def by_number(self, number: str) -> Faxbox | None:
-        """Return the faxbox of a called number, however it is written; None if it is none's."""
+        """Return the faxbox of a called number in any spelling; None if no faxbox has it."""
         query = (
             select(faxboxes)
             .join(inbound_numbers, inbound_numbers.c.faxbox_id == faxboxes.c.id)
@@ -197,62 +188,52 @@ class Faxboxes:
         )
         with self._database.read() as connection:
             row = connection.execute(query).first()
-            return _whole(connection, row) if row else None
+            return _with_numbers(connection, row) if row else None
 
-    def _update(self, connection: Connection, row: Row[Any], data: Mapping[str, Any]) -> None:
-        values = _columns(data) | {"modified_at": self._now(), "revision": row.revision + 1}
-        changed = update(faxboxes).where(faxboxes.c.id == row.id).values(**values)
-        self._store(connection, changed, data)
+    def _update(self, connection: Connection, row: Row[Any], body: FaxboxBody) -> None:
+        values = _columns(body) | {"modified_at": self._now(), "revision": row.revision + 1}
+        statement = update(faxboxes).where(faxboxes.c.id == row.id).values(**values)
+        self._store(connection, statement, body)
         _free_numbers(connection, row.id)
-        own_numbers(connection, row.account_id, row.id, data.get("numbers") or ())
+        assign_numbers(connection, row.account_id, row.id, body.numbers)
 
     @staticmethod
-    def _store(connection: Connection, statement: Any, data: Mapping[str, Any]) -> None:
+    def _store(connection: Connection, statement: Any, body: FaxboxBody) -> None:
         try:
             with connection.begin_nested():
                 connection.execute(statement)
         except exc.IntegrityError as error:
-            address = data.get("custom_smtp_email_address")
+            address = body.custom_smtp_email_address
             raise AddressTaken(f"{address}: email address must be unique") from error
 
 
-def preferences_of(data: Mapping[str, Any]) -> SendPreferences:
-    """Return how faxes from a faxbox that says this (`Faxbox.data`) are sent."""
-    return SendPreferences(
-        ident=data.get("fax_identity") or None,
-        header=data.get("fax_header") or None,
-        timezone=data.get("fax_timezone") or None,
-        # True is what everybody does, and "auto" is what experience makes of it.
-        t38="off" if (data.get("media") or {}).get("fax_option") is False else None,
-    )
+def changed_fields(faxbox: Faxbox, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a faxbox with changes over them; None removes a field."""
+    merged = {**faxbox.given(), **changes}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
-def _columns(data: Mapping[str, Any]) -> dict[str, Any]:
-    name = data.get("name")
-    if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
-        raise InvalidRequest(f"a faxbox needs a name of 1 to {_LONGEST_NAME} characters")
-    custom = data.get("custom_smtp_email_address") or None
-    target = data.get("forward_to")
-    if target and number_key(target) in map(number_key, data.get("numbers") or ()):
+def _columns(body: FaxboxBody) -> dict[str, Any]:
+    target = body.forward_to
+    if target and number_key(target) in map(number_key, body.numbers):
         raise InvalidRequest(f"forward_to: {target} is a number of this faxbox itself")
+    custom = body.custom_smtp_email_address
     return {
-        "name": name,
-        "data": {key: value for key, value in data.items() if key not in _COLUMNS},
+        "name": body.name,
+        "data": body.stored_config(),
         "custom_address": custom.lower() if custom else None,
     }
 
 
 def _find(connection: Connection, faxbox_id: str, account_id: str | None) -> Row[Any]:
-    query = select(faxboxes).where(faxboxes.c.id == faxbox_id)
-    if account_id is not None:
-        query = query.where(faxboxes.c.account_id == account_id)
+    query = select(faxboxes).where(*matching(faxboxes, faxbox_id, account_id))
     row = connection.execute(query).first()
     if row is None:
         raise FaxboxNotFound(f"there is no faxbox {faxbox_id}")
     return row
 
 
-def _whole(connection: Connection, row: Row[Any]) -> Faxbox:
+def _with_numbers(connection: Connection, row: Row[Any]) -> Faxbox:
     query = select(inbound_numbers.c.shown).where(inbound_numbers.c.faxbox_id == row.id)
     return Faxbox.from_row(row, list(connection.execute(query).scalars()))
 

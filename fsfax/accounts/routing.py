@@ -1,14 +1,14 @@
-"""Routing: whose a fax is, by the number that was called, and who may send one there.
+"""Routing: which account and faxbox an inbound fax belongs to, and whether its caller may send it.
 
     called number ─► inbound_numbers ─► faxbox ─► account
-                          └─ nobody's ─► settings: inbound.faxbox, inbound.account, the default one
+                          └─ not assigned ─► settings: inbound.faxbox, inbound.account,
+                                             else the default account
 
-A fax always goes somewhere: what is configured and gone by now is passed over for the next.
+Every fax has an owner: a configured faxbox or account that was removed is skipped for the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from fsfax.accounts.callers import may_send
-from fsfax.accounts.faxboxes import preferences_of
+from fsfax.accounts.faxbox_config import Callers, FaxboxConfig
 from fsfax.accounts.numbers import number_key
 from fsfax.db import transitions
 from fsfax.db.schema import accounts, faxboxes, inbound_numbers
 from fsfax.engine.admission import ACCEPT, REJECT, Admission
-from fsfax.engine.plan import MAX_IDENT
 from fsfax.log import get_logger
 from fsfax.settings import InboundSettings
 
@@ -30,43 +29,44 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose the faxes to a number are.
+    """The account and faxbox that the faxes to a number belong to.
 
-    faxbox_id: None where the account has them without one. data: what the faxbox says.
-    is_known: the number is somebody's, and not merely nobody else's.
+    faxbox_id: None where they belong to the account alone; ``config`` is then empty.
+    has_number: False where the number is not assigned and the settings choose the owner.
     """
 
     account_id: str
     faxbox_id: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    is_known: bool = True
+    config: FaxboxConfig = field(default_factory=FaxboxConfig)
+    has_number: bool = True
 
 
 def owner_of(connection: Connection, called: str, settings: InboundSettings) -> Owner:
-    """Return whose the faxes to a called number are; only read, and there is always somebody.
+    """Return the owner of the faxes to a called number; nothing is written.
 
-    The default account may have to be made (`transitions.ensure_default_account`).
+    Where it is the default account, that may have to be created
+    (`transitions.ensure_default_account`).
     """
     row = connection.execute(
         select(inbound_numbers).where(inbound_numbers.c.number == number_key(called))
     ).first()
     if row is None:
-        return _of_nobody(connection, settings)
+        return _default_owner(connection, settings)
     if row.faxbox_id and (box := _faxbox(connection, row.faxbox_id)):
-        return Owner(box.account_id, box.id, box.data)
+        return _owner(box)
     return Owner(row.account_id)
 
 
 def route(
     connection: Connection, called: str, settings: InboundSettings, now: datetime, call_id: str
 ) -> Owner:
-    """Return whose a fax is that comes in, and say so in the log where nobody has the number."""
+    """Return the owner of an inbound fax; log a warning if its number is not assigned."""
     owner = owner_of(connection, called, settings)
     if owner.account_id == transitions.DEFAULT_ACCOUNT:
         transitions.ensure_default_account(connection, now)
-    if not owner.is_known:
+    if not owner.has_number:
         _log.warning(
-            "called_number_is_nobodys",
+            "called_number_without_faxbox",
             call_id=call_id,
             called=called,
             account=owner.account_id,
@@ -78,29 +78,34 @@ def route(
 def admission(
     connection: Connection, caller: str, called: str, settings: InboundSettings
 ) -> Admission:
-    """Return whether the owner of a called number takes faxes of a caller, and how."""
+    """Return whether the owner of a called number accepts faxes from a caller, and how."""
     owner = owner_of(connection, called, settings)
-    if not may_send(caller, owner.data.get("callers")):
+    lists = owner.config.callers or Callers()
+    if not may_send(caller, allow=lists.allow, block=lists.block):
         _log.info("caller_refused", caller=caller, called=called, faxbox=owner.faxbox_id)
         return REJECT
-    preferences = preferences_of(owner.data)
-    ident = preferences.ident if preferences.ident and len(preferences.ident) <= MAX_IDENT else None
-    if ident is None and preferences.t38 is None:
+    preferences = owner.config.send_preferences()
+    if preferences.ident is None and preferences.t38 is None:
         return ACCEPT
-    return Admission(ident=ident, t38=False if preferences.t38 == "off" else None)
+    return Admission(ident=preferences.ident, t38=False if preferences.t38 == "off" else None)
 
 
-def _of_nobody(connection: Connection, settings: InboundSettings) -> Owner:
+def _default_owner(connection: Connection, settings: InboundSettings) -> Owner:
     if settings.faxbox:
         if box := _faxbox(connection, settings.faxbox):
-            return Owner(box.account_id, box.id, box.data, is_known=False)
-        _log.warning("inbound_faxbox_is_gone", faxbox=settings.faxbox)
+            return _owner(box, has_number=False)
+        _log.warning("inbound_faxbox_not_found", faxbox=settings.faxbox)
     if settings.account:
         query = select(accounts.c.id).where(accounts.c.id == settings.account)
         if connection.execute(query).first():
-            return Owner(settings.account, is_known=False)
-        _log.warning("inbound_account_is_gone", account=settings.account)
-    return Owner(transitions.DEFAULT_ACCOUNT, is_known=False)
+            return Owner(settings.account, has_number=False)
+        _log.warning("inbound_account_not_found", account=settings.account)
+    return Owner(transitions.DEFAULT_ACCOUNT, has_number=False)
+
+
+def _owner(box: Row[Any], *, has_number: bool = True) -> Owner:
+    config = FaxboxConfig.from_stored(box.data, faxbox=box.id)
+    return Owner(box.account_id, box.id, config, has_number)
 
 
 def _faxbox(connection: Connection, faxbox_id: str) -> Row[Any] | None:

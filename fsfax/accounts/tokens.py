@@ -1,7 +1,8 @@
-"""Tokens of the HTTP API: who may do what, in which account.
+"""Tokens of the HTTP API: what a client may do, and in which account.
 
-A token is ``fsfax_<id>_<secret>``. The database has a SHA-256 of it alone: the secret is 256 random
-bits, which no dictionary has, so a slow hash would protect nothing and cost every request.
+A token is ``fsfax_<id>_<secret>``. The database stores only a SHA-256 of it: the secret is 256
+random bits and in no dictionary, so a slow hash would protect nothing and would delay every
+request.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy import Row, exc, insert, select, update
 
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
+from fsfax.db.rows import matching, oldest_first, value_of
 from fsfax.db.schema import tokens
 from fsfax.errors import AccountNotFound, InvalidRequest, TokenExpired, TokenUnknown
 from fsfax.runtime.clock import Clock, utc_now
@@ -34,7 +36,7 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
-    """Everything, in every account."""
+    """All requests, in every account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +53,8 @@ class Token:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
-        """Make a token of a row of the table."""
-        return cls(
-            id=row.id,
-            account_id=row.account_id,
-            name=row.name,
-            scopes=frozenset(map(Scope, row.scopes)),
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-        )
+        """Return the token of a row of the table."""
+        return value_of(cls, row, scopes=frozenset(map(Scope, row.scopes)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -71,7 +65,7 @@ class Tokens:
     """The tokens of a database.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
     """
 
@@ -87,14 +81,14 @@ class Tokens:
         scopes: Collection[Scope] = (Scope.READ, Scope.WRITE),
         expires_at: datetime | None = None,
     ) -> tuple[Token, str]:
-        """Make a token; return it with its secret, which nobody can tell later.
+        """Store a new token; return it with its secret, which is not stored and not shown again.
 
         Raises:
             AccountNotFound: there is no such account.
             InvalidRequest: ``expires_at`` has no time zone, or no scope is given.
         """
         if not scopes:
-            raise InvalidRequest("a token without a scope opens nothing: give it one")
+            raise InvalidRequest("a token without a scope allows nothing: give it one")
         if expires_at is not None and expires_at.tzinfo is None:
             raise InvalidRequest("expires_at has no time zone: add one, for example +00:00")
         id = secrets.token_hex(8)
@@ -121,27 +115,25 @@ class Tokens:
 
         Raises:
             TokenUnknown: there is none.
-            TokenExpired: its time is over, or it was revoked.
+            TokenExpired: it expired, or it was revoked.
         """
         match = _FORM.match(secret)
         row = self._row(match[1]) if match else None
-        # As long for an id that is not there: what is compared is never the secret itself.
+        # An unknown id takes as long as a known one; hashes are compared, never the secret itself.
         if not hmac.compare_digest(row.hash if row else _NO_HASH, _hash(secret)) or row is None:
             raise TokenUnknown("there is no such token")
         token = Token.from_row(row)
         if token.revoked_at or (token.expires_at and token.expires_at <= self._now()):
-            raise TokenExpired("the token's time is over, or it was revoked: make another one")
+            raise TokenExpired("the token expired or was revoked: make another one")
         return token
 
     def revoke(self, token_id: str, account_id: str | None = None) -> Token:
-        """Let a token open nothing any more; a second time changes nothing.
+        """Revoke a token and return it; revoking it again changes nothing.
 
         Raises:
             TokenUnknown: there is none (of that account).
         """
-        token = self._get(token_id)
-        if account_id is not None and token.account_id != account_id:
-            raise TokenUnknown(f"there is no token {token_id}")
+        self._get(token_id, account_id)
         with self._database.write() as connection:
             connection.execute(
                 update(tokens)
@@ -152,21 +144,20 @@ class Tokens:
 
     def list(self, account_id: str | None = None) -> tuple[Token, ...]:
         """Return the tokens (of an account), the oldest first."""
-        query = select(tokens).order_by(tokens.c.created_at, tokens.c.id)
-        if account_id is not None:
-            query = query.where(tokens.c.account_id == account_id)
         with self._database.read() as connection:
-            return tuple(Token.from_row(row) for row in connection.execute(query))
+            rows = connection.execute(oldest_first(tokens, account_id))
+            return tuple(Token.from_row(row) for row in rows)
 
-    def _get(self, token_id: str) -> Token:
-        row = self._row(token_id)
+    def _get(self, token_id: str, account_id: str | None = None) -> Token:
+        row = self._row(token_id, account_id)
         if row is None:
             raise TokenUnknown(f"there is no token {token_id}")
         return Token.from_row(row)
 
-    def _row(self, token_id: str) -> Row[Any] | None:
+    def _row(self, token_id: str, account_id: str | None = None) -> Row[Any] | None:
+        query = select(tokens).where(*matching(tokens, token_id, account_id))
         with self._database.ask() as connection:
-            return connection.execute(select(tokens).where(tokens.c.id == token_id)).first()
+            return connection.execute(query).first()
 
 
 def _hash(secret: str) -> str:

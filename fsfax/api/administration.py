@@ -1,4 +1,4 @@
-"""Accounts, tokens and faxboxes; and the log of mails."""
+"""Requests about accounts, tokens, faxboxes and the SMTP log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 
 from fsfax.accounts.accounts import Account
-from fsfax.accounts.faxboxes import Faxbox
+from fsfax.accounts.faxboxes import Faxbox, changed_fields
 from fsfax.accounts.tokens import Scope, Token
 from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
@@ -40,10 +40,10 @@ class _Administration:
 
     def _body(self, req: falcon.Request) -> dict[str, Any]:
         seconds = self._services.settings.api.body_timeout
-        found: dict[str, Any] = bodies.receive_json(req, seconds=seconds)
-        return found
+        body: dict[str, Any] = bodies.receive_json(req, seconds=seconds)
+        return body
 
-    def _box(self, account_id: str, faxbox_id: str) -> Faxbox:
+    def _faxbox(self, account_id: str, faxbox_id: str) -> Faxbox:
         try:
             return self._services.threads.run(self._services.faxboxes.get, faxbox_id, account_id)
         except FaxboxNotFound as error:
@@ -61,19 +61,19 @@ class AccountList(_Administration):
 
     @describe("List the accounts", scope=Scope.ADMIN, answers={200: list[AccountShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List them."""
+        """Answer with all accounts."""
         found = self._services.threads.run(self._services.accounts.list)
         succeed(req, resp, [_account(account) for account in found])
 
     @describe(
-        "Make an account",
+        "Create an account",
         scope=Scope.ADMIN,
         bodies={_JSON: AccountRequest},
         answers={201: AccountShown},
         errors=(408, 409, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Make one."""
+        """Create an account and answer with it."""
         given = checked(AccountRequest, self._body(req)).data.model_dump()
         account = self._services.threads.run(
             self._services.accounts.create, given.pop("name"), **given
@@ -87,7 +87,7 @@ class AccountOne(_Administration):
 
     @describe("Show an account", answers={200: AccountShown}, errors=(404,))
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """Show it."""
+        """Answer with an account."""
         succeed(req, resp, _account(self._account(account_id)))
 
     @describe(
@@ -98,7 +98,7 @@ class AccountOne(_Administration):
         errors=(404, 408, 409, 413),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """Change the fields that are given."""
+        """Change the given fields of an account."""
         self._account(account_id)
         change = checked(AccountPatch, self._body(req)).data
         given = {
@@ -115,19 +115,19 @@ class TokenList(_Administration):
 
     @describe("List the tokens of an account", scope=Scope.ADMIN, answers={200: list[TokenShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """List them, without their secrets."""
+        """Answer with the tokens of an account, without their secrets."""
         found = self._services.threads.run(self._services.tokens.list, account_id)
         succeed(req, resp, [_token(token) for token in found])
 
     @describe(
-        "Make a token; its secret is in this answer alone",
+        "Create a token; only this answer has its secret",
         scope=Scope.ADMIN,
         bodies={_JSON: TokenRequest},
         answers={201: TokenShown},
         errors=(404, 408, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """Make one."""
+        """Create a token and answer with it and its secret."""
         self._account(account_id)
         given = checked(TokenRequest, self._body(req)).data
         token, secret = self._services.threads.run(
@@ -148,7 +148,7 @@ class TokenOne(_Administration):
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, token_id: str
     ) -> None:
-        """Revoke it: from now on it opens nothing."""
+        """Revoke a token; it is not accepted any more."""
         try:
             token = self._services.threads.run(self._services.tokens.revoke, token_id, account_id)
         except TokenUnknown as error:
@@ -161,21 +161,21 @@ class FaxboxList(_Administration):
 
     @describe("List the faxboxes", answers={200: list[FaxboxShown]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """List them."""
+        """Answer with the faxboxes of an account."""
         found = self._services.threads.run(self._services.faxboxes.list, account_id)
         succeed(req, resp, [fax_view.faxbox(box) for box in found])
 
     @describe(
-        "Make a faxbox",
+        "Create a faxbox",
         scope=Scope.WRITE,
         bodies={_JSON: FaxboxRequest},
         answers={201: FaxboxShown},
         errors=(404, 408, 409, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """Make one."""
+        """Create a faxbox and answer with it."""
         self._account(account_id)
-        data = _faxbox_data(self._body(req))
+        data = _fields(self._body(req))
         box = self._services.threads.run(self._services.faxboxes.create, account_id, data)
         resp.location = f"/v2/accounts/{account_id}/faxboxes/{box.id}"
         succeed(req, resp, fax_view.faxbox(box), code=201, revision=box.revision)
@@ -188,8 +188,8 @@ class FaxboxOne(_Administration):
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
-        """Show it."""
-        box = self._box(account_id, faxbox_id)
+        """Answer with a faxbox."""
+        box = self._faxbox(account_id, faxbox_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
 
     @describe(
@@ -202,9 +202,9 @@ class FaxboxOne(_Administration):
     def on_post(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
-        """Replace it; what is not given is gone."""
-        before = self._box(account_id, faxbox_id)
-        data = _faxbox_data(_with_secrets_of(before, self._body(req)))
+        """Replace all fields of a faxbox; a field that is not given is removed."""
+        before = self._faxbox(account_id, faxbox_id)
+        data = _fields(_with_stored_secrets(before, self._body(req)))
         replace = self._services.faxboxes.replace
         box = self._services.threads.run(replace, faxbox_id, data, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
@@ -219,14 +219,11 @@ class FaxboxOne(_Administration):
     def on_patch(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
-        """Change the fields that are given; null removes one."""
-        before = self._box(account_id, faxbox_id)
-        change = checked(FaxboxPatch, _with_secrets_of(before, self._body(req))).data
-        # What comes of it has to be a good faxbox.
-        after = {**before.given(), **change}
-        after = {name: value for name, value in after.items() if value is not None}
-        whole = _faxbox_data({"data": after})
-        change = {name: whole.get(name) for name in change}
+        """Change the given fields of a faxbox; null removes a field."""
+        before = self._faxbox(account_id, faxbox_id)
+        change = checked(FaxboxPatch, _with_stored_secrets(before, self._body(req))).data
+        # Checked as a whole before it is stored, so that the answer says which field is wrong.
+        checked(FaxboxRequest, {"data": changed_fields(before, change)})
         box = self._services.threads.run(
             self._services.faxboxes.change, faxbox_id, change, account_id
         )
@@ -236,8 +233,8 @@ class FaxboxOne(_Administration):
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
-        """Remove it; its faxes stay with the account."""
-        box = self._box(account_id, faxbox_id)
+        """Remove a faxbox; its faxes stay with the account."""
+        box = self._faxbox(account_id, faxbox_id)
         self._services.threads.run(self._services.faxboxes.remove, faxbox_id, account_id)
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision + 1)
 
@@ -246,12 +243,12 @@ class MailList(_Administration):
     """``/faxes/smtplog``."""
 
     @describe(
-        "List the mails that came to be faxed",
+        "List the mails that were sent to be faxed",
         query=ListQuery,
         answers={200: list[MailLogSummary]},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """List them, accepted and refused."""
+        """Answer with a page of mails, accepted and refused."""
 
         def read(part: listing.Range) -> listing.ListPage[MailRecord]:
             found, next_start = self._services.smtplog.list(
@@ -271,11 +268,11 @@ class MailList(_Administration):
 class MailOne(_Administration):
     """``/faxes/smtplog/{attempt_id}``."""
 
-    @describe("Show a mail that came to be faxed", answers={200: MailLog}, errors=(404,))
+    @describe("Show a mail that was sent to be faxed", answers={200: MailLog}, errors=(404,))
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, attempt_id: str
     ) -> None:
-        """Show it, with what was wrong and which faxes came of it."""
+        """Answer with a mail, the reasons of a refusal and the faxes that were made of it."""
         try:
             record = self._services.threads.run(self._services.smtplog.get, attempt_id, account_id)
         except JobNotFound as error:
@@ -283,26 +280,26 @@ class MailOne(_Administration):
         succeed(req, resp, fax_view.mail(record))
 
 
-def _with_secrets_of(before: Faxbox, body: dict[str, Any]) -> dict[str, Any]:
-    """A callback that is given again keeps its secret, unless another one is given."""
-    old = before.data.get("notifications") or {}
-    new = body.get("data", {}).get("notifications") if isinstance(body.get("data"), dict) else None
-    for side in ("inbound", "outbound"):
-        known, given = (
-            whole.get(side, {}).get("callback") if isinstance(whole.get(side), dict) else None
-            for whole in (old, new if isinstance(new, dict) else {})
-        )
-        if isinstance(known, dict) and isinstance(given, dict) and known.get("secret"):
-            given.setdefault("secret", known["secret"])
+def _with_stored_secrets(box: Faxbox, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body; a callback without a secret has the one that the faxbox stores."""
+    notifications = _object(_object(body, "data"), "notifications")
+    for name, stored in (
+        ("inbound", box.config.inbound_notifications().callback),
+        ("outbound", box.config.outbound_notifications().callback),
+    ):
+        given = _object(_object(notifications, name), "callback")
+        if given and stored and stored.secret:
+            given.setdefault("secret", stored.secret)
     return body
 
 
-def _faxbox_data(body: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a faxbox, checked; ours cannot be given."""
-    data = checked(FaxboxRequest, body).data.model_dump(exclude_unset=True, mode="json")
-    for name in ("id", "created", "smtp_email_address"):
-        data.pop(name, None)
-    return data
+def _object(values: dict[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _fields(body: dict[str, Any]) -> dict[str, Any]:
+    return checked(FaxboxRequest, body).data.as_dict()
 
 
 def _account(account: Account) -> dict[str, Any]:

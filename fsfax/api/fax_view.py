@@ -200,7 +200,7 @@ def mail_row(record: MailRecord) -> dict[str, Any]:
 def faxbox(box: Faxbox) -> dict[str, Any]:
     """Return a faxbox."""
     told = {
-        **box.data,
+        **box.config.as_dict(),
         "id": box.id,
         "name": box.name,
         "numbers": list(box.numbers),

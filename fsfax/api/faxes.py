@@ -13,7 +13,7 @@ from pathlib import Path
 import falcon
 
 from fsfax.accounts import presets
-from fsfax.accounts.faxboxes import Faxbox, preferences_of
+from fsfax.accounts.faxboxes import Faxbox
 from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, events, fax_view, listing
 from fsfax.api.description import describe
@@ -251,7 +251,7 @@ def new_fax(
             ident=body.fax_identity_number or None,
             header=body.fax_identity_name or None,
             timezone=body.timezone or body.fax_timezone or None,
-            t38=preferences_of(box.data).t38 if box else None,
+            t38=box.config.send_preferences().t38 if box else None,
         ),
         account_id=account_id,
         faxbox_id=box.id if box else None,
@@ -279,7 +279,7 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
         found = {"data": {name: value for name, value in words.items() if value is not None}}
     data = found.get("data", {})
     if isinstance(data, dict) and box:
-        data = presets.of_faxbox(box) | data
+        data = presets.default_fax_fields(box.config) | data
     fax = checked(FaxRequest, {**found, "data": data}).data
     if not body.files and not fax.document:
         message = {"message": "add document url or upload a document"}

@@ -6,60 +6,18 @@ Names, limits and defaults are those of the API's document; what it does not kno
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from fsfax.accounts.callers import kept_caller
-from fsfax.accounts.numbers import kept_number, require_dialable
+from fsfax.accounts.faxbox_config import FaxboxBody, Text, TimeZone
+from fsfax.accounts.notification_config import Notifications, Url
 from fsfax.accounts.tokens import Scope
-from fsfax.engine.plan import MAX_IDENT
-from fsfax.jobs.intake import MAX_PRIORITY, MAX_RETRIES
-from fsfax.jobs.retention import LONGEST
-from fsfax.notify.signature import new_secret, require_secret
-from fsfax.notify.targets import normal_url
-from fsfax.runtime.timezone import posix_timezone
+from fsfax.jobs.intake import MAX_PRIORITY
+from fsfax.values.preferences import MAX_RETRIES
 
 ACCOUNT_ID = r"^[0-9a-f]{32}$"
 FAX_ID = r"^(?:[0-9]{6}-)?[0-9a-f]{32}$"
-
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?"
-# As `fsfax.notify.targets` reads them; what is longer is no path of SMTP (RFC 5321, 4.5.3.1.3).
-Email = Annotated[
-    str,
-    StringConstraints(
-        pattern=rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{0,20}}$",
-        max_length=254,
-    ),
-]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{1,30}$")]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
-MOST_RECIPIENTS = 50
-Text = Annotated[str, StringConstraints(max_length=1024)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://", max_length=4096)]
-
-
-def _known_zone(zone: str) -> str:
-    if zone:
-        posix_timezone(zone)
-    return zone
-
-
-TimeZone = Annotated[Text, AfterValidator(_known_zone)]
-
-
-Number = Annotated[Text, AfterValidator(require_dialable)]
-Called = Annotated[Text, AfterValidator(kept_number)]
-Caller = Annotated[Text, AfterValidator(kept_caller)]
-Ident = Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=MAX_IDENT)]
 
 
 class OpenModel(BaseModel):
@@ -86,30 +44,6 @@ class DocumentSource(OpenModel):
     content_type: Text | None = Field(None, description="Content type of that body.")
     host: Text | None = Field(None, description="Host header of the request.")
     referer: Text | None = Field(None, description="Referer header of the request.")
-
-
-class MailTargets(OpenModel):
-    """Who is told by mail."""
-
-    send_to: Email | Annotated[list[Email], Field(max_length=MOST_RECIPIENTS)] | None = Field(
-        None, description="One address, or several."
-    )
-
-
-class SmsTargets(OpenModel):
-    """Who is told by SMS."""
-
-    send_to: Phone | Annotated[list[Phone], Field(max_length=MOST_RECIPIENTS)] | None = Field(
-        None, description="One number, or several."
-    )
-
-
-class Notifications(OpenModel):
-    """Who is told what became of a fax."""
-
-    email: MailTargets | None = None
-    sms: SmsTargets | None = None
-    language: Language | None = Field(None, description="Of the texts (beyond the original).")
 
 
 class FaxBody(OpenModel):
@@ -214,111 +148,8 @@ class TokenBody(ClosedModel):
     expires_at: AwareDatetime | None = None
 
 
-class FaxboxMedia(OpenModel):
-    """How a faxbox takes part in calls."""
-
-    fax_option: bool | Literal["auto"] | None = Field(
-        None, description="Offer T.38; false: faxes go in audio, both ways."
-    )
-
-
-def _normal_url(url: str) -> str:
-    return normal_url(url)
-
-
-def _good_secret(secret: str) -> str:
-    return require_secret(secret)
-
-
-WebhookUrl = Annotated[Url, AfterValidator(_normal_url)]
-Secret = Annotated[str, StringConstraints(max_length=128), AfterValidator(_good_secret)]
-
-
-class Callback(OpenModel):
-    """A program that is told; messages are signed in the Standard Webhooks form."""
-
-    url: WebhookUrl
-    method: Literal["post", "put"] = "post"
-    type: Literal["json", "www-url-form-encoded"] = "json"
-    secret: Secret | None = Field(
-        None, description="What messages are signed with; made if it is left out."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_secret(cls, given: Any) -> Any:
-        if isinstance(given, dict) and not given.get("secret"):
-            return given | {"secret": new_secret()}
-        return given
-
-
-class DirectionNotifications(OpenModel):
-    """Who is told of the faxes of one direction."""
-
-    email: MailTargets | None = None
-    sms: SmsTargets | None = None
-    callback: Callback | None = None
-    language: Language | None = None
-
-
-class FaxboxNotifications(OpenModel):
-    """Who is told of what."""
-
-    inbound: DirectionNotifications | None = None
-    outbound: DirectionNotifications | None = None
-    language: Language | None = Field(None, description="Of the texts (beyond the original).")
-
-
-class Callers(ClosedModel):
-    """Who may send faxes to a faxbox; what is blocked is so whatever is allowed."""
-
-    allow: list[Caller] = Field(
-        [],
-        max_length=1000,
-        description="If there are any, nobody else may: numbers, beginnings of numbers (+3531*),"
-        " ``anonymous``, ``*``.",
-    )
-    block: list[Caller] = Field([], max_length=1000, description="Who may not, in the same form.")
-
-
-class FaxboxBody(OpenModel):
-    """A faxbox: what the faxes to and from one number have in common."""
-
-    name: str = Field(min_length=1, max_length=128)
-    caller_id: Number | None = Field(None, description="The number that faxes are sent from.")
-    caller_name: Text | None = None
-    fax_identity: Ident | None = Field(None, description="Station id, both ways.")
-    fax_header: Text | None = Field(None, description="Text of the header line.")
-    fax_timezone: TimeZone | None = None
-    retries: int = Field(1, ge=0, le=MAX_RETRIES)
-    attempts: int = Field(0, ge=0, le=4)
-    custom_smtp_email_address: Text | None = None
-    smtp_permission_list: list[Text] = Field([], max_length=1000)
-    notifications: FaxboxNotifications | None = None
-    media: FaxboxMedia | None = None
-    flags: list[Text] | None = None
-    numbers: list[Called] = Field(
-        [], max_length=1000, description="Called numbers that are its own (beyond the original)."
-    )
-    callers: Callers | None = Field(
-        None, description="Who may send faxes to it (beyond the original)."
-    )
-    forward_to: Number | None = Field(
-        None,
-        max_length=64,
-        description="A number that complete faxes are sent on to (beyond the original).",
-    )
-    retention_days: int | None = Field(
-        None,
-        ge=1,
-        le=LONGEST,
-        description="Days after which the documents of its faxes are removed, both ways; the faxes"
-        " themselves stay (beyond the original).",
-    )
-
-
 class FaxboxRequest(OpenModel):
-    """The body of a request that makes or replaces a faxbox."""
+    """The body of a request that creates or replaces a faxbox."""
 
     data: FaxboxBody
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from fsfax.api.models import ACCOUNT_ID, ClosedModel, Fax, ListQuery, OpenModel, Secret, WebhookUrl
+from fsfax.accounts.notification_config import Secret, WebhookUrl
+from fsfax.api.models import ACCOUNT_ID, ClosedModel, Fax, ListQuery, OpenModel
 from fsfax.notify.events import EVENTS, DeliveryChannel
 
 NOTIFICATION_ID = r"^msg_[0-9a-f]{32}$"

@@ -1,4 +1,4 @@
-"""``fsfax faxbox``: what the faxes to and from one number have in common."""
+"""``fsfax faxbox``: create, show, change and remove faxboxes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
+from fsfax.accounts.faxbox_config import MAX_RETENTION_DAYS, FaxboxConfig
 from fsfax.accounts.faxboxes import Faxbox, Faxboxes
-from fsfax.api.models import FaxboxBody
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
 from fsfax.cli.show import Show, print_table, printable
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
-from fsfax.jobs.retention import LONGEST
 
 _numbers = click.option(
     "--number",
     "numbers",
     multiple=True,
     metavar="NUMBER",
-    help="A called number whose faxes come into it; as often as needed.",
+    help="A called number whose faxes arrive in it; repeatable.",
 )
 _set = click.option(
     "--set",
@@ -31,51 +29,52 @@ _set = click.option(
     multiple=True,
     metavar="FIELD=VALUE",
     help="Any field of the API: fax_header=Clinic, retries=3,"
-    " notifications.inbound.email.send_to=desk@example.org. A value may be JSON; null removes it.",
+    " notifications.inbound.email.send_to=desk@example.org. A value may be JSON; null removes a"
+    " field.",
 )
 
 
-_DECISIONS = (
+_INBOUND_OPTIONS = (
     click.option(
         "--allow",
         multiple=True,
         metavar="CALLER",
-        help="Takes faxes of these callers alone: a number, the beginning of some (+3531*),"
-        " anonymous. As often as needed.",
+        help="Accept faxes from this caller and others that are allowed, from no one else: a"
+        " number, the beginning of numbers (+3531*), anonymous. Repeatable.",
     ),
     click.option(
         "--block",
         multiple=True,
         metavar="CALLER",
-        help="Takes none of this caller, whoever is allowed. As often as needed.",
+        help="Accept no faxes from this caller, even if it is allowed. Repeatable.",
     ),
-    click.option("--forward-to", metavar="NUMBER", help="Sends complete faxes on to this number."),
+    click.option("--forward-to", metavar="NUMBER", help="Forward complete faxes to this number."),
     click.option(
         "--retention-days",
-        type=click.IntRange(1, LONGEST),
+        type=click.IntRange(1, MAX_RETENTION_DAYS),
         metavar="DAYS",
-        help="Removes the documents of its faxes after so many days; the faxes stay.",
+        help="Remove the documents of its faxes after this many days; the faxes stay.",
     ),
 )
 
 
-def _decisions(function: Callable[..., int]) -> Callable[..., int]:
-    """Options for what is done with faxes that come in."""
-    for option in reversed(_DECISIONS):
+def _inbound_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Add the options for inbound faxes to a command."""
+    for option in reversed(_INBOUND_OPTIONS):
         function = option(function)
     return function
 
 
 @click.group()
 def command() -> None:
-    """Make faxboxes, show, change and remove them."""
+    """Create, show, change and remove faxboxes."""
 
 
 @command.command()
 @click.argument("account_id")
 @click.argument("name")
 @_numbers
-@_decisions
+@_inbound_options
 @_set
 @options.as_json
 @click.pass_obj
@@ -88,28 +87,27 @@ def create(
     numbers: tuple[str, ...],
     fields: tuple[str, ...],
     as_json: bool | None,
-    **decisions: Any,
+    **inbound: Any,
 ) -> int:
-    """Make a faxbox called NAME in an account; its id is printed."""
+    """Create a faxbox named NAME in an account and print its id."""
     show = Show(as_json)
-    data = _laid_over(_decided({"name": name}, **decisions), numbers, fields)
+    data = _with_fields(_with_inbound({"name": name}, **inbound), numbers, fields)
     settings = common.load().settings
     with open_database(settings) as database:
-        boxes = Faxboxes(database, domain=settings.smtp.domain)
-        made = boxes.create(account_id, _checked(data))
+        box = Faxboxes(database, domain=settings.smtp.domain).create(account_id, data)
     if show.as_json:
-        show.line({"event": "faxbox", **made.as_dict()})
+        show.line({"event": "faxbox", **box.as_dict()})
         return exits.OK
-    click.echo(made.id)
-    click.echo(f"mails to NUMBER@{made.smtp_email_address} become faxes", err=True)
+    click.echo(box.id)
+    click.echo(f"mails to NUMBER@{box.smtp_email_address} become faxes", err=True)
     return exits.OK
 
 
 @command.command()
 @click.argument("faxbox_id")
-@click.option("--name", help="Its new name.")
+@click.option("--name", help="The new name.")
 @_numbers
-@_decisions
+@_inbound_options
 @_set
 @options.as_json
 @click.pass_obj
@@ -122,20 +120,20 @@ def change(
     numbers: tuple[str, ...],
     fields: tuple[str, ...],
     as_json: bool | None,
-    **decisions: Any,
+    **inbound: Any,
 ) -> int:
-    """Change what is given; --number, --allow and --block each replace all there were.
+    """Change what is given; --number, --allow and --block each replace the whole list.
 
-    --set callers=null lets everybody in again; --set forward_to=null and --set retention_days=null
-    end those.
+    --set callers=null accepts every caller again; --set forward_to=null ends forwarding, and
+    --set retention_days=null stores documents without a limit.
     """
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         boxes = Faxboxes(database)
         given = boxes.get(faxbox_id).given() | ({"name": name} if name else {})
-        data = _laid_over(_decided(given, **decisions), numbers, fields)
-        changed = boxes.replace(faxbox_id, _checked(data))
-    _tell(show, changed)
+        data = _with_fields(_with_inbound(given, **inbound), numbers, fields)
+        changed = boxes.replace(faxbox_id, data)
+    _print(show, changed)
     return exits.OK
 
 
@@ -144,11 +142,11 @@ def change(
 @options.as_json
 @click.pass_obj
 def show_one(common: Common, *, faxbox_id: str, as_json: bool | None) -> int:
-    """Show everything that is known of a faxbox."""
+    """Show all fields of a faxbox."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         found = Faxboxes(database).get(faxbox_id)
-    _tell(show, found)
+    _print(show, found)
     return exits.OK
 
 
@@ -193,37 +191,36 @@ def remove(common: Common, *, faxbox_id: str) -> int:
     return exits.OK
 
 
-def _tell(show: Show, box: Faxbox) -> None:
+def _print(show: Show, box: Faxbox) -> None:
     if show.as_json:
         show.line({"event": "faxbox", **box.as_dict()})
         return
     show.words(printable(f"{box.id}: {box.name}"))
-    show.words(f"  account {box.account_id}, made {box.created_at:%Y-%m-%d %H:%M} UTC")
+    show.words(f"  account {box.account_id}, created {box.created_at:%Y-%m-%d %H:%M} UTC")
     if box.numbers:
-        show.words(f"  faxes to {', '.join(box.numbers)} come into it")
-    for told in _told_decisions(box.data):
-        show.words(printable(f"  {told}"))
+        show.words(f"  faxes to {', '.join(box.numbers)} arrive in it")
+    for line in _inbound_lines(box.config):
+        show.words(printable(f"  {line}"))
     for domain in filter(None, (box.smtp_email_address, box.custom_smtp_email_address)):
         show.words(printable(f"  mails to NUMBER@{domain} become faxes"))
-    for name, value in sorted(box.data.items()):
+    for name, value in sorted(box.config.as_dict().items()):
         if name in ("callers", "forward_to", "retention_days"):
             continue
         show.words(printable(f"  {name} = {json.dumps(value, ensure_ascii=False)}"))
 
 
-def _told_decisions(data: Mapping[str, Any]) -> Iterator[str]:
-    lists = data.get("callers") or {}
-    if allow := lists.get("allow"):
-        yield f"takes faxes of {', '.join(allow)} alone"
-    if block := lists.get("block"):
-        yield f"takes no faxes of {', '.join(block)}"
-    if target := data.get("forward_to"):
-        yield f"complete faxes are sent on to {target}"
-    if days := data.get("retention_days"):
+def _inbound_lines(config: FaxboxConfig) -> Iterator[str]:
+    if config.callers and (allow := config.callers.allow):
+        yield f"accepts faxes from {', '.join(allow)} only"
+    if config.callers and (block := config.callers.block):
+        yield f"accepts no faxes from {', '.join(block)}"
+    if config.forward_to:
+        yield f"forwards complete faxes to {config.forward_to}"
+    if days := config.retention_days:
         yield f"documents are removed after {days} day{'s' if days != 1 else ''}"
 
 
-def _decided(
+def _with_inbound(
     given: Mapping[str, Any],
     *,
     allow: Sequence[str],
@@ -231,17 +228,17 @@ def _decided(
     forward_to: str | None,
     retention_days: int | None,
 ) -> dict[str, Any]:
-    """What was given before, with the options of `_decisions` over it."""
+    """Return the given fields with the options of `_inbound_options` over them."""
     lists = {name: list(all) for name, all in (("allow", allow), ("block", block)) if all}
-    decided: dict[str, Any] = {"forward_to": forward_to, "retention_days": retention_days}
-    decided["callers"] = {**(given.get("callers") or {}), **lists} if lists else None
-    return {**given, **{name: value for name, value in decided.items() if value is not None}}
+    options: dict[str, Any] = {"forward_to": forward_to, "retention_days": retention_days}
+    options["callers"] = {**(given.get("callers") or {}), **lists} if lists else None
+    return {**given, **{name: value for name, value in options.items() if value is not None}}
 
 
-def _laid_over(
+def _with_fields(
     given: Mapping[str, Any], numbers: Sequence[str], fields: Sequence[str]
 ) -> dict[str, Any]:
-    """What was given before, with numbers and ``FIELD=VALUE`` over it."""
+    """Return the given fields with numbers and ``FIELD=VALUE`` over them."""
     data: dict[str, Any] = json.loads(json.dumps(given))
     if numbers:
         data["numbers"] = list(numbers)
@@ -250,34 +247,22 @@ def _laid_over(
         *above, name = path.split(".")
         if not equals or not all((*above, name)):
             raise InvalidRequest(f"--set {field!r} is not FIELD=VALUE, such as retries=3")
-        place = data
+        parent = data
         for step in above:
-            below = place.setdefault(step, {})
-            if not isinstance(below, dict):
+            child = parent.setdefault(step, {})
+            if not isinstance(child, dict):
                 raise InvalidRequest(f"--set {field!r}: {step} has no fields")
-            place = below
-        value = _value(text)
+            parent = child
+        value = _json_or_text(text)
         if value is None:
-            place.pop(name, None)
+            parent.pop(name, None)
         else:
-            place[name] = value
+            parent[name] = value
     return data
 
 
-def _value(text: str) -> Any:
+def _json_or_text(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _checked(data: dict[str, Any]) -> dict[str, Any]:
-    try:
-        checked = FaxboxBody.model_validate(data).model_dump(exclude_unset=True, mode="json")
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
-            for each in error.errors(include_url=False)
-        )
-        raise InvalidRequest(f"the faxbox cannot be like that: {wrong}") from error
-    return checked

@@ -106,6 +106,18 @@ def parse_url(url: str) -> Target:
     return Target(scheme, _host(host), port or _PORTS[scheme], path, _basic(parts.netloc))
 
 
+def normal_url(url: object) -> str:
+    """Return a webhook's URL in its normal form: scheme and host in lower case, encoded path.
+
+    Raises:
+        InvalidFetch: it is not a URL.
+    """
+    target = parse_url(url if isinstance(url, str) else "")
+    name, at, _ = urlsplit(str(url).strip(" ")).netloc.rpartition("@")
+    # Credentials are kept: they are part of the address that the client gave.
+    return f"{target.scheme}://{name}{at}{target.authority}{target.path}"
+
+
 def follow(target: Target, location: str) -> Target:
     """Where a Location header leads.
 

@@ -1,22 +1,22 @@
-"""Forwarding: a fax that came into a faxbox is sent on to the number that the faxbox names.
+"""Forwarding: a fax that arrived in a faxbox is sent to the number in its ``forward_to``.
 
-The new job is written in the transaction that stores the received fax, so that there is one if the
-fax is in the inbox and none if it is not. Only complete faxes are sent on: what broke off would
-arrive as something that looks whole.
+The new job is written in the transaction that stores the received fax: either both are stored or
+neither is. Only complete faxes are forwarded; the recipient of an incomplete one could not see that
+pages are missing.
 
-A fax must not run in circles. It is not sent on to the number that was called, to another one of
-the same account, to a number here whose faxbox sends on as well, nor back to where it came from.
+A fax must not be forwarded in a loop. It is not sent to the number that was called, to another
+number of the same account, to a number of this service whose faxbox forwards as well, nor back to
+its sender.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
-from fsfax.accounts.faxboxes import RETRIES, preferences_of
+from fsfax.accounts.faxbox_config import FaxboxConfig
 from fsfax.accounts.numbers import number_key, plain_number
 from fsfax.db import transitions
 from fsfax.db.records import Job
@@ -30,20 +30,20 @@ _log = get_logger(__name__)
 
 
 def forward(connection: Connection, job: Job, now: datetime) -> str | None:
-    """Send a complete fax on if its faxbox says so; return the new job's id, None without one.
+    """Forward a complete fax if its faxbox has ``forward_to``; return the new job's id, or None.
 
-    A fax that cannot be sent on (the number is wrong, it would run in a circle) is kept all the
-    same; why is in the log and among what was seen of it.
+    A fax that cannot be forwarded (the number is invalid, there would be a loop) is stored all the
+    same; the reason is in the log and among the job's events.
     """
-    box = _box_of(connection, job)
-    target = box.data.get("forward_to") if box else None
-    if not box or not target:
+    config = _config_of(connection, job)
+    target = config.forward_to
+    if not target:
         return None
-    problem = _circle(connection, job, str(target))
+    problem = _loop(connection, job, target)
     if not problem:
         try:
             with connection.begin_nested():
-                changes = _changes(job, box.data, str(target))
+                changes = _changes(job, config, target)
                 new_id = intake.insert_resubmission(connection, job, changes, now)
         except FsfaxError as error:
             problem = str(error)
@@ -60,21 +60,23 @@ def forward(connection: Connection, job: Job, now: datetime) -> str | None:
     return None
 
 
-def _box_of(connection: Connection, job: Job) -> Row[Any] | None:
+def _config_of(connection: Connection, job: Job) -> FaxboxConfig:
     if job.faxbox_id is None:
-        return None
-    return connection.execute(select(faxboxes).where(faxboxes.c.id == job.faxbox_id)).first()
+        return FaxboxConfig()
+    query = select(faxboxes.c.data).where(faxboxes.c.id == job.faxbox_id)
+    stored = connection.execute(query).scalar_one_or_none()
+    return FaxboxConfig.from_stored(stored, faxbox=job.faxbox_id)
 
 
-def _circle(connection: Connection, job: Job, target: str) -> str:
-    """Return why a fax would come back, "" if it would not."""
+def _loop(connection: Connection, job: Job, target: str) -> str:
+    """Return why forwarding would send the fax in a loop, "" if it would not."""
     key = number_key(target)
     if key == number_key(job.to_number):
         return "it came to that very number"
     if key == number_key(job.from_number):
         return "it came from that very number"
     query = (
-        select(inbound_numbers.c.account_id, faxboxes.c.data)
+        select(inbound_numbers.c.account_id, inbound_numbers.c.faxbox_id, faxboxes.c.data)
         .outerjoin(faxboxes, faxboxes.c.id == inbound_numbers.c.faxbox_id)
         .where(inbound_numbers.c.number == key)
     )
@@ -83,22 +85,23 @@ def _circle(connection: Connection, job: Job, target: str) -> str:
         return ""
     if owner.account_id == job.account_id:
         return "that number is the account's own"
-    return "that number is forwarded as well" if (owner.data or {}).get("forward_to") else ""
+    config = FaxboxConfig.from_stored(owner.data, faxbox=owner.faxbox_id)
+    return "that number is forwarded as well" if config.forward_to else ""
 
 
-def _changes(job: Job, data: Mapping[str, Any], target: str) -> dict[str, Any]:
-    """What the new job has of the faxbox, in place of what came with the fax."""
+def _changes(job: Job, config: FaxboxConfig, target: str) -> dict[str, Any]:
+    """Return the values of the new job that come from the faxbox instead of the received fax."""
     return {
         "to_number": target,
-        "from_number": str(data.get("caller_id") or "") or _own_number(job),
-        "from_name": str(data.get("caller_name") or ""),
-        "retries": data.get("retries", RETRIES),
-        "preferences": preferences_of(data),
+        "from_number": config.caller_id or _own_number(job),
+        "from_name": config.caller_name or "",
+        "retries": config.retries,
+        "preferences": config.send_preferences(),
         "fields": {"forwarded_from": job.id},
     }
 
 
 def _own_number(job: Job) -> str:
-    """The called number as a caller id; "" where it is a name or none."""
+    """Return the called number as a caller id; "" where it is empty or a name."""
     plain = plain_number(job.to_number)
     return plain if plain.removeprefix("+").isdigit() else ""

@@ -28,8 +28,8 @@ from fsfax.document.kinds import HEAD, sniff
 from fsfax.errors import DocumentNotFound, IllegalMove, InvalidRequest
 from fsfax.values.events import EventKind
 from fsfax.values.numbers import DialNumber, dialable
+from fsfax.values.preferences import MAX_RETRIES
 
-MAX_RETRIES = 4
 MAX_PRIORITY = 100
 
 

@@ -1,18 +1,19 @@
-"""Retention: the documents of a faxbox's faxes are kept for as many days as it says.
+"""Retention: a faxbox's documents are removed after its ``retention_days``.
 
-The record of a fax stays, and so does what became of it; the bytes go. Only faxes that are over
-are touched, and none whose news still have to be delivered, because they may go out with its pages.
-Work is done in portions, each a transaction of its own, so that nobody has to wait for it.
+The record of a fax and its result stay; the bytes are removed. Only finished faxes are touched, and
+none with an undelivered notification, because its pages may go out with it.
+The work is done in batches, each in a transaction of its own, so that no other transaction has to
+wait for all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, exists, select, update
 
+from fsfax.accounts.faxbox_config import FaxboxConfig
 from fsfax.db import documents, transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import KEPT, UNDELIVERED, deliveries, faxboxes, jobs
@@ -22,18 +23,15 @@ from fsfax.values.events import EventKind
 
 _log = get_logger(__name__)
 
-LONGEST = 36_500
-"""Days: a hundred years."""
-
 _BATCH = 20
 """Faxes of one transaction: some megabytes."""
 
 
 class Retention:
-    """Removes documents whose time is over.
+    """Removes the documents of faxboxes that are older than their retention.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
         batch: faxes of one transaction.
     """
@@ -44,15 +42,15 @@ class Retention:
         self._batch = batch
 
     def steps(self) -> Iterator[int]:
-        """Do the work in portions; yield after each of how many faxes the documents are gone.
+        """Remove documents in batches; yield the number of faxes after each.
 
         Raises:
-            StoreError: the database cannot be used; what was done is done.
+            StoreError: the database cannot be used; batches that were yielded are committed.
         """
         for faxbox_id, cutoff in self._due():
             while True:
                 with self._database.write() as connection:
-                    found = self._empty(connection, faxbox_id, cutoff)
+                    found = self._remove_batch(connection, faxbox_id, cutoff)
                 if found:
                     _log.info("documents_removed", faxbox=faxbox_id, faxes=found)
                     yield found
@@ -60,46 +58,41 @@ class Retention:
                     break
 
     def run(self) -> int:
-        """Do all of it; return of how many faxes the documents are gone.
+        """Remove all documents that are due; return the number of faxes.
 
         Raises:
-            StoreError: the database cannot be used; what was done is done.
+            StoreError: the database cannot be used; what was removed before is committed.
         """
         return sum(self.steps())
 
     def _due(self) -> list[tuple[str, datetime]]:
-        """Each faxbox that keeps documents for a time, and how old they may be now."""
+        """Return each faxbox with a retention, and the time before which its faxes finished."""
         now = self._now()
         with self._database.read() as connection:
-            boxes = connection.execute(select(faxboxes.c.id, faxboxes.c.data)).all()
+            rows = connection.execute(select(faxboxes.c.id, faxboxes.c.data)).all()
+        configs = [(row.id, FaxboxConfig.from_stored(row.data, faxbox=row.id)) for row in rows]
         return [
-            (box.id, now - timedelta(days=days))
-            for box in boxes
-            if (days := _days(box.data.get("retention_days")))
+            (id, now - timedelta(days=config.retention_days))
+            for id, config in configs
+            if config.retention_days
         ]
 
-    def _empty(self, connection: Connection, faxbox_id: str, cutoff: datetime) -> int:
-        waiting = exists().where(deliveries.c.job_id == jobs.c.id, UNDELIVERED)
-        over = (
+    def _remove_batch(self, connection: Connection, faxbox_id: str, cutoff: datetime) -> int:
+        undelivered = exists().where(deliveries.c.job_id == jobs.c.id, UNDELIVERED)
+        finished = (
             select(jobs.c.id)
-            .where(KEPT, jobs.c.faxbox_id == faxbox_id, jobs.c.finished_at <= cutoff, ~waiting)
+            .where(KEPT, jobs.c.faxbox_id == faxbox_id, jobs.c.finished_at <= cutoff, ~undelivered)
             .order_by(jobs.c.finished_at)
             .limit(self._batch)
             .with_for_update(of=jobs, skip_locked=True)
         )
-        ids = list(connection.execute(over).scalars())
+        ids = list(connection.execute(finished).scalars())
         now = self._now()
         for id in ids:
             if count := documents.remove(connection, id, now):
                 transitions.record_event(
                     connection, id, EventKind.DOCUMENTS_REMOVED, now, documents=count
                 )
-        # Not a change of the fax as anybody sees it: its revision stays.
+        # The revision stays: nothing changes in the fax as the API shows it.
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(documents_expired=True))
         return len(ids)
-
-
-def _days(value: Any) -> int:
-    """The days that a faxbox names; 0 = for ever, also where it names nonsense."""
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_count and 1 <= value <= LONGEST else 0

@@ -21,8 +21,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection
 
-from fsfax.accounts import presets
-from fsfax.accounts.faxboxes import Faxbox, Faxboxes, preferences_of
+from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.db.database import Database
 from fsfax.db.records import Job, NewFax
@@ -173,10 +172,8 @@ class Acceptance:
             if token.account_id != box.account_id and Scope.ADMIN not in token.scopes:
                 raise SmtpRefusal(550, "5.7.1", f"this login is not of the account of {box.name}")
             return
-        entries = box.data.get("smtp_permission_list") or ()
-        verdict = permission.judge(
-            sender, map(str, entries), when_empty=self._smtp.allow_all_when_empty
-        )
+        entries = box.config.smtp_permission_list
+        verdict = permission.judge(sender, entries, when_empty=self._smtp.allow_all_when_empty)
         if verdict.broken:
             _log.warning(
                 "mail_pattern_broken", faxbox=box.id, patterns=", ".join(verdict.broken)[:200]
@@ -267,7 +264,7 @@ class Acceptance:
         def in_transaction(connection: Connection, job_ids: Sequence[str]) -> None:
             for each, job_id in zip(envelope.recipients, job_ids, strict=True):
                 entry = self._entry(envelope, each.given, each.box, seen)
-                smtplog.put(connection, self._now(), job_ids=[job_id], **entry)
+                smtplog.insert_record(connection, self._now(), job_ids=[job_id], **entry)
 
         try:
             jobs = self._store.accept_all(faxes, in_transaction=in_transaction)
@@ -285,20 +282,24 @@ class Acceptance:
         self, envelope: Envelope, recipient: Recipient, mail: Mail, files: Sequence[Path]
     ) -> NewFax:
         box, number = recipient.box, recipient.address.number
-        preset = presets.of_faxbox(box)
-        told = presets.told_of_sent(box)
-        mails = list(dict.fromkeys([*told.get("email", ()), envelope.sender]))
-        ways = {"email": {"send_to": mails}}
-        if "sms" in told:
-            ways["sms"] = {"send_to": told["sms"]}
-        fields = {"notifications": ways, "subject": mail.subject, "message_id": mail.message_id}
+        config = box.config
+        outbound = config.outbound_notifications()
+        addresses = list(dict.fromkeys([*outbound.mail_addresses(), envelope.sender]))
+        notifications = {"email": {"send_to": addresses}}
+        if numbers := outbound.phone_numbers():
+            notifications["sms"] = {"send_to": numbers}
+        fields = {
+            "notifications": notifications,
+            "subject": mail.subject,
+            "message_id": mail.message_id,
+        }
         return NewFax(
             to_number=number,
-            from_number=preset.get("from_number", ""),
-            from_name=preset.get("from_name", ""),
+            from_number=config.caller_id or "",
+            from_name=config.caller_name or "",
             documents=files,
-            retries=preset["retries"],
-            preferences=preferences_of(box.data),
+            retries=config.retries,
+            preferences=config.send_preferences(),
             account_id=box.account_id,
             faxbox_id=box.id,
             fields={name: value for name, value in fields.items() if value},
@@ -330,7 +331,7 @@ class Acceptance:
             entry = self._entry(envelope, to, box, seen)
             try:
                 with self._database.write() as connection:
-                    smtplog.put(connection, self._now(), errors=[refusal.reason], **entry)
+                    smtplog.insert_record(connection, self._now(), errors=[refusal.reason], **entry)
             except StoreError as error:
                 _log.error("mail_not_logged", to=to, error=str(error))
 

@@ -1,4 +1,4 @@
-"""The log of mails: every one that came to be faxed, accepted or refused, and what came of it."""
+"""The SMTP log: every mail that was sent to be faxed, accepted or refused, and its result."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, literal, select, tuple_
 
 from fsfax.db.database import Database
 from fsfax.db.records import cursor, plain_fields
+from fsfax.db.rows import matching, value_of
 from fsfax.db.schema import mails
 from fsfax.errors import InvalidRequest, JobNotFound
 from fsfax.runtime.clock import Clock, utc_now
@@ -19,7 +20,10 @@ from fsfax.runtime.clock import Clock, utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRecord:
-    """A mail. ``errors``: why it was refused, or what of it was; ``job_ids``: its faxes."""
+    """A mail.
+
+    errors: why it, or a part of it, was refused. job_ids: the faxes that were made of it.
+    """
 
     id: str
     account_id: str | None
@@ -33,18 +37,8 @@ class MailRecord:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
-        """Make a record of a row of the table."""
-        return cls(
-            id=row.id,
-            account_id=row.account_id,
-            faxbox_id=row.faxbox_id,
-            created_at=row.created_at,
-            from_address=row.from_address,
-            to_address=row.to_address,
-            errors=tuple(row.errors),
-            job_ids=tuple(row.job_ids),
-            data=row.data,
-        )
+        """Return the record of a row of the table."""
+        return value_of(cls, row, errors=tuple(row.errors), job_ids=tuple(row.job_ids))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -55,7 +49,7 @@ class SmtpLog:
     """The mails of a database.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
     """
 
@@ -74,9 +68,9 @@ class SmtpLog:
         job_ids: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
     ) -> MailRecord:
-        """Write a mail down; ``data`` is whatever else is known of it (JSON)."""
+        """Store the record of a mail and return it; ``data`` has further facts (JSON)."""
         with self._database.write() as connection:
-            id = put(
+            id = insert_record(
                 connection,
                 self._now(),
                 from_address=from_address,
@@ -95,9 +89,7 @@ class SmtpLog:
         Raises:
             JobNotFound: there is none (of that account).
         """
-        query = select(mails).where(mails.c.id == record_id)
-        if account_id is not None:
-            query = query.where(mails.c.account_id == account_id)
+        query = select(mails).where(*matching(mails, record_id, account_id))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -114,21 +106,21 @@ class SmtpLog:
         limit: int = 50,
         ascending: bool = False,
     ) -> tuple[tuple[MailRecord, ...], str | None]:
-        """Return an account's mails, the newest first, and where the list goes on (None = ends).
+        """Return an account's mails, the newest first, and the start of the next page or None.
 
         Raises:
-            InvalidRequest: ``start`` is not what a list gave.
+            InvalidRequest: ``start`` is not the start of a page that this method returned.
         """
         query = select(mails).where(mails.c.account_id == account_id)
         if created_from is not None:
             query = query.where(mails.c.created_at >= created_from)
         if created_to is not None:
             query = query.where(mails.c.created_at <= created_to)
-        place = tuple_(mails.c.created_at, mails.c.id)
+        position = tuple_(mails.c.created_at, mails.c.id)
         if start is not None:
             at, id = _cursor(start)
-            there = tuple_(literal(at, mails.c.created_at.type), literal(id))
-            query = query.where(place > there if ascending else place < there)
+            after = tuple_(literal(at, mails.c.created_at.type), literal(id))
+            query = query.where(position > after if ascending else position < after)
         order = [c if ascending else c.desc() for c in (mails.c.created_at, mails.c.id)]
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(*order).limit(limit + 1)).all()
@@ -138,7 +130,7 @@ class SmtpLog:
         return found, cursor(found[-1])
 
 
-def put(
+def insert_record(
     connection: Connection,
     now: datetime,
     *,
@@ -150,7 +142,7 @@ def put(
     job_ids: Sequence[str] = (),
     data: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write a mail down inside a transaction of the caller's; return the entry's id."""
+    """Store the record of a mail inside the caller's transaction; return its id."""
     id = f"{now:%Y%m}-{uuid.uuid4().hex}"
     connection.execute(
         insert(mails).values(

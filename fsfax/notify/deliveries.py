@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, text, update
 
+from fsfax.accounts.faxbox_config import FaxboxConfig
 from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
@@ -401,12 +402,12 @@ def _rows(
         kind = NotificationKind(news.kind)
     except ValueError:
         return []  # of a newer fsfax that ran here
-    box = faxboxes.c.data.label("box")
     job = connection.execute(
-        select(jobs.c.fields, box)
+        select(jobs.c.fields, jobs.c.faxbox_id, faxboxes.c.data.label("config"))
         .outerjoin(faxboxes, faxboxes.c.id == jobs.c.faxbox_id)
         .where(jobs.c.id == news.job_id)
     ).one()
+    config = FaxboxConfig.from_stored(job.config, faxbox=job.faxbox_id)
     enabled = select(webhooks).where(webhooks.c.account_id == news.account_id, webhooks.c.enabled)
     hooks = [
         WebhookSubscription(id=row.id, url=row.url, form=row.form, events=row.events)
@@ -425,7 +426,7 @@ def _rows(
             "created_at": now,
             "due_at": now,
         }
-        for target in targets(kind, job.fields, job.box, hooks, limit)
+        for target in targets(kind, job.fields, config, hooks, limit)
     ]
 
 

@@ -85,7 +85,7 @@ class MailSender:
         relay, limits = self._relay.settings, self._settings.notify.mail
         zone = zone_of(
             matter.job.preferences.timezone or "",
-            str(matter.box.data.get("fax_timezone") or "") if matter.box else "",
+            (matter.box.config.fax_timezone or "") if matter.box else "",
             self._settings.fax.timezone,
         )
         known = template_context(

@@ -1,4 +1,4 @@
-"""Webhooks of accounts: who is told of every fax, as rows."""
+"""Webhooks: URLs of an account that are notified of every fax."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from typing import Any, Literal, Self
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from fsfax.accounts.accounts import require_account
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.schema import accounts, webhooks
-from fsfax.errors import AccountNotFound, InvalidRequest, WebhookNotFound
+from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.schema import webhooks
+from fsfax.egress.target import normal_url
+from fsfax.errors import InvalidRequest, WebhookNotFound
 from fsfax.notify.events import EVENTS
-from fsfax.notify.signature import new_secret, require_secret
-from fsfax.notify.targets import normal_url
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.values.webhook_secret import new_secret, require_secret
 
-MOST = 20
-"""Webhooks of an account."""
+MAX_WEBHOOKS = 20
+"""Webhooks of one account, at most."""
 
 Form = Literal["json", "form"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A webhook. ``events``: types of messages that it wants, none = all; ``form`` of its body."""
+    """A webhook.
+
+    form: the format of message bodies. events: types of messages that are sent to it; none = all.
+    """
 
     id: str
     account_id: str
@@ -41,9 +46,8 @@ class Webhook:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
-        """Make a webhook of a row of the table."""
-        values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
-        return cls(**values | {"events": tuple(row.events)})
+        """Return the webhook of a row of the table."""
+        return value_of(cls, row, events=tuple(row.events))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, without the secret."""
@@ -54,7 +58,7 @@ class Webhooks:
     """The webhooks of a database.
 
     Args:
-        database: where they are.
+        database: the database that stores them.
         clock: for tests.
     """
 
@@ -72,22 +76,20 @@ class Webhooks:
         secret: str | None = None,
         enabled: bool = True,
     ) -> Webhook:
-        """Make a webhook; without a secret one is made.
+        """Store a new webhook and return it; without a secret it gets a new one.
 
         Raises:
             AccountNotFound: there is no such account.
-            InvalidRequest: URL, events, form or secret are none; the account has too many.
+            InvalidRequest: URL, events, form or secret are invalid; the account has too many.
         """
         id, now = uuid.uuid4().hex, self._now()
         values = _checked({"url": url, "form": form, "events": events, "secret": secret})
         values |= {"id": id, "account_id": account_id, "enabled": enabled}
         with self._database.write() as connection:
-            known = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()
-            if connection.execute(known).first() is None:
-                raise AccountNotFound(f"there is no account {account_id}")
+            require_account(connection, account_id, lock=True)
             count = select(func.count()).where(webhooks.c.account_id == account_id)
-            if connection.execute(count).scalar_one() >= MOST:
-                raise InvalidRequest(f"an account has at most {MOST} webhooks: remove one")
+            if connection.execute(count).scalar_one() >= MAX_WEBHOOKS:
+                raise InvalidRequest(f"an account has at most {MAX_WEBHOOKS} webhooks: remove one")
             connection.execute(insert(webhooks).values(created_at=now, modified_at=now, **values))
         return self.get(id)
 
@@ -97,9 +99,7 @@ class Webhooks:
         Raises:
             WebhookNotFound: there is none (of that account).
         """
-        query = select(webhooks).where(webhooks.c.id == webhook_id)
-        if account_id is not None:
-            query = query.where(webhooks.c.account_id == account_id)
+        query = select(webhooks).where(*matching(webhooks, webhook_id, account_id))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -108,16 +108,14 @@ class Webhooks:
 
     def list(self, account_id: str | None = None) -> tuple[Webhook, ...]:
         """Return the webhooks (of an account), the oldest first."""
-        query = select(webhooks).order_by(webhooks.c.created_at, webhooks.c.id)
-        if account_id is not None:
-            query = query.where(webhooks.c.account_id == account_id)
         with self._database.read() as connection:
-            return tuple(Webhook.from_row(row) for row in connection.execute(query))
+            rows = connection.execute(oldest_first(webhooks, account_id))
+            return tuple(Webhook.from_row(row) for row in rows)
 
     def change(
         self, webhook_id: str, changes: Mapping[str, Any], account_id: str | None = None
     ) -> Webhook:
-        """Change url, form, events, enabled or secret; a secret of None is made anew.
+        """Change url, form, events, enabled or secret; a secret of None becomes a new one.
 
         Raises:
             WebhookNotFound: there is none (of that account).
@@ -125,23 +123,19 @@ class Webhooks:
         """
         values = _checked(changes)
         with self._database.write() as connection:
-            statement = update(webhooks).where(webhooks.c.id == webhook_id)
-            if account_id is not None:
-                statement = statement.where(webhooks.c.account_id == account_id)
+            statement = update(webhooks).where(*matching(webhooks, webhook_id, account_id))
             changed = connection.execute(statement.values(modified_at=self._now(), **values))
             if not changed.rowcount:
                 raise WebhookNotFound(f"there is no webhook {webhook_id}")
         return self.get(webhook_id)
 
     def remove(self, webhook_id: str, account_id: str | None = None) -> None:
-        """Remove a webhook; what was still to be told to it is given up.
+        """Remove a webhook; its pending notifications are given up.
 
         Raises:
             WebhookNotFound: there is none (of that account).
         """
-        statement = delete(webhooks).where(webhooks.c.id == webhook_id)
-        if account_id is not None:
-            statement = statement.where(webhooks.c.account_id == account_id)
+        statement = delete(webhooks).where(*matching(webhooks, webhook_id, account_id))
         with self._database.write() as connection:
             if not connection.execute(statement).rowcount:
                 raise WebhookNotFound(f"there is no webhook {webhook_id}")
@@ -157,7 +151,7 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     if "events" in values:
         values["events"] = list(dict.fromkeys(values["events"]))
         if unknown := [event for event in values["events"] if event not in EVENTS]:
-            raise InvalidRequest(f"no event: {unknown[0]!r}; there are {', '.join(EVENTS)}")
+            raise InvalidRequest(f"unknown event {unknown[0]!r}; there are {', '.join(EVENTS)}")
     if values.get("form", "json") not in ("json", "form"):
         raise InvalidRequest("the form of a webhook's body is json or form")
     return values

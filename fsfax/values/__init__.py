@@ -8,4 +8,5 @@ Modules:
     plan         how one call is made (T.38, ECM, V.17), and which pages it sends
     numbers      numbers that can be dialled
     events       the names of what happens to a job and on its call, and of notifications
+    webhook_secret  secrets that webhook messages are signed with
 """

@@ -16,13 +16,18 @@ DialNumber = NewType("DialNumber", str)
 """Digits, "*" and "#" after an optional leading "+", at most 32 of them. Made by `dialable`."""
 
 
+def without_separators(number: str) -> str:
+    """Return a number without the blanks, brackets, dots, hyphens and slashes in it."""
+    return _SEPARATORS.sub("", number)
+
+
 def dialable(number: str) -> DialNumber:
     """Return the number without the separators that people write between digits.
 
     Raises:
         InvalidNumber: the rest is not made of digits, "*", "#" and a leading "+".
     """
-    plain = DialNumber(_SEPARATORS.sub("", number))
+    plain = DialNumber(without_separators(number))
     if not _NUMBER.match(plain):
         raise _invalid(number)
     return plain

@@ -8,6 +8,9 @@ from typing import Any, Literal, Self
 
 from fsfax.settings import FaxDefaults
 
+MAX_RETRIES = 4
+"""Retries of one fax after its first attempt, at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPreferences:

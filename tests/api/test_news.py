@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 
 from fsfax.api.webhook_models import Message
 from fsfax.notify.events import EVENTS
-from fsfax.notify.signature import new_secret
+from fsfax.values.webhook_secret import new_secret
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until
 from tests.notify.mailbox import Mailbox, parts

@@ -137,7 +137,7 @@ class TestFaxboxes:
         }
         words = run("faxbox", "show", box, "--no-json").stdout
         assert f"NUMBER@{shown['smtp_email_address']}" in words
-        assert "faxes to 100 come into it" in words
+        assert "faxes to 100 arrive in it" in words
         (changed,) = lines(
             run("faxbox", "change", box, "--name", "New", "--set", "retries=null", "--number", "5")
         )
@@ -162,9 +162,9 @@ class TestFaxboxes:
         }
         words = run("faxbox", "show", box, "--no-json").stdout
         for said in (
-            "takes faxes of +3531*, anonymous alone",
-            "takes no faxes of +35315550666",
-            "complete faxes are sent on to +1 555 0111",
+            "accepts faxes from +3531*, anonymous only",
+            "accepts no faxes from +35315550666",
+            "forwards complete faxes to +1 555 0111",
             "documents are removed after 30 days",
         ):
             assert said in words

@@ -10,10 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from fsfax.accounts.accounts import Accounts
 from fsfax.accounts.tokens import Scope
+from fsfax.db.schema import faxboxes
 from fsfax.db.states import JobState
+from fsfax.errors import InvalidRequest
 from fsfax.mail.message import MAX_PARTS
 from fsfax.values.preferences import SendPreferences
 from tests.mail.conftest import SENDER, House
@@ -262,11 +265,15 @@ class TestRefused:
         house = new_house(allow_automatic=True)
         assert house.send(letter(Auto_Submitted="auto-generated"))[0] == 250
 
-    def test_a_faxbox_that_cannot_be_dialled_from(self, house: House) -> None:
-        house.boxes.change(house.box.id, {"caller_id": "nobody"})
-        code, words = house.send()
-        assert (code, words[:5]) == (554, "5.3.5")
-        assert "'nobody' cannot be dialled" in words
+    def test_a_stored_caller_id_that_cannot_be_dialled_is_ignored(self, house: House) -> None:
+        with pytest.raises(InvalidRequest, match=r"caller_id: .*'nobody' cannot be dialled"):
+            house.boxes.change(house.box.id, {"caller_id": "nobody"})
+        with house.database.write() as connection:
+            stored = {"caller_id": "nobody", "smtp_permission_list": [SENDER]}
+            connection.execute(update(faxboxes).values(data=stored))
+        assert house.send()[0] == 250
+        (job,) = house.jobs()
+        assert job.from_number == ""
 
     def test_too_large_as_declared(self, new_house: NewHouse) -> None:
         house = new_house(max_size=5000)

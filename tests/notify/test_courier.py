@@ -29,9 +29,9 @@ from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.dispatcher import Dispatcher
 from fsfax.notify.events import DeliveryChannel, NotificationKind
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
-from fsfax.notify.signature import new_secret
 from fsfax.notify.subscriptions import Webhooks
 from fsfax.settings import Settings
+from fsfax.values.webhook_secret import new_secret
 from tests.api.service import until
 from tests.jobs.results import TROUBLE
 from tests.notify.mailbox import Mailbox, parts

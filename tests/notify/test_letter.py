@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsfax.accounts.faxbox_config import FaxboxConfig
 from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import AttemptState, Direction, Hold, JobState
@@ -237,8 +238,9 @@ def hostile_job(said: str, direction: Direction) -> Job:
 def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None:
     kind = NotificationKind.IN_FAILED if direction is Direction.IN else NotificationKind.OUT_FAILED
     box = Faxbox(
-        id="1", account_id="2", name=said, data={}, numbers=(), smtp_email_address="x",
-        custom_smtp_email_address=None, created_at=AT, modified_at=AT, revision=1,
+        id="1", account_id="2", name=said, config=FaxboxConfig(), numbers=(),
+        smtp_email_address="x", custom_smtp_email_address=None, created_at=AT, modified_at=AT,
+        revision=1,
     )  # fmt: skip
     assert template_context(kind, hostile_job(said, direction), (), box, UTC)[
         "faxbox"

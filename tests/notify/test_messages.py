@@ -14,7 +14,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from fsfax.errors import InvalidRequest
 from fsfax.notify.payload import encode
-from fsfax.notify.signature import new_secret, require_secret, sign
+from fsfax.notify.signature import sign
+from fsfax.values.webhook_secret import new_secret, require_secret
 
 
 @given(st.binary(max_size=300))

@@ -1,4 +1,4 @@
-"""Who is told, and of what."""
+"""Recipients of notifications."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from fsfax.accounts.faxbox_config import FaxboxConfig
+from fsfax.accounts.notification_config import Email
+from fsfax.egress.target import normal_url
 from fsfax.notify.events import EVENTS, DeliveryChannel, NotificationKind
-from fsfax.notify.signature import new_secret
-from fsfax.notify.targets import (
-    WebhookSubscription,
-    is_mail_address,
-    is_phone_number,
-    normal_url,
-    targets,
-)
+from fsfax.notify.targets import WebhookSubscription, targets
+from fsfax.values.webhook_secret import new_secret
 
 SECRET = new_secret()
 
 
-def told(
+def config(notifications: Any) -> FaxboxConfig:
+    return FaxboxConfig.from_stored({"notifications": notifications})
+
+
+def notified(
     kind: NotificationKind = NotificationKind.OUT_COMPLETED,
     own: Any = None,
     box: Any = None,
@@ -29,8 +31,7 @@ def told(
     limit: int = 50,
 ) -> list[tuple[str, str]]:
     fields = {} if own is None else {"notifications": own}
-    data = None if box is None else {"notifications": box}
-    found = targets(kind, fields, data, hooks, limit)
+    found = targets(kind, fields, config(box), hooks, limit)
     return [(target.channel.value, target.address) for target in found]
 
 
@@ -38,16 +39,16 @@ def mails(*to: Any) -> dict[str, Any]:
     return {"email": {"send_to": to[0] if len(to) == 1 else list(to)}}
 
 
-def test_a_word_or_a_list() -> None:
-    assert told(own=mails("a@example.org")) == [("mail", "a@example.org")]
-    assert told(own=mails("a@b.org", "c@d.org")) == [("mail", "a@b.org"), ("mail", "c@d.org")]
-    assert told(own={"sms": {"send_to": "+353 (1) 555-0100"}}) == [("sms", "+35315550100")]
+def test_one_recipient_or_a_list() -> None:
+    assert notified(own=mails("a@example.org")) == [("mail", "a@example.org")]
+    assert notified(own=mails("a@b.org", "c@d.org")) == [("mail", "a@b.org"), ("mail", "c@d.org")]
+    assert notified(own={"sms": {"send_to": "+353 (1) 555-0100"}}) == [("sms", "+35315550100")]
 
 
-def test_fax_faxbox_and_account_say_so_together() -> None:
+def test_recipients_of_fax_faxbox_and_account_add_up() -> None:
     box = {"outbound": {**mails("box@b.org"), "sms": {"send_to": ["0155501"]}}}
     hook = WebhookSubscription(id="1", url="https://a.org/x", form="json")
-    assert told(own=mails("a@b.org"), box=box, hooks=(hook,)) == [
+    assert notified(own=mails("a@b.org"), box=box, hooks=(hook,)) == [
         ("webhook", "https://a.org/x"),
         ("mail", "a@b.org"),
         ("mail", "box@b.org"),
@@ -55,16 +56,16 @@ def test_fax_faxbox_and_account_say_so_together() -> None:
     ]
 
 
-def test_each_direction_has_its_own() -> None:
+def test_each_direction_has_its_own_recipients() -> None:
     box = {"inbound": mails("in@b.org"), "outbound": mails("out@b.org")}
-    assert told(NotificationKind.IN_COMPLETED, box=box) == [("mail", "in@b.org")]
-    assert told(NotificationKind.IN_FAILED, box=box) == [("mail", "in@b.org")]
-    assert told(NotificationKind.OUT_FAILED, box=box) == [("mail", "out@b.org")]
+    assert notified(NotificationKind.IN_COMPLETED, box=box) == [("mail", "in@b.org")]
+    assert notified(NotificationKind.IN_FAILED, box=box) == [("mail", "in@b.org")]
+    assert notified(NotificationKind.OUT_FAILED, box=box) == [("mail", "out@b.org")]
 
 
-def test_nobody_is_told_twice() -> None:
+def test_no_recipient_is_notified_twice() -> None:
     box = {"outbound": mails("a@B.ORG", "a@b.org")}
-    assert told(own=mails("a@b.org", "a@b.Org"), box=box) == [("mail", "a@b.org")]
+    assert notified(own=mails("a@b.org", "a@b.Org"), box=box) == [("mail", "a@b.org")]
 
 
 @pytest.mark.parametrize(
@@ -73,32 +74,32 @@ def test_nobody_is_told_twice() -> None:
         (NotificationKind.OUT_COMPLETED, {"mail", "sms", "webhook"}),
         (NotificationKind.OUT_FAILED, {"mail", "sms", "webhook"}),
         (NotificationKind.OUT_UNCERTAIN, {"mail", "sms", "webhook"}),
-        (NotificationKind.OUT_CANCELLED, {"webhook"}),  # whoever cancels it knows
+        (NotificationKind.OUT_CANCELLED, {"webhook"}),  # the client that cancels it knows
         (NotificationKind.OUT_RETRYING, {"webhook"}),
     ],
 )
-def test_what_goes_which_way(kind: NotificationKind, channels: set[str]) -> None:
+def test_channels_of_each_kind(kind: NotificationKind, channels: set[str]) -> None:
     everyone = {**mails("a@b.org"), "sms": {"send_to": "0155501"}}
     hook = WebhookSubscription(id="1", url="https://a.org/x", form="json")
-    assert {channel for channel, _ in told(kind, own=everyone, hooks=(hook,))} == channels
+    assert {channel for channel, _ in notified(kind, own=everyone, hooks=(hook,))} == channels
 
 
-def test_a_webhook_gets_what_it_wants() -> None:
+def test_a_webhook_is_sent_its_events() -> None:
     some = WebhookSubscription(
         id="1", url="https://a.org/x", form="json", events=("fax.out.failed",)
     )
-    assert told(NotificationKind.OUT_COMPLETED, hooks=(some,)) == []
-    assert told(NotificationKind.OUT_FAILED, hooks=(some,)) == [("webhook", "https://a.org/x")]
+    assert notified(NotificationKind.OUT_COMPLETED, hooks=(some,)) == []
+    assert notified(NotificationKind.OUT_FAILED, hooks=(some,)) == [("webhook", "https://a.org/x")]
     assert len(EVENTS) == len(NotificationKind)
 
 
 def test_the_callback_of_a_faxbox() -> None:
     callback = {"url": "https://A.org/x", "method": "put", "type": "www-url-form-encoded"}
     box = {"inbound": {"callback": callback | {"secret": SECRET}}}
-    (target,) = targets(NotificationKind.IN_COMPLETED, {}, {"notifications": box}, (), 50)
+    (target,) = targets(NotificationKind.IN_COMPLETED, {}, config(box), (), 50)
     assert (target.channel, target.address) == (DeliveryChannel.WEBHOOK, "https://a.org/x")
     assert target.data == {"secret": SECRET, "form": "form", "method": "PUT"}
-    assert told(NotificationKind.OUT_COMPLETED, box=box) == []
+    assert notified(NotificationKind.OUT_COMPLETED, box=box) == []
 
 
 @pytest.mark.parametrize(
@@ -111,30 +112,28 @@ def test_the_callback_of_a_faxbox() -> None:
         {"url": "https://a.org/x\r\nX: y"},
     ],
 )
-def test_a_callback_that_is_none(callback: dict[str, Any]) -> None:
-    assert told(NotificationKind.IN_COMPLETED, box={"inbound": {"callback": callback}}) == []
+def test_an_invalid_callback(callback: dict[str, Any]) -> None:
+    assert notified(NotificationKind.IN_COMPLETED, box={"inbound": {"callback": callback}}) == []
 
 
-def test_the_language_of_whoever_says_so_first() -> None:
+def test_the_first_language_that_is_set() -> None:
     own = mails("a@b.org") | {"language": "de"}
     box = {"language": "fr", "outbound": {"language": "../../x"}}
-    (target,) = targets(
-        NotificationKind.OUT_FAILED, {"notifications": own}, {"notifications": box}, (), 9
-    )
+    (target,) = targets(NotificationKind.OUT_FAILED, {"notifications": own}, config(box), (), 9)
     assert target.data == {"language": "de"}
     (target,) = targets(
         NotificationKind.OUT_FAILED,
         {"notifications": mails("a@b.org")},
-        {"notifications": box},
+        config(box),
         (),
         9,
     )
-    assert target.data == {"language": "fr"}, "what is no language is passed over"
+    assert target.data == {"language": "fr"}, "an invalid language is ignored"
 
 
-def test_so_many_and_no_more() -> None:
+def test_at_most_the_limit() -> None:
     many = [f"a{number}@b.org" for number in range(80)]
-    assert len(told(own=mails(*many))) == 50
+    assert len(notified(own=mails(*many))) == 50
 
 
 @pytest.mark.parametrize(
@@ -161,21 +160,21 @@ def test_so_many_and_no_more() -> None:
         {"a@b.org": 1},
     ],
 )
-def test_no_mail_address(address: object) -> None:
-    assert not is_mail_address(address)
-    assert told(own=mails(address)) == []
+def test_an_invalid_mail_address(address: object) -> None:
+    assert notified(own=mails(address)) == []
 
 
 @pytest.mark.parametrize("address", ["a@b.org", "a.b+c=d@x-y.example", "root@localhost"])
 def test_a_mail_address(address: str) -> None:
-    assert is_mail_address(address)
+    assert notified(own=mails(address)) == [("mail", address)]
 
 
 @pytest.mark.parametrize(
     "number", ["", "+", "1\n2", "1;2", "\uff10\uff11\uff12", "12345\r\n", "1" * 40]
 )
-def test_no_phone_number(number: str) -> None:
-    assert not is_phone_number(number)
+def test_an_invalid_phone_number(number: str) -> None:
+    assert notified(own={"sms": {"send_to": number}}) == []
+    assert notified(own={"sms": {"send_to": [number, "155501"]}}) == [("sms", "155501")]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +186,7 @@ def test_no_phone_number(number: str) -> None:
         ("https://a.org?x=@y", "https://a.org/?x=@y"),
     ],
 )
-def test_one_form_of_a_url(url: str, normal: str) -> None:
+def test_the_normal_form_of_a_url(url: str, normal: str) -> None:
     assert normal_url(url) == normal
     assert normal_url(normal) == normal
 
@@ -208,8 +207,8 @@ json_values = st.recursive(
     st.dictionaries(st.just("notifications"), json_values),
     json_values,
 )
-def test_whatever_somebody_stored(kind: NotificationKind, fields: dict[str, Any], box: Any) -> None:
-    for target in targets(kind, fields, {"notifications": box}, (), 5):
+def test_any_stored_json(kind: NotificationKind, fields: dict[str, Any], box: Any) -> None:
+    for target in targets(kind, fields, config(box), (), 5):
         assert target.address.isprintable()
         if target.channel is DeliveryChannel.MAIL:
-            assert is_mail_address(target.address)
+            TypeAdapter(Email).validate_python(target.address)
