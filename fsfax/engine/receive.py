@@ -38,7 +38,6 @@ from fsfax.engine.observations import (
     EventsMissed,
     FaxStopped,
     Observation,
-    clean,
     observe_caller,
 )
 from fsfax.engine.spool import Spool
@@ -55,6 +54,7 @@ from fsfax.errors import (
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
 from fsfax.log import get_logger
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings import CallTimeouts, FaxDefaults
 from fsfax.values.results import RxResult
 
@@ -485,7 +485,7 @@ class Receiver:
         Raises:
             EslError: whoever may know cannot be asked.
         """
-        caller, called = map(clean, self._who(call_id))
+        caller, called = map(one_line, self._who(call_id))
         if not (caller or called):
             return ()
         return (Created(at=at, inbound=True, from_number=caller, from_name="", to_number=called),)

@@ -1,6 +1,6 @@
-"""The transmission report as a PDF that can be filed: its lines on A4, in Dispatcher. Pure.
+"""The transmission report as a PDF that can be filed: its lines on A4, in Courier. Pure.
 
-Dispatcher is one of the fonts that every reader has (ISO 32000-1, 9.6.2.2); its encoding knows the
+Courier is one of the fonts that every reader has (ISO 32000-1, 9.6.2.2); its encoding knows the
 letters of western Europe, another letter becomes a question mark. The mail itself has them all.
 """
 
@@ -22,7 +22,7 @@ def report_pdf(text: str) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {count} >>".encode(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Dispatcher /Encoding /WinAnsiEncoding >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>",
     ]
     for number in range(count):
         content = _content(lines[number * _LINES : (number + 1) * _LINES])

@@ -20,8 +20,8 @@ from fsfax.egress.target import parse_url
 from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
 from fsfax.notify.events import BY_MAIL, BY_SMS, DeliveryChannel, NotificationKind
-from fsfax.notify.plain import one_line
 from fsfax.notify.signature import require_secret
+from fsfax.runtime.sanitize import one_line
 
 _log = get_logger(__name__)
 
