@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/values/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/values/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/runtime/timezone.py,fsfax/db/states.py,fsfax/jobs/retry.py,fsfax/jobs/ladder.py,fsfax/jobs/destination.py,fsfax/accounts/windows.py,fsfax/db/records.py,fsfax/mail/address.py,fsfax/mail/harmless.py,fsfax/mail/auto_reply.py,fsfax/mail/part_selection.py,fsfax/mail/permission.py,fsfax/mail/refusal.py
+CORES := fsfax/esl/wire.py,fsfax/esl/dialstring.py,fsfax/engine/t30.py,fsfax/engine/causes.py,fsfax/values/outcome.py,fsfax/engine/observations.py,fsfax/engine/transcript.py,fsfax/engine/verdict.py,fsfax/values/results.py,fsfax/engine/watchdog.py,fsfax/engine/plan.py,fsfax/runtime/timezone.py,fsfax/db/states.py,fsfax/jobs/retry.py,fsfax/jobs/ladder.py,fsfax/jobs/destination.py,fsfax/accounts/windows.py,fsfax/db/records.py,fsfax/mail/address.py,fsfax/runtime/sanitize.py,fsfax/mail/auto_reply.py,fsfax/mail/part_selection.py,fsfax/mail/permission.py,fsfax/mail/refusal.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-python setup-tests demo test test-freeswitch torture lint coverage bench clean

@@ -16,6 +16,8 @@ from typing import Any, Literal, cast
 
 import structlog
 
+from fsfax.runtime.sanitize import escaped
+
 _logfmt = structlog.processors.LogfmtRenderer(bool_as_flag=False)
 
 
@@ -40,17 +42,15 @@ def _to_record(
     logger: Any, name: str, event: MutableMapping[str, Any]
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     words = str(event.pop("event", ""))
-    fields = {key: _printable(value) for key, value in event.items()}
+    fields = {key: _loggable(value) for key, value in event.items()}
     # "%" is safe: logging formats a message only when it has arguments.
     message = f"{words} {_logfmt(logger, name, dict(fields))}".rstrip()
     return (message,), {"extra": {"event": words, "fields": fields}}
 
 
-def _printable(value: Any) -> Any:
-    """Keep numbers; make a text one line, since the far end may have had a word in it."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return "".join(c if c.isprintable() else " " for c in str(value))
+def _loggable(value: Any) -> Any:
+    """Return numbers as they are, anything else as one line: it may be foreign text."""
+    return value if value is None or isinstance(value, bool | int | float) else escaped(value)
 
 
 class _Json(logging.Formatter):

@@ -27,6 +27,7 @@ from fsfax.engine.observations import (
     Prepared,
     Ringing,
 )
+from fsfax.runtime.sanitize import escaped
 from fsfax.values.results import RxResult, TxResult
 
 
@@ -70,8 +71,8 @@ def _pages(count: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return what came from elsewhere without control characters."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Return foreign text fit for a terminal."""
+    return escaped(text)
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], wide: str = "") -> None:

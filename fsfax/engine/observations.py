@@ -11,12 +11,12 @@ phase_d_handler, phase_e_handler), of the switch core (``CHANNEL_*``) and of mod
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from fsfax.esl.wire import Event
+from fsfax.runtime.sanitize import one_line
 from fsfax.values.events import EventKind
 from fsfax.values.results import PageRecord, T38Status
 
@@ -44,7 +44,6 @@ SUBSCRIPTIONS: tuple[str, ...] = (
 FAX_APPLICATIONS = frozenset({"txfax", "rxfax"})
 
 _MAX_DIGITS = 18  # microseconds since 1970 have 16
-_MAX_TEXT = 64  # T.30 station ids have 20 characters; vendors and models are short words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,21 +227,6 @@ class EventsMissed(Observation):
     kind: ClassVar[EventKind] = EventKind.EVENTS_MISSED
 
 
-def clean(text: str, limit: int = _MAX_TEXT) -> str:
-    """Return a text of the far end as one line that can be logged or shown.
-
-    Control and formatting characters (line feeds, escapes, bidirectional overrides) are
-    dropped, runs of white space become one space, and the text is cut after ``limit``
-    characters. It is still foreign text: escape it for HTML, markup or a shell.
-    """
-    visible = (" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
-    return " ".join("".join(visible).split())[:limit].rstrip()
-
-
-def _is_visible(character: str) -> bool:
-    return not unicodedata.category(character).startswith("C")
-
-
 def _number(text: str) -> int:
     """Return a number that FreeSWITCH printed; anything else is 0."""
     text = text.strip()
@@ -271,9 +255,9 @@ def observe_caller(event: Event) -> Created:
     return Created(
         at=_at(event),
         inbound=event.get("Call-Direction") == "inbound",
-        from_number=clean(event.get("Caller-Caller-ID-Number")),
-        from_name=clean(event.get("Caller-Caller-ID-Name")),
-        to_number=clean(event.get("Caller-Destination-Number")),
+        from_number=one_line(event.get("Caller-Caller-ID-Number")),
+        from_name=one_line(event.get("Caller-Caller-ID-Name")),
+        to_number=one_line(event.get("Caller-Destination-Number")),
     )
 
 
@@ -288,7 +272,9 @@ def _execute_complete(event: Event) -> Observation | None:
         return None
     response = event.get("Application-Response")
     # switch_core_session_exec reports "_none_" if the application set no response.
-    return FaxStopped(at=_at(event), response="" if response == "_none_" else clean(response, 200))
+    return FaxStopped(
+        at=_at(event), response="" if response == "_none_" else one_line(response, 200)
+    )
 
 
 def _background_job(event: Event) -> Observation | None:
@@ -298,7 +284,7 @@ def _background_job(event: Event) -> Observation | None:
     if reply.startswith("+OK"):
         return OriginateReply(at=_at(event), cause="")
     if reply.startswith("-ERR"):
-        return OriginateReply(at=_at(event), cause=clean(reply.removeprefix("-ERR")) or "NONE")
+        return OriginateReply(at=_at(event), cause=one_line(reply.removeprefix("-ERR")) or "NONE")
     return None
 
 
@@ -306,7 +292,7 @@ def _hangup_complete(event: Event) -> HungUp:
     disposition = event.variable("sip_hangup_disposition")
     return HungUp(
         at=_at(event),
-        cause=clean(event.get("Hangup-Cause")) or "NONE",
+        cause=one_line(event.get("Hangup-Cause")) or "NONE",
         answered=_number(event.get("Caller-Channel-Answered-Time")) > 0,
         sip_status=_number(event.variable("sip_term_status")),
         by_far_end=disposition.startswith("recv_"),
@@ -319,11 +305,11 @@ def _negotiated(event: Event) -> Observation:
         rate=_number(event.get("fax-transfer-rate")),
         ecm=event.get("fax-ecm-used") == "on",
         t38_status=_t38_status(event.get("fax-t38-status")),
-        remote_station_id=clean(event.get("fax-remote-station-id")),
-        local_station_id=clean(event.get("fax-local-station-id")),
-        remote_country=clean(event.get("fax-remote-country")),
-        remote_vendor=clean(event.get("fax-remote-vendor")),
-        remote_model=clean(event.get("fax-remote-model")),
+        remote_station_id=one_line(event.get("fax-remote-station-id")),
+        local_station_id=one_line(event.get("fax-local-station-id")),
+        remote_country=one_line(event.get("fax-remote-country")),
+        remote_vendor=one_line(event.get("fax-remote-vendor")),
+        remote_model=one_line(event.get("fax-remote-model")),
     )
 
 
@@ -342,7 +328,7 @@ def _page(event: Event, value: Callable[[str], str] | None = None) -> PageDone:
             y_resolution=y_resolution,
             bad_rows=_number(value("fax-bad-rows")),
             longest_bad_row_run=_number(value("fax-longest-bad-row-run")),
-            encoding=clean(value("fax-encoding-name")),
+            encoding=one_line(value("fax-encoding-name")),
         ),
         total=_number(value("fax-document-total-pages")),
     )
@@ -356,15 +342,15 @@ def _result(event: Event, value: Callable[[str], str] | None = None) -> FaxFinis
         success=value("fax-success") == "1",
         # A missing code must not read as 0, "OK".
         code=_number(code) if code.isdigit() else -1,
-        text=clean(value("fax-result-text"), 200),
+        text=one_line(value("fax-result-text"), 200),
         pages=_number(value("fax-document-transferred-pages")),
         total=_number(value("fax-document-total-pages")),
         bad_rows=_number(value("fax-bad-rows")),
         rate=_number(value("fax-transfer-rate")),
         ecm=value("fax-ecm-used") == "on",
         t38_status=_t38_status(value("fax-t38-status")),
-        remote_station_id=clean(value("fax-remote-station-id")),
-        local_station_id=clean(value("fax-local-station-id")),
+        remote_station_id=one_line(value("fax-remote-station-id")),
+        local_station_id=one_line(value("fax-local-station-id")),
     )
 
 
@@ -439,9 +425,9 @@ def observe_dump(event: Event) -> tuple[Observation, ...]:
                 t38_status=result.t38_status,
                 remote_station_id=result.remote_station_id,
                 local_station_id=result.local_station_id,
-                remote_country=clean(event.variable("fax_remote_country")),
-                remote_vendor=clean(event.variable("fax_remote_vendor")),
-                remote_model=clean(event.variable("fax_remote_model")),
+                remote_country=one_line(event.variable("fax_remote_country")),
+                remote_vendor=one_line(event.variable("fax_remote_vendor")),
+                remote_model=one_line(event.variable("fax_remote_model")),
             )
         )
     if found := _result_in_variables(event):

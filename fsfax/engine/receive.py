@@ -39,7 +39,6 @@ from fsfax.engine.observations import (
     EventsMissed,
     FaxStopped,
     Observation,
-    clean,
     observe_caller,
 )
 from fsfax.engine.spool import Spool
@@ -56,6 +55,7 @@ from fsfax.errors import (
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
 from fsfax.log import get_logger
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings import CallTimeouts, FaxDefaults
 from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import RxResult
@@ -487,7 +487,7 @@ class Receiver:
         Raises:
             EslError: a node that may have recorded it cannot be asked.
         """
-        caller, called = map(clean, self._context.ask_numbers(call_id))
+        caller, called = map(one_line, self._context.ask_numbers(call_id))
         if not (caller or called):
             return ()
         return (Created(at=at, inbound=True, from_number=caller, from_name="", to_number=called),)

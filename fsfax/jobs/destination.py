@@ -31,6 +31,7 @@ from fsfax.jobs.ladder import (
     faulty_part,
     met_fax,
 )
+from fsfax.runtime.sanitize import one_line
 from fsfax.values.outcome import Outcome
 from fsfax.values.plan import T38, Mode
 from fsfax.values.results import TxResult
@@ -353,9 +354,7 @@ def _moment(value: object) -> float:
 
 
 def _word(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    return "".join(c for c in value if c.isprintable()).strip()[:_MAX_WORD].strip()
+    return one_line(value, _MAX_WORD) if isinstance(value, str) else ""
 
 
 def _weights(value: object) -> Weights:

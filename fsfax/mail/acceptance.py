@@ -39,11 +39,11 @@ from fsfax.log import get_logger
 from fsfax.mail import auto_reply, permission, smtplog
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient
 from fsfax.mail.flood import Flood
-from fsfax.mail.harmless import one_line
 from fsfax.mail.message import Mail, take_apart
 from fsfax.mail.part_selection import PartSelection, choose
 from fsfax.mail.refusal import SmtpRefusal
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)

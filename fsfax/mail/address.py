@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fsfax.mail.harmless import one_line
 from fsfax.mail.refusal import SmtpRefusal
+from fsfax.runtime.sanitize import one_line
 
 _LONGEST_LOCAL = 64  # octets, RFC 5321 4.5.3.1.1
 _LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2

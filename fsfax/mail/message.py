@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 from fsfax.document.kinds import HEAD
 from fsfax.log import get_logger
-from fsfax.mail.harmless import file_name, one_line
 from fsfax.mail.part_selection import Part
 from fsfax.mail.refusal import SmtpRefusal
+from fsfax.runtime.sanitize import file_name, one_line
 
 _log = get_logger(__name__)
 

@@ -36,7 +36,6 @@ from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.events import DeliveryChannel
 from fsfax.notify.fax_context import read_job
 from fsfax.notify.mail import MailSender
-from fsfax.notify.plain import one_line
 from fsfax.notify.relay import Relay
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.notify.sms import HttpGateway, SmsSender, gateway_of
@@ -45,6 +44,7 @@ from fsfax.notify.template_loader import Templates
 from fsfax.notify.webhook import Show, WebhookSender
 from fsfax.runtime.clock import utc_now
 from fsfax.runtime.hub import HubChoice, HubRunner
+from fsfax.runtime.sanitize import one_line
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 

@@ -12,9 +12,9 @@ from fsfax.db.database import Database, sqlite_file
 from fsfax.engine.doctor import Check, CheckStatus
 from fsfax.errors import ConfigurationError, FsfaxError, StoreError
 from fsfax.jobs import overview
-from fsfax.notify.plain import one_line
 from fsfax.notify.relay import Relay
 from fsfax.notify.sms import gateway_of
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings import Settings
 
 

@@ -19,8 +19,8 @@ import gevent
 from fsfax.egress.exchange import Exchange, Resolver, resolve
 from fsfax.egress.target import parse_url
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
-from fsfax.notify.plain import one_line
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings.base import WebLimits
 
 _LONGEST_WAIT = 3600.0

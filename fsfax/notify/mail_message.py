@@ -1,6 +1,6 @@
 """The mail itself: text, HTML with a picture of page one, the fax and its report as PDF. Pure.
 
-Every header that a stranger had a word in is one line (`fsfax.notify.plain`), and the standard
+Every header that a stranger had a word in is one line (`fsfax.runtime.sanitize`), and the standard
 library encodes it. ``Message-ID`` is the delivery's, the same in every try, so that a mail that
 came twice can be known; ``Auto-Submitted`` keeps answering machines from answering (RFC 3834).
 """
@@ -15,9 +15,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from fsfax.notify.plain import file_name
 from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.template_loader import Templates
+from fsfax.runtime.sanitize import file_name_part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,5 +81,5 @@ def compose(
 def _name(facts: Mapping[str, Any]) -> str:
     """``fax-20261123-1200-353155501``: of digits and letters alone, whoever chose the number."""
     other = facts["to_number"] if facts["direction"] == "out" else facts["from_number"]
-    parts = ["fax", f"{facts['finished']:%Y%m%d-%H%M}", file_name(other, 24).strip("+-_")]
+    parts = ["fax", f"{facts['finished']:%Y%m%d-%H%M}", file_name_part(other, 24).strip("+-_")]
     return "-".join(part for part in parts if part)

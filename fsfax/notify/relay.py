@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 
 from fsfax.errors import ConfigurationError
-from fsfax.notify.plain import one_line
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings.notify import RelaySettings
 
 _IDLE = 10.0

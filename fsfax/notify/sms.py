@@ -23,11 +23,11 @@ from fsfax.log import get_logger
 from fsfax.notify import http_post
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.events import NotificationKind
-from fsfax.notify.plain import one_line
 from fsfax.notify.send_result import Delivered, Result, RetryLater
 from fsfax.notify.template_context import template_context
 from fsfax.notify.template_loader import Templates
 from fsfax.notify.zone import zone_of
+from fsfax.runtime.sanitize import one_line
 from fsfax.settings import Settings
 from fsfax.settings.notify import SmsSettings
 

@@ -14,7 +14,7 @@ from fsfax.accounts.faxboxes import Faxbox
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import JobState
 from fsfax.notify.events import NotificationKind
-from fsfax.notify.plain import one_line
+from fsfax.runtime.sanitize import one_line
 from fsfax.values.results import FaxResult, RxResult, TxResult
 
 Attachment = Literal["attached", "too_large", "unreadable", "none"]

@@ -21,7 +21,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, StrictUndefined, 
 from jinja2.sandbox import SandboxedEnvironment
 
 from fsfax.log import get_logger
-from fsfax.notify.plain import one_line
+from fsfax.runtime.sanitize import mail_header
 
 _log = get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Templates:
 
     def subject(self, language: str | None, facts: Mapping[str, Any]) -> str:
         """Return the subject of a mail: one line."""
-        return one_line(self.render("mail.subject", language, facts), _LONGEST_SUBJECT)
+        return mail_header(self.render("mail.subject", language, facts), _LONGEST_SUBJECT)
 
     def _environment(self, language: str, name: str, *, own: bool) -> SandboxedEnvironment:
         # What an HTML text includes and imports escapes, too: Jinja2 takes what a macro gives for

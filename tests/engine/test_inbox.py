@@ -22,11 +22,11 @@ from fsfax import (
     TxResult,
 )
 from fsfax.engine.inbound_spool import InboundSpool
-from fsfax.engine.observations import clean
 from fsfax.errors import SpoolError
+from fsfax.runtime.sanitize import one_line
 
 IDS = st.uuids().map(str)
-WORDS = st.text(max_size=40).map(clean)
+WORDS = st.text(max_size=40).map(one_line)
 COUNTS = st.integers(0, 10**9)
 TIMES = st.floats(0, 1e10, allow_nan=False)
 PAGES = st.lists(

@@ -21,7 +21,6 @@ from fsfax.engine.observations import (
     Observation,
     OriginateReply,
     PageDone,
-    clean,
     observe,
     observe_dump,
 )
@@ -384,16 +383,6 @@ def test_pages_never_go_back() -> None:
 def test_stages(transcript: Transcript, expected: tuple[Stage, int]) -> None:
     assert step(transcript) == expected
     assert limit(expected[0], CallTimeouts()) >= 0
-
-
-@given(st.text())
-def test_clean_leaves_one_visible_line(text: str) -> None:
-    cleaned = clean(text)
-    assert len(cleaned) <= 64
-    assert "\n" not in cleaned
-    assert "\x1b" not in cleaned
-    assert "\u202e" not in cleaned
-    assert clean(cleaned) == cleaned
 
 
 _NAMES = st.sampled_from(

@@ -316,10 +316,10 @@ def test_a_memory_is_read_as_far_as_it_makes_sense(data: Any, expected: Destinat
     [
         (" +49 30 12 ", "+49 30 12"),
         # A line break would forge a line of the explanation, an escape the terminal's colours.
-        ("A\r\nB\x1b[31m\x00", "AB[31m"),
+        ("A\r\nB\x1b[31m\x00", "A B [31m"),
         # Right-to-left override.
         ("gnp\u202e.exe", "gnp.exe"),
-        ("x" * 500, "x" * 20),
+        ("x" * 500, "x" * 19 + "…"),
         ("\n\n", ""),
     ],
 )
