@@ -124,8 +124,9 @@ def change(
     as_json: bool | None,
     **decisions: Any,
 ) -> int:
-    """Change what is given; --number, --allow and --block each replace all there were.
+    """Change a faxbox.
 
+    --number, --allow and --block each replace the whole list.
     --set callers=null lets everybody in again; --set forward_to=null and --set retention_days=null
     end those.
     """
