@@ -23,9 +23,6 @@ from .egress.request import FetchRequest as FetchRequest
 from .engine.admission import Admission as Admission
 from .engine.admission import Admit as Admit
 from .engine.attempt import SendOptions as SendOptions
-from .engine.doctor import Check as Check
-from .engine.doctor import CheckStatus as CheckStatus
-from .engine.doctor import examine as examine
 from .engine.engine import Engine as Engine
 from .engine.engine import NodeStatus as NodeStatus
 from .engine.handles import ReceiveHandle as ReceiveHandle
@@ -98,6 +95,7 @@ from .errors import WebhookNotFound as WebhookNotFound
 from .jobs.destination import DestinationHistory as DestinationHistory
 from .jobs.destination import Ending as Ending
 from .jobs.destination import Weights as Weights
+from .jobs.ladder import Mode as Mode
 from .jobs.ladder import Pins as Pins
 from .jobs.store import JobList as JobList
 from .jobs.store import JobStore as JobStore
@@ -113,8 +111,8 @@ from .settings import FetchSettings as FetchSettings
 from .settings import GatewaySettings as GatewaySettings
 from .settings import InboundSettings as InboundSettings
 from .settings import JobsSettings as JobsSettings
-from .settings import LoadedSettings as LoadedSettings
 from .settings import LogSettings as LogSettings
+from .settings import MailSettings as MailSettings
 from .settings import NodeSettings as NodeSettings
 from .settings import NotifySettings as NotifySettings
 from .settings import PathMapping as PathMapping
@@ -123,8 +121,9 @@ from .settings import RetryRule as RetryRule
 from .settings import Settings as Settings
 from .settings import SmsSettings as SmsSettings
 from .settings import SmtpSettings as SmtpSettings
+from .settings import WebhookSettings as WebhookSettings
 from .settings import load_settings as load_settings
-from .settings import load_with_origins as load_with_origins
+from .values.events import EventKind as EventKind
 from .values.outcome import Doubt as Doubt
 from .values.outcome import Outcome as Outcome
 from .values.plan import AttemptPlan as AttemptPlan

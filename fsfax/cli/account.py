@@ -1,4 +1,4 @@
-"""``fsfax account``: whose faxes they are."""
+"""``fsfax account``: create, change and list accounts."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ _numbers = click.option(
     "numbers",
     multiple=True,
     metavar="NUMBER",
-    help="A called number whose faxes come into its inbox; as often as needed.",
+    help="A called number whose faxes belong to the account. May be repeated.",
 )
 _max_calls = click.option(
-    "--max-calls", type=click.IntRange(min=0), help="Calls at once (0: the settings')."
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Simultaneous calls; 0 = the setting jobs.account_calls.",
 )
 
 
 @click.group()
 def command() -> None:
-    """Make accounts, and show them."""
+    """Create, change and list accounts."""
 
 
 @command.command()
 @click.argument("name")
-@click.option("--id", "account_id", metavar="ID", help="32 hex digits (default: any).")
+@click.option("--id", "account_id", metavar="ID", help="32 hex digits (default: random).")
 @_max_calls
 @_numbers
 @options.as_json
@@ -43,22 +45,22 @@ def create(
     numbers: tuple[str, ...],
     as_json: bool | None,
 ) -> int:
-    """Make an account called NAME; its id is printed.
+    """Create an account called NAME and print its id.
 
-    `fsfax token create ID` makes what opens it over HTTP.
+    The HTTP API asks for a token of the account: `fsfax token create ID`.
     """
     show = Show(as_json)
     with open_database(common.load().settings) as database:
-        made = Accounts(database).create(
+        account = Accounts(database).create(
             name, account_id=account_id, max_calls=max_calls or 0, numbers=numbers
         )
-    _tell(show, made)
+    _print(show, account)
     return exits.OK
 
 
 @command.command()
 @click.argument("account_id")
-@click.option("--name", help="Its new name.")
+@click.option("--name", help="New name.")
 @_max_calls
 @_numbers
 @options.as_json
@@ -72,13 +74,16 @@ def change(
     numbers: tuple[str, ...],
     as_json: bool | None,
 ) -> int:
-    """Change what is given; --number replaces all numbers that are no faxbox's."""
+    """Change an account.
+
+    --number replaces all numbers of the account that belong to no faxbox.
+    """
     show = Show(as_json)
     with open_database(common.load().settings) as database:
-        changed = Accounts(database).change(
+        account = Accounts(database).change(
             account_id, name=name, max_calls=max_calls, numbers=numbers or None
         )
-    _tell(show, changed)
+    _print(show, account)
     return exits.OK
 
 
@@ -111,7 +116,7 @@ def show_all(common: Common, *, as_json: bool | None) -> int:
     return exits.OK
 
 
-def _tell(show: Show, account: Account) -> None:
+def _print(show: Show, account: Account) -> None:
     if show.as_json:
         show.line({"event": "account", **account.as_dict()})
         return

@@ -1,4 +1,4 @@
-"""``fsfax cancel``, ``hold``, ``release`` and ``resubmit``: what a person does to a job."""
+"""``fsfax cancel``, ``hold``, ``release`` and ``resubmit``: change the state of jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _IDS = click.argument("job_ids", nargs=-1, required=True, metavar="ID...")
 @options.as_json
 @click.pass_obj
 def cancel(common: Common, *, job_ids: tuple[str, ...], as_json: bool | None) -> int:
-    """Cancel faxes: one that waits at once, one on the line by ending its call."""
+    """Cancel jobs; a running call is ended.
+
+    A job that waits is cancelled at once, one on the line when its call has ended.
+    """
     return _each(common, job_ids, as_json, lambda store, id: store.cancel(id))
 
 
@@ -31,7 +34,7 @@ def cancel(common: Common, *, job_ids: tuple[str, ...], as_json: bool | None) ->
 @options.as_json
 @click.pass_obj
 def hold(common: Common, *, job_ids: tuple[str, ...], as_json: bool | None) -> int:
-    """Keep pending faxes from being called until they are released."""
+    """Hold pending jobs: no call until they are released."""
     return _each(common, job_ids, as_json, lambda store, id: store.hold(id))
 
 
@@ -40,19 +43,25 @@ def hold(common: Common, *, job_ids: tuple[str, ...], as_json: bool | None) -> i
 @options.as_json
 @click.pass_obj
 def release(common: Common, *, job_ids: tuple[str, ...], as_json: bool | None) -> int:
-    """Let held faxes be called, also those of which nobody knows whether they arrived."""
+    """Release held jobs, so that they are called.
+
+    A job that is held because the fate of its call is unknown may deliver its fax a second time.
+    """
     return _each(common, job_ids, as_json, lambda store, id: store.release(id))
 
 
 @click.command()
 @_IDS
-@click.option("--to", metavar="NUMBER", help="Another number.")
+@click.option("--to", metavar="NUMBER", help="Send to this number instead.")
 @options.as_json
 @click.pass_obj
 def resubmit(
     common: Common, *, job_ids: tuple[str, ...], to: str | None, as_json: bool | None
 ) -> int:
-    """Send faxes that are over, or that came in, once more; prints the new ids."""
+    """Send finished or received faxes once more.
+
+    Each becomes a new job, whose id is printed.
+    """
     changes = {"to_number": to} if to else {}
     return _each(common, job_ids, as_json, lambda store, id: store.resubmit(id, changes=changes))
 
@@ -63,7 +72,10 @@ def _each(
     as_json: bool | None,
     change: Callable[[JobStore, str], Job],
 ) -> int:
-    """Change one after the other; one that cannot be changed does not keep the others back."""
+    """Change each job; print the error of one that cannot be changed and go on.
+
+    Return the exit code of the last error, 0 if there was none.
+    """
     show = Show(as_json)
     code = exits.OK
     with open_store(common.load().settings) as store:
@@ -77,11 +89,8 @@ def _each(
             if show.as_json:
                 show.line({"event": "job", **job.as_dict()})
             else:
-                asked = (
-                    ", its call is being ended"
-                    if job.cancel_asked and not (job.state.is_final)
-                    else ""
-                )
+                ending = job.cancel_asked and not job.state.is_final
+                asked = ", its call is being ended" if ending else ""
                 held = f", held ({job.hold})" if job.hold else ""
                 show.words(f"{job.id} {job.state}{held}{asked}")
     return code

@@ -1,4 +1,4 @@
-"""``fsfax config``: what is in force, and where it comes from."""
+"""``fsfax config``: the settings in force, and where each value came from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from fsfax.cli.show import Show
 @options.as_json
 @click.pass_obj
 def command(common: Common, *, as_json: bool | None) -> int:
-    """Show the settings in force and where each comes from. Secrets are not shown."""
+    """Show the settings in force and where each comes from.
+
+    Secrets are shown as asterisks.
+    """
     loaded = common.load()
     show = Show(as_json)
     values = loaded.settings.model_dump(mode="json")

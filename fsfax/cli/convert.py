@@ -1,4 +1,4 @@
-"""``fsfax convert``: a document to a fax file, or a fax file back."""
+"""``fsfax convert``: convert a document to TIFF-F, or a fax TIFF to PDF or PNG."""
 
 from __future__ import annotations
 
@@ -16,9 +16,21 @@ from fsfax.errors import InvalidRequest
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--paper", type=click.Choice(["A4", "B4", "A3"]), default="A4", show_default=True)
-@click.option("--coding", type=click.Choice(["mmr", "mh"]), default="mmr", show_default=True)
-@click.option("--page", type=click.IntRange(min=1), default=1, help="Page for a PNG.")
+@click.option(
+    "--paper",
+    type=click.Choice(["A4", "B4", "A3"]),
+    default="A4",
+    show_default=True,
+    help="Page width.",
+)
+@click.option(
+    "--coding",
+    type=click.Choice(["mmr", "mh"]),
+    default="mmr",
+    show_default=True,
+    help="T.6 (MMR) or T.4 one-dimensional (MH).",
+)
+@click.option("--page", type=click.IntRange(min=1), default=1, help="Page for a .png (default: 1).")
 @options.resolution
 @options.as_json
 @click.pass_obj
@@ -33,11 +45,13 @@ def command(
     resolution: str | None,
     as_json: bool | None,
 ) -> int:
-    """Convert SOURCE to TARGET; the ending of TARGET says to what.
+    """Convert SOURCE to a fax file, or a fax file back.
+
+    The suffix of TARGET selects the format:
 
     \b
-    .tif .tiff   a TIFF-F, as it is sent (from PDF, TIFF, PNG, JPEG or text)
-    .pdf         a PDF of a fax TIFF, without loss
+    .tif .tiff   TIFF-F, as it is sent (from PDF, TIFF, PNG, JPEG or text)
+    .pdf         PDF of a fax TIFF, without loss
     .png         one page of a fax TIFF, with square pixels
     """
     settings = common.load().settings
@@ -75,9 +89,7 @@ def command(
         facts = {"event": "converted", "path": str(target), "width": width, "height": height}
         words = f"{target}: page {page}, {width} by {height} pixels"
     else:
-        raise InvalidRequest(
-            f"cannot make a {kind or 'file without an ending'}: use .tif, .pdf, .png"
-        )
+        raise InvalidRequest(f"TARGET {str(target)!r} does not end in .tif, .tiff, .pdf or .png")
     if show.as_json:
         show.line(facts)
     show.words(words)

@@ -1,4 +1,4 @@
-"""``fsfax db``: the tables of the jobs."""
+"""``fsfax db``: create and upgrade the tables of the database."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from fsfax.db.database import Database, newest_version, sqlite_file
 
 @click.group()
 def command() -> None:
-    """Make or upgrade the tables of the jobs' database."""
+    """Create or upgrade the tables of the database."""
 
 
 @command.command()
 @click.pass_obj
 def upgrade(common: Common) -> int:
-    """Bring the tables up to date; a new database gets all of them. Nothing is lost.
+    """Create missing tables and upgrade existing ones.
 
-    Stop workers of an older version first where several share a database.
+    Stored data are kept. Where several workers share a database, stop those of an older version
+    first.
     """
     database = _database(common)
     before = _version(database)
@@ -30,7 +31,7 @@ def upgrade(common: Common) -> int:
 @command.command()
 @click.pass_obj
 def version(common: Common) -> int:
-    """Say which version the tables have, and which this fsfax needs."""
+    """Show the version of the tables and the one that is needed."""
     database = _database(common)
     click.echo(f"{_version(database) or 'no tables'}, needed: {newest_version()}")
     return 0
@@ -41,6 +42,9 @@ def _database(common: Common) -> Database:
 
 
 def _version(database: Database) -> str:
-    """The tables' version; asking a SQLite file that is not there would make one."""
+    """Return the version of the tables, "" if there are none.
+
+    A missing SQLite file is not opened: that would create it.
+    """
     file = sqlite_file(database.url.render_as_string(hide_password=False))
     return "" if file is not None and not file.exists() else database.version()

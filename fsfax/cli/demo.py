@@ -1,4 +1,4 @@
-"""``fsfax demo``: the main job from end to end, without a telephone line."""
+"""``fsfax demo``: send a fax from end to end on the stand-in, without a telephone line."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ NUMBER = "+15550100"
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo-out"),
     show_default=True,
-    help="Where the sample, the sent and the received fax are left.",
+    help="Folder for the sample, the sent and the received fax.",
 )
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
     default=20.0,
     show_default=True,
-    help="How many times faster than a real line; 1 = real time, 0 = as fast as possible.",
+    help="Times the speed of a real line; 1 = real time, 0 = as fast as possible.",
 )
 @options.as_json
 def command(*, out: Path, speed: float, as_json: bool | None) -> int:
-    """Send a sample letter through the built-in softswitch and compare what arrives.
+    """Send a sample letter through the built-in softswitch.
 
-    Both ends are SpanDSP's real T.30 and T.38 engine. Exit code 0 only if every page arrived
-    with every dot as it was sent.
+    Both ends are SpanDSP's real T.30 and T.38 engine. The received fax is compared with the sent
+    one: the exit code is 0 only if every pixel of every page is identical.
     """
     log.configure("warning", "console")
     show = Show(False if as_json is None else as_json)

@@ -1,4 +1,4 @@
-"""``fsfax doctor``: what would keep faxes from working, and the remedy."""
+"""``fsfax doctor``: check the whole installation and print a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -23,36 +23,37 @@ _SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "!", CheckStatus.BROKEN: "
 @options.as_json
 @click.pass_obj
 def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bool | None) -> int:
-    """Look at each FreeSWITCH: connection, modules, gateway, timer, T.38, spool, marks.
+    """Check FreeSWITCH, database and mail relay.
 
-    And at the jobs' database: tables, rights, workers, who gets faxes to unknown numbers, faxes
-    that wait for a person; and at the way out for news: the mail relay, dead letters.
+    Of each FreeSWITCH: connection, modules, gateway, timer, T.38, spool, marks. Of the database:
+    tables, permissions, workers, the account or faxbox that gets faxes to unknown numbers, held
+    jobs. Of notifications: the mail relay, short messages, dead letters.
 
-    Exit code 4 if something is broken at a FreeSWITCH, else 7 if something is at the database.
+    Exit code 4 if a check of a FreeSWITCH fails, else 7 if one of the database does.
     """
     settings = common.load(esl, gateway).settings
     show = Show(as_json)
     switches = [
-        _tell(show, f"{node.name} ({node.host}:{node.port})", node.name, examine(node, settings))
+        _print(show, f"{node.name} ({node.host}:{node.port})", node.name, examine(node, settings))
         for node in settings.nodes
     ]
     url = settings.database.get_secret_value()
-    jobs = _tell(show, "jobs", "", examine_database(url, settings.inbound))
-    _tell(show, "news", "", examine_news(settings))
+    jobs = _print(show, "jobs", "", examine_database(url, settings.inbound))
+    _print(show, "notifications", "", examine_news(settings))
     if not all(switches):
         return exits.UNREACHABLE
     return exits.OK if jobs else exits.STORE
 
 
-def _tell(show: Show, title: str, node: str, checks: Iterator[Check]) -> bool:
-    """Print the findings; tell whether nothing is broken."""
+def _print(show: Show, title: str, node: str, checks: Iterator[Check]) -> bool:
+    """Print the results of the checks; return whether none of them failed."""
     show.words(title)
-    whole = True
+    passed = True
     for check in checks:
-        whole &= check.verdict is not CheckStatus.BROKEN
+        passed &= check.verdict is not CheckStatus.BROKEN
         if show.as_json:
             show.line({"event": "check", "node": node, **asdict(check)})
         show.words(f"  {_SIGNS[check.verdict]} {check.name}: {check.detail}")
         if check.remedy:
             show.words(f"      → {check.remedy}")
-    return whole
+    return passed

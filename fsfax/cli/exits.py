@@ -1,4 +1,4 @@
-"""Exit codes: one for each class of ending, so that a script can tell them apart."""
+"""Exit codes: one for each outcome of a call and each class of error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USAGE = 2
 DOCUMENT = 3
 UNREACHABLE = 4
 SOFTSWITCH = 5
-NOTHING_CAME = 6
+NO_FAX = 6
 STORE = 7
 JOB = 8
 
@@ -41,7 +41,7 @@ OUTCOMES = {
     Outcome.CANCELLED: 19,
     Outcome.UNKNOWN: 20,
 }
-"""The endings of a call that was dialled."""
+"""The outcomes of a call that was dialled."""
 
 _ERRORS: tuple[tuple[tuple[type[FsfaxError], ...], int], ...] = (
     ((InvalidRequest, ConfigurationError), USAGE),
@@ -57,14 +57,14 @@ TABLE = "\n".join(
         "\b",
         "Exit codes:",
         "   0  delivered",
-        "   1  a fault of fsfax itself",
+        "   1  an internal error of fsfax",
         "   2  wrong usage, number or settings",
         "   3  the document cannot be faxed",
         "   4  FreeSWITCH cannot be reached, or is full; nothing was dialled",
-        "   5  the stand-in softswitch cannot do that",
-        "   6  no fax came (receive --timeout)",
-        "   7  the jobs' database cannot be used; nothing was accepted",
-        "   8  there is no such job, account, token, faxbox, …, or it does not allow that",
+        "   5  an error of the stand-in softswitch",
+        "   6  no fax was received in time (receive --timeout)",
+        "   7  the database cannot be used; nothing was accepted",
+        "   8  no such job, account, token, faxbox, …, or its state forbids it",
         *(
             f"  {code}  {outcome.value.replace('_', ' ')}"
             for outcome, code in OUTCOMES.items()
@@ -72,11 +72,14 @@ TABLE = "\n".join(
         ),
     ]
 )
-"""For --help; the leading backspace keeps click from re-wrapping it."""
+"""For ``fsfax --help``; the leading backspace keeps click from wrapping the lines anew."""
+
+POINTER = "Exit codes: see `fsfax --help`."
+"""For the help of a subcommand."""
 
 
 def code_of(error: FsfaxError) -> int:
-    """Return the exit code of an error that came before, or instead of, a call."""
+    """Return the exit code of an error that was raised before, or instead of, a call."""
     for kinds, code in _ERRORS:
         if isinstance(error, kinds):
             return code

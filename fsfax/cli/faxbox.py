@@ -122,8 +122,9 @@ def change(
     as_json: bool | None,
     **inbound: Any,
 ) -> int:
-    """Change what is given; --number, --allow and --block each replace the whole list.
+    """Change a faxbox.
 
+    --number, --allow and --block each replace the whole list.
     --set callers=null accepts every caller again; --set forward_to=null ends forwarding, and
     --set retention_days=null stores documents without a limit.
     """

@@ -1,4 +1,4 @@
-"""Following a job to its end, for ``fsfax submit --wait``."""
+"""Follow a job to its end, for ``fsfax submit --wait``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fsfax.values.events import EventKind
 from fsfax.values.outcome import Outcome
 
 _PAUSE = 0.3
-"""Seconds between two looks: a page takes seconds."""
+"""Seconds between two queries: a page takes seconds."""
 
 
 def follow(store: JobStore, job_id: str, show: Show) -> int:
-    """Show what happens to a job until it is over or held; return the exit code of its fax."""
+    """Print a job's events until it is final or held; return the exit code of its fax."""
     last = 0
     while True:
         job = store.get(job_id)
-        for seen in store.events(job_id, last):
-            last = seen.id
+        for event in store.events(job_id, last):
+            last = event.id
             if show.as_json:
-                show.line({"event": seen.kind, **seen.as_dict()})
-            elif words := _words(seen):
+                show.line({"event": event.kind, **event.as_dict()})
+            elif words := _words(event):
                 show.words(f"  {words}")
         if job.state.is_final or job.hold:
             return _end(job, show)
@@ -49,9 +49,9 @@ def _end(job: Job, show: Show) -> int:
     return exits.OUTCOMES[result.outcome if result else Outcome.UNKNOWN]
 
 
-def _words(seen: JobEvent) -> str:
-    data = seen.data
-    match seen.kind:
+def _words(event: JobEvent) -> str:
+    data = event.data
+    match event.kind:
         case EventKind.STATE:
             why = f": {data['why']}" if data.get("why") else ""
             return f"{data['state'].replace('_', ' ')}{why}"
@@ -64,5 +64,5 @@ def _words(seen: JobEvent) -> str:
         case EventKind.POSTPONED:
             return f"postponed: {data['problem']}"
         case EventKind.RINGING | EventKind.ANSWERED:
-            return seen.kind
+            return event.kind
     return ""

@@ -1,4 +1,4 @@
-"""``fsfax inspect``: what is in a document, and how long it takes on the line."""
+"""``fsfax inspect``: show what a document contains, and its time on the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPEEDS = (14400, 9600)
 @options.as_json
 @click.pass_obj
 def command(common: Common, *, file: Path, as_json: bool | None) -> int:
-    """Tell what FILE is: kind, pages, sizes, coding, problems and time on the line."""
+    """Show kind, pages, problems and time on the line."""
     settings = common.load().settings
     found = inspect(file, settings=settings.document)
     show = Show(as_json)

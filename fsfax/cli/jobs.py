@@ -1,4 +1,4 @@
-"""``fsfax jobs`` and ``fsfax job``: what was taken on, and what became of it."""
+"""``fsfax jobs`` and ``fsfax job``: list jobs, show one with its attempts and documents."""
 
 from __future__ import annotations
 
@@ -31,11 +31,18 @@ _SUFFIXES = {
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
+    help="Only jobs in this state. May be repeated.",
 )
-@click.option("--direction", type=click.Choice([way.value for way in Direction]))
-@click.option("--account", "account_id", metavar="ID", help="Only this account's.")
-@click.option("--since", type=click.DateTime(), metavar="TIME", help="Not older than that (UTC).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option(
+    "--direction", type=click.Choice([way.value for way in Direction]), help="Only these."
+)
+@click.option("--account", "account_id", metavar="ID", help="Only jobs of this account.")
+@click.option(
+    "--since", type=click.DateTime(), metavar="TIME", help="Only jobs created since (UTC)."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
+)
 @options.as_json
 @click.pass_obj
 def command(
@@ -87,12 +94,12 @@ def command(
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Write its documents there.",
+    help="Write the job's documents into FOLDER.",
 )
 @options.as_json
 @click.pass_obj
 def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None) -> int:
-    """Show everything that is known of a job; --save gets its documents."""
+    """Show a job with its attempts, documents and events."""
     show = Show(as_json)
     with open_store(common.load().settings) as store:
         job = store.get(job_id)
@@ -103,11 +110,11 @@ def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None)
                     **job.as_dict(),
                     "tries": [attempt.as_dict() for attempt in store.attempts(job.id)],
                     "documents": [document.as_dict() for document in store.documents(job.id)],
-                    "seen": [seen.as_dict() for seen in store.events(job.id)],
+                    "seen": [event.as_dict() for event in store.events(job.id)],
                 }
             )
         else:
-            for line in _described(store, job):
+            for line in _describe(store, job):
                 show.words(line)
         if save:
             for path in _save(store, job, save):
@@ -115,7 +122,7 @@ def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None)
     return exits.OK
 
 
-def _described(store: JobStore, job: Job) -> Iterator[str]:
+def _describe(store: JobStore, job: Job) -> Iterator[str]:
     way = "to" if job.direction is Direction.OUT else "from"
     number = job.to_number if job.direction is Direction.OUT else job.from_number
     yield f"{job.id}: {_state(job)}, {way} {printable(number)}"
@@ -131,13 +138,13 @@ def _described(store: JobStore, job: Job) -> Iterator[str]:
     if result and result.remote_station_id:
         yield f"  the far end calls itself {printable(result.remote_station_id)!r}"
     for attempt in store.attempts(job.id):
-        yield from _tried(attempt)
+        yield from _describe_attempt(attempt)
     for document in store.documents(job.id):
         removed = ", removed" if document.removed_at else ""
         yield f"  {document.kind}: {document.media_type}, {document.size} bytes{removed}"
 
 
-def _tried(attempt: Attempt) -> Iterator[str]:
+def _describe_attempt(attempt: Attempt) -> Iterator[str]:
     plan, mode = attempt.plan, attempt.plan.mode
     yield (
         f"  attempt {attempt.number}, {attempt.started_at:%H:%M:%S} UTC, {attempt.node}:"
@@ -152,7 +159,7 @@ def _tried(attempt: Attempt) -> Iterator[str]:
 def _save(store: JobStore, job: Job, folder: Path) -> Iterator[Path]:
     for document in store.documents(job.id):
         if document.removed_at is None:
-            # Named by us: a name that came with a document leads nowhere.
+            # Not named after the document: its name is input and may contain a path.
             suffix = _SUFFIXES.get(document.media_type, ".bin")
             target = folder / f"{job.id}-{document.kind}-{document.position}{suffix}"
             store.save(document, target)

@@ -1,4 +1,4 @@
-"""``fsfax notifications``: deliveries of mails, short messages and webhooks, and failed ones."""
+"""``fsfax notifications``: show deliveries of mails, SMS and webhooks, and repeat failed ones."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from fsfax.notify.targets import without_password
 
 @click.group()
 def command() -> None:
-    """Show the mails, short messages and webhooks about faxes; deliver some again."""
+    """Show deliveries, and repeat failed ones.
+
+    A delivery is one mail, short message or webhook request about a fax.
+    """
 
 
 @command.command("list")
-@click.option("--account", "account_id", metavar="ID", help="Only this account's.")
+@click.option("--account", "account_id", metavar="ID", help="Only deliveries of this account.")
 @click.option(
-    "--state", type=click.Choice(["open", "done", "dead"]), help="dead: those that were given up."
+    "--state", type=click.Choice(["open", "done", "dead"]), help="Only these; dead = given up."
 )
-@click.option("--job", "job_id", metavar="ID", help="Only those about this fax.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--job", "job_id", metavar="ID", help="Only deliveries about this job.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
+)
 @options.as_json
 @click.pass_obj
 def show_all(
@@ -69,7 +74,7 @@ def show_all(
 @options.as_json
 @click.pass_obj
 def show_one(common: Common, *, delivery_id: str, as_json: bool | None) -> int:
-    """Show a delivery, and why it was not made yet."""
+    """Show a delivery and its last error."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         found = Deliveries(database).get(delivery_id)
@@ -91,23 +96,23 @@ def show_one(common: Common, *, delivery_id: str, as_json: bool | None) -> int:
 
 @command.command()
 @click.argument("delivery_ids", nargs=-1, metavar="[ID...]")
-@click.option("--dead", is_flag=True, help="All dead letters.")
-@click.option("--account", "account_id", metavar="ID", help="With --dead: only this account's.")
+@click.option("--dead", is_flag=True, help="Repeat all dead letters.")
+@click.option("--account", "account_id", metavar="ID", help="With --dead: only of this account.")
 @click.pass_obj
 def repeat(
     common: Common, *, delivery_ids: tuple[str, ...], dead: bool, account_id: str | None
 ) -> int:
-    """Deliver again what was given up or delivered, or try at once what waits.
+    """Deliver again, or at once where a retry is pending.
 
-    The recipient gets it under the same id: the mail's Message-ID, the webhook's webhook-id.
+    The id stays the same: the mail's Message-ID, the webhook's webhook-id.
     """
     if bool(delivery_ids) == dead:
-        raise InvalidRequest("name deliveries (`fsfax notifications list`), or say --dead")
+        raise InvalidRequest("pass either ids of deliveries (`fsfax notifications list`) or --dead")
     code = exits.OK
     with open_database(common.load().settings) as database:
         deliveries = Deliveries(database)
         if dead:
-            click.echo(f"{deliveries.repeat_dead(account_id)} are delivered again")
+            click.echo(f"{deliveries.repeat_dead(account_id)} deliveries are repeated")
         for delivery_id in delivery_ids:
             try:
                 deliveries.repeat(delivery_id)
@@ -115,7 +120,7 @@ def repeat(
                 click.echo(f"fsfax: {error}", err=True)
                 code = exits.code_of(error)
             else:
-                click.echo(f"{delivery_id} is delivered again")
+                click.echo(f"{delivery_id} is repeated")
     return code
 
 

@@ -1,4 +1,4 @@
-"""``fsfax receive``: wait for faxes and store them."""
+"""``fsfax receive``: store inbound faxes in a folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fsfax.engine.engine import Engine
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
-@click.option("--count", type=click.IntRange(min=1), help="End after so many faxes.")
+@click.option("--count", type=click.IntRange(min=1), help="End after this number of faxes.")
 @click.option(
-    "--timeout", type=float, metavar="SECONDS", help="End, with code 6, when none came for so long."
+    "--timeout", type=float, metavar="SECONDS", help="End with code 6 after so long without a fax."
 )
 @options.esl
 @options.as_json
@@ -30,10 +30,11 @@ def command(
     esl: str | None,
     as_json: bool | None,
 ) -> int:
-    """Store incoming faxes in FOLDER (default: the settings' inbox), until Ctrl-C.
+    """Store inbound faxes in FOLDER until Ctrl-C.
 
-    Faxes that came while nobody listened are found first. Each is stored as <id>.tif with its
-    result in <id>.json. What the dialplan has to do is in dialplan/README.md.
+    The default FOLDER is the setting inbox. Faxes that FreeSWITCH received while fsfax was not
+    running are stored first. Each fax is stored as <id>.tif, its result as <id>.json. The
+    dialplan that this needs is described in dialplan/README.md.
     """
     settings = common.load(esl).settings
     show = Show(as_json)
@@ -43,14 +44,14 @@ def command(
         with engine.receive(
             folder, on_progress=lambda call_id, seen: show.progress(seen, call_id)
         ) as faxes:
-            show.words(f"waiting for faxes; they go to {folder or settings.inbox}")
+            show.words(f"waiting for faxes; they are stored in {folder or settings.inbox}")
             try:
                 while left is None or left > 0:
                     show.received(faxes.get(timeout))
                     left = None if left is None else left - 1
             except KeyboardInterrupt:
-                show.words("stopping; a fax under way is found at the next start")
+                show.words("stopping; a fax in progress is found at the next start")
             except TimeoutError:
-                show.words(f"no fax came for {timeout:g} s")
-                return exits.NOTHING_CAME
+                show.words(f"no fax within {timeout:g} s")
+                return exits.NO_FAX
     return exits.OK

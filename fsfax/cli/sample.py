@@ -1,4 +1,4 @@
-"""A sample letter as a PDF, written by hand: three pages of text with a frame and a table.
+"""A sample letter as a PDF, written byte by byte: three pages of text, a frame and a table.
 
 It uses the standard fonts of PDF 1.4 (ISO 32000-1, 9.6.2.2), so nothing has to be embedded.
 """

@@ -1,4 +1,4 @@
-"""``fsfax send``: one document to one number."""
+"""``fsfax send``: send one document to one number and wait for the result."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from fsfax.engine.handles import SendCall
 from fsfax.values.results import TxResult
 
 
-@click.command(epilog=exits.TABLE)
+@click.command(epilog=exits.POINTER)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--to", "to", required=True, metavar="NUMBER", help="Number to be called.")
+@click.option("--to", "to", required=True, metavar="NUMBER", help="Number to call.")
 @click.option("--from", "from_number", metavar="NUMBER", help="Caller id.")
 @click.option("--name", "from_name", metavar="TEXT", help="Caller name.")
-@click.option("--ident", metavar="TEXT", help="Our station id, at most 20 characters.")
+@click.option("--ident", metavar="TEXT", help="Station id (TSI) to send, at most 20 characters.")
 @click.option("--header", metavar="TEXT", help="Text in the header line of each page.")
-@click.option("--t38", type=click.Choice(["off", "on", "required"]))
-@click.option("--ecm/--no-ecm", default=None, help="Error correction.")
-@click.option("--v17/--no-v17", default=None, help="Modems above 9,600 bit/s.")
+@click.option("--t38", type=click.Choice(["off", "on", "required"]), help="Use of T.38.")
+@click.option("--ecm/--no-ecm", default=None, help="Error correction mode.")
+@click.option("--v17/--no-v17", default=None, help="Allow modems above 9,600 bit/s.")
 @click.option("--pages", metavar="A-B", help="Only these pages of the converted fax.")
 @options.resolution
 @options.esl
@@ -43,9 +43,9 @@ def command(
     as_json: bool | None,
     **given: object,
 ) -> int:
-    """Send FILE (PDF, TIFF, PNG, JPEG or text) as a fax and wait until it is through.
+    """Send FILE as a fax and wait for the result.
 
-    Ctrl-C ends the call properly and says how far it came.
+    FILE is a PDF, TIFF, PNG, JPEG or text. Ctrl-C hangs up and prints which pages were confirmed.
     """
     settings = common.load(esl, gateway).settings
     chosen: SendOptions = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
@@ -62,7 +62,7 @@ def command(
 
 
 def _follow(call: SendCall, show: Show) -> TxResult:
-    """Show the call's progress; the first Ctrl-C cancels it, the next one gives up waiting."""
+    """Print the call's progress; the first Ctrl-C cancels the call, the second stops waiting."""
     try:
         for observation in call.progress():
             show.progress(observation)

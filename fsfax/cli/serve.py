@@ -1,4 +1,4 @@
-"""``fsfax serve``: the HTTP API, with a worker beside it."""
+"""``fsfax serve``: the HTTP API, with a worker and notifications in the same process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from fsfax.notify.dispatcher import Dispatcher
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
-_FIRST = """\
-There is no account yet. Make one, and a token for it:
+_NO_ACCOUNT = """\
+There is no account yet. Create one, and a token for it:
 
     fsfax account create "My company"
     fsfax token create ACCOUNT_ID
@@ -34,19 +34,21 @@ There is no account yet. Make one, and a token for it:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (default: the settings', 127.0.0.1).")
+@click.option("--host", help="Address to listen on (default: the setting api.host, 127.0.0.1).")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port (default: the settings', 8000; 0 = any)."
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port; 0 = any free one (default: the setting api.port, 8000).",
 )
 @click.option(
     "--api-only",
     is_flag=True,
-    help="Neither calls nor news from here: `fsfax worker` runs elsewhere.",
+    help="No calls and no notifications in this process: `fsfax worker` runs elsewhere.",
 )
 @click.option(
-    "--smtp/--no-smtp", default=None, help="Take mails, too (default: the setting smtp.enabled)."
+    "--smtp/--no-smtp", default=None, help="Accept mails, too (default: the setting smtp.enabled)."
 )
-@click.option("--dev", is_flag=True, help="Make an account and a token to try things out with.")
+@click.option("--dev", is_flag=True, help="Create an account and a token for a first try.")
 @click.pass_obj
 def command(
     common: Common,
@@ -57,11 +59,12 @@ def command(
     smtp: bool | None,
     dev: bool,
 ) -> int:
-    """Serve the Faxes API until SIGTERM or Ctrl-C, send and receive the faxes, and tell of them.
+    """Serve the Faxes HTTP API, with a worker beside it.
 
-    A stop answers what was asked, takes nothing new, and gives running calls time to end; a
-    second signal does not wait. A new process may be started before: both answer meanwhile.
-    The description of the API is at /docs and /openapi.json.
+    The process sends and receives faxes and delivers notifications as well, until SIGTERM or
+    Ctrl-C. At a stop it answers running requests, accepts no new ones, and gives running calls
+    time to end; a second signal ends it at once. A new process may be started before the old one
+    is stopped: both serve in the meantime. The API is described at /docs and /openapi.json.
     """
     settings = _with_address(common.load().settings, host, port)
     database = open_database(settings)
@@ -70,8 +73,8 @@ def command(
     registry = CollectorRegistry()
     calls = CallCounts(registry)
     notifications = NotificationCounts(registry)
-    takes_mails = settings.smtp.enabled if smtp is None else smtp
-    mails = MailServer(settings, on_mail=MailCounts(registry).count) if takes_mails else None
+    accepts_mails = settings.smtp.enabled if smtp is None else smtp
+    mails = MailServer(settings, on_mail=MailCounts(registry).count) if accepts_mails else None
     worker = dispatcher = None
     try:
         if not api_only:
@@ -84,8 +87,8 @@ def command(
         server.start()
         if mails:
             mails.start()
-            click.echo(f"taking mails at {mails.address}", err=True)
-        _say(services, server, dev=dev)
+            click.echo(f"accepting mails at {mails.address}", err=True)
+        _announce(services, server, dev=dev)
         _serve(server, mails, worker, dispatcher, settings)
     finally:
         if worker:
@@ -105,16 +108,16 @@ def _with_address(settings: Settings, host: str | None, port: int | None) -> Set
     return settings.model_copy(update={"api": settings.api.model_copy(update=change)})
 
 
-def _say(services: Services, server: Server, *, dev: bool) -> None:
+def _announce(services: Services, server: Server, *, dev: bool) -> None:
     click.echo(f"serving {server.url} (description: {server.url}/docs)", err=True)
     if dev:
-        _try_out(services, server)
+        _create_dev_token(services, server)
     elif not services.accounts.list():
-        click.echo(_FIRST, err=True)
+        click.echo(_NO_ACCOUNT, err=True)
 
 
-def _try_out(services: Services, server: Server) -> None:
-    """Make what is needed for a first fax, and say how to send it."""
+def _create_dev_token(services: Services, server: Server) -> None:
+    """Create the default account and a token; print the curl command of a first fax."""
     names = {account.id for account in services.accounts.list()}
     if DEFAULT_ACCOUNT not in names:
         services.accounts.create("default", account_id=DEFAULT_ACCOUNT)
@@ -138,31 +141,31 @@ def _serve(
     dispatcher: Dispatcher | None,
     settings: Settings,
 ) -> None:
-    """Wait for a signal; then end all in order: requests, mails, calls, what is told of them."""
-    over = gevent.event.Event()
+    """Wait for a signal, then end in this order: mails and requests, calls, notifications."""
+    stopped = gevent.event.Event()
     stops: list[gevent.Greenlet[..., None]] = []
     threads = gevent.get_hub().threadpool
 
     def stop(again: bool) -> None:
         if mails and again:
             mails.hurry()
-        taken = threads.spawn(mails.stop) if mails and not again else None
+        stopping = threads.spawn(mails.stop) if mails and not again else None
         server.stop(0.0 if again else settings.api.drain)
-        if taken:
-            taken.get()
+        if stopping:
+            stopping.get()
         if worker:
             worker.stop(0.0 if again else None)
         if dispatcher:
             dispatcher.stop(0.0 if again else None)
-        over.set()
+        stopped.set()
 
-    def signalled() -> None:
-        # The first signal drains; the next one only cuts that short.
+    def on_signal() -> None:
+        # The first signal drains; the next one shortens that.
         stops.append(gevent.spawn(stop, bool(stops)))
 
-    signals = [gevent.hub.signal(number, signalled) for number in (signal.SIGTERM, signal.SIGINT)]
+    signals = [gevent.hub.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
-        over.wait()
+        stopped.wait()
         gevent.joinall(stops, timeout=5)
     finally:
         for watcher in signals:

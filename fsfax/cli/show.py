@@ -1,6 +1,6 @@
-"""What a person, or a program, sees of a fax under way.
+"""Output: progress and results of faxes as text or as JSON lines, and tables.
 
-On a terminal one line a step, in words; otherwise, or with --json, one JSON object a line:
+On a terminal one line of text a step; otherwise, or with --json, one JSON object a line:
 ``{"event": "negotiated", "rate": 14400, …}`` and at the end ``{"event": "result", …}``.
 """
 
@@ -32,7 +32,7 @@ from fsfax.values.results import RxResult, TxResult
 
 
 def in_words(observation: Observation, pages: int = 0) -> str:
-    """Return one line of plain words, "" for what is of no interest to a person."""
+    """Return one line of text, "" for an observation that is shown in JSON alone."""
     match observation:
         case Prepared():
             return f"prepared {_pages(observation.pages)}, {observation.bytes / 1000:.1f} kB"
@@ -76,13 +76,13 @@ def printable(text: str) -> str:
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], wide: str = "") -> None:
-    """Print a table whose columns stay whole, but for the one called ``wide``."""
+    """Print a table; only the column ``wide`` may be wrapped."""
     table = Table(box=None)
     for title in titles:
         table.add_column(title, no_wrap=title != wide, overflow="fold")
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
-    # An id that is cut off is of no use to anybody.
+    # Wide enough that no id is cut off.
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
@@ -96,7 +96,7 @@ class Show:
         self._pages = 0
 
     def progress(self, observation: Observation, call_id: str = "") -> None:
-        """Print one step."""
+        """Print one observation."""
         if isinstance(observation, Prepared):
             self._pages = observation.pages
         if self.as_json:
@@ -106,7 +106,7 @@ class Show:
             self._console.print(f"  {escape(words)}")
 
     def sent(self, result: TxResult) -> None:
-        """Print what became of a fax that was sent."""
+        """Print the result of an outbound fax."""
         if self.as_json:
             self.line({"event": "result", **result.as_dict()})
             return
@@ -131,7 +131,7 @@ class Show:
         self._console.print(f"  {escape(detail)}")
 
     def received(self, result: RxResult) -> None:
-        """Print what became of a fax that came in."""
+        """Print the result of an inbound fax."""
         if self.as_json:
             self.line({"event": "received", **result.as_dict()})
             return
@@ -149,11 +149,11 @@ class Show:
         )
 
     def words(self, text: str) -> None:
-        """Print a line for a person; nothing where JSON is wanted."""
+        """Print a line of text; nothing where JSON is wanted."""
         if not self.as_json:
             self._console.print(escape(text))
 
     def line(self, value: dict[str, Any]) -> None:
-        """Print one JSON object on a line of its own, at once."""
+        """Print one JSON object on a line of its own, and flush."""
         sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""``fsfax smtp``: mails become faxes."""
+"""``fsfax smtp``: the mail server of email to fax."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from fsfax.settings import Settings
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (default: the settings', 127.0.0.1).")
+@click.option("--host", help="Address to listen on (default: the setting smtp.host, 127.0.0.1).")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port (default: the settings', 2525; 0 = any)."
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port; 0 = any free one (default: the setting smtp.port, 2525).",
 )
 @click.pass_obj
 def command(common: Common, *, host: str | None, port: int | None) -> int:
-    """Take mails to NUMBER@DOMAIN-OF-A-FAXBOX until SIGTERM or Ctrl-C; a worker sends them.
+    """Accept mails and store their documents as fax jobs.
 
-    A mail is answered with 250 when its faxes are in the database, and refused with the reason
-    otherwise. A stop lets mails on their way come in; a second signal does not wait.
+    Recipients are NUMBER@DOMAIN-OF-A-FAXBOX; a worker sends the faxes. A mail is answered with
+    250 when its faxes are in the database, and refused with the reason otherwise. SIGTERM or
+    Ctrl-C ends the server after the mails in progress; a second signal ends it at once.
     """
     settings = with_address(common.load().settings, host, port)
     open_database(settings).close()
@@ -46,13 +49,13 @@ def command(common: Common, *, host: str | None, port: int | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     server.start()
-    click.echo(f"taking mails at {server.address}", err=True)
+    click.echo(f"accepting mails at {server.address}", err=True)
     over.wait()
     return 0
 
 
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
-    """Return settings with another address of the mail server."""
+    """Return the settings with another address for the mail server."""
     given = {"host": host, "port": port}
     change = {name: value for name, value in given.items() if value is not None}
     return settings.model_copy(update={"smtp": settings.smtp.model_copy(update=change)})

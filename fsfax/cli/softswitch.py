@@ -1,4 +1,4 @@
-"""``fsfax softswitch``: the stand-in for FreeSWITCH, to try things out on."""
+"""``fsfax softswitch``: run the stand-in for FreeSWITCH."""
 
 from __future__ import annotations
 
@@ -11,18 +11,30 @@ from fsfax.softswitch import NUMBERS, serve
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8021, show_default=True)
-@click.option("--password", default="ClueCon", show_default=True, help="Of the event socket.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8021,
+    show_default=True,
+    help="Port; 0 = any free one.",
+)
+@click.option(
+    "--password", default="ClueCon", show_default=True, help="Password of the event socket."
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="How many times faster than a real line; 0 = as fast as possible.",
+    help="Times the speed of a real line; 0 = as fast as possible.",
 )
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Received faxes.")
-@click.option("--numbers", "show_numbers", is_flag=True, help="List the magic numbers and end.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for received faxes.",
+)
+@click.option("--numbers", "show_numbers", is_flag=True, help="List the magic numbers and exit.")
 @click.pass_obj
 def command(
     common: Common,
@@ -34,10 +46,11 @@ def command(
     root: Path | None,
     show_numbers: bool,
 ) -> int:
-    """Run a stand-in for FreeSWITCH: a real event socket, real T.30 and T.38, no telephone line.
+    """Run a stand-in for FreeSWITCH.
 
-    Any number answers as a fax machine; magic numbers are busy, never answer, drop the call
-    and so on (--numbers). Stop it with Ctrl-C.
+    It has a real event socket and SpanDSP's real T.30 and T.38 engine, but no telephone line. Any
+    number answers as a fax machine; magic numbers are busy, do not answer, drop the call and so on
+    (--numbers). Ctrl-C ends it.
     """
     if show_numbers:
         for number, does in NUMBERS.items():

@@ -1,4 +1,4 @@
-"""Opening the jobs' database for a command."""
+"""Open the database for a subcommand."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from fsfax.settings import Settings
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database that the settings name; a new SQLite file gets its tables at once.
+    """Return the database that the settings name; create the tables of a new SQLite file.
 
-    A database of several machines is upgraded by a person (`fsfax db upgrade`): the others may
-    still be running the version before.
+    Any other database is upgraded by `fsfax db upgrade` alone: other machines that share it may
+    still run the previous version.
 
     Raises:
-        StoreError: it cannot be used, or has tables of another version.
+        StoreError: the database cannot be used, or its tables are of another version.
     """
     url = settings.database.get_secret_value()
     database = Database(url)
@@ -27,5 +27,5 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_store(settings: Settings) -> JobStore:
-    """Open the store of the jobs; see `open_database`."""
+    """Return the job store; see `open_database`."""
     return JobStore(open_database(settings))

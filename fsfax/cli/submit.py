@@ -1,4 +1,4 @@
-"""``fsfax submit``: a durable job, sent by a worker."""
+"""``fsfax submit``: store a durable job, which a worker sends."""
 
 from __future__ import annotations
 
@@ -19,32 +19,62 @@ from fsfax.errors import InvalidRequest
 from fsfax.values.preferences import SendPreferences
 
 
-@click.command(epilog=exits.TABLE)
+@click.command(epilog=exits.POINTER)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--to", "to_number", required=True, metavar="NUMBER", help="Number to be called.")
-@click.option("--url", metavar="URL", help="Fetch the document from there instead of FILES.")
-@click.option("--method", type=click.Choice(["get", "post"]), default="get", show_default=True)
+@click.option("--to", "to_number", required=True, metavar="NUMBER", help="Number to call.")
+@click.option("--url", metavar="URL", help="Fetch the document from URL instead of FILES.")
+@click.option(
+    "--method",
+    type=click.Choice(["get", "post"]),
+    default="get",
+    show_default=True,
+    help="HTTP method for --url.",
+)
 @click.option("--from", "from_number", default="", metavar="NUMBER", help="Caller id.")
 @click.option("--name", "from_name", default="", metavar="TEXT", help="Caller name.")
-@click.option("--to-name", default="", metavar="TEXT", help="Who it is for.")
+@click.option("--to-name", default="", metavar="TEXT", help="Name of the recipient.")
 @click.option(
     "--retries",
     type=int,
     default=1,
     show_default=True,
-    help="Tries after the first one, 0 to 4.",
+    help="Retries after the first attempt, 0 to 4.",
 )
-@click.option("--priority", type=int, default=0, show_default=True, help="-100 to 100.")
-@click.option("--not-before", metavar="TIME", help="ISO 8601, such as 2026-12-24T18:00+00:00.")
-@click.option("--gateway", "gateways", multiple=True, metavar="NAME", help="May be repeated.")
-@click.option("--account", "account_id", metavar="ID", help="Whose fax it is.")
-@click.option("--key", "idempotency_key", metavar="TEXT", help="The same key makes one job.")
-@click.option("--ident", metavar="TEXT", help="Our station id, at most 20 characters.")
+@click.option(
+    "--priority",
+    type=int,
+    default=0,
+    show_default=True,
+    help="-100 to 100; higher is called first.",
+)
+@click.option(
+    "--not-before", metavar="TIME", help="No call before TIME (ISO 8601: 2026-12-24T18:00+00:00)."
+)
+@click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar="NAME",
+    help="Sofia gateway to dial over. May be repeated.",
+)
+@click.option(
+    "--account",
+    "account_id",
+    metavar="ID",
+    help="Account of the fax (default: the default account).",
+)
+@click.option(
+    "--key",
+    "idempotency_key",
+    metavar="TEXT",
+    help="Idempotency key: the same key creates one job only.",
+)
+@click.option("--ident", metavar="TEXT", help="Station id (TSI) to send, at most 20 characters.")
 @click.option("--header", metavar="TEXT", help="Text in the header line of each page.")
-@click.option("--t38", type=click.Choice(["off", "on", "required"]))
-@click.option("--ecm/--no-ecm", default=None, help="Error correction.")
-@click.option("--v17/--no-v17", default=None, help="Modems above 9,600 bit/s.")
-@click.option("--wait", is_flag=True, help="Follow the fax to its end.")
+@click.option("--t38", type=click.Choice(["off", "on", "required"]), help="Use of T.38.")
+@click.option("--ecm/--no-ecm", default=None, help="Error correction mode.")
+@click.option("--v17/--no-v17", default=None, help="Allow modems above 9,600 bit/s.")
+@click.option("--wait", is_flag=True, help="Show the progress and wait for the result.")
 @options.resolution
 @options.as_json
 @click.pass_obj
@@ -61,9 +91,9 @@ def command(  # one argument an option
     as_json: bool | None,
     **given: Any,
 ) -> int:
-    """Take FILES (together one fax) on as a durable job and print its id.
+    """Store FILES as one durable fax job and print its id.
 
-    Exit code 0 means that it is on the disk and will not be lost; a worker (`fsfax worker`) sends
+    Exit code 0 means that the job is on disk and will not be lost; a worker (`fsfax worker`) sends
     it. With --wait the exit code is that of the fax.
     """
     preferences = SendPreferences(
@@ -94,5 +124,5 @@ def _time(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidRequest(
-            f"{text!r} is no time: use ISO 8601 with a zone, such as 2026-12-24T18:00+00:00"
+            f"--not-before {text!r} is not a time in ISO 8601, such as 2026-12-24T18:00+00:00"
         ) from error

@@ -1,4 +1,4 @@
-"""``fsfax token``: what opens an account over HTTP."""
+"""``fsfax token``: create, list and revoke tokens of the HTTP API."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _DAYS = re.compile(r"(\d{1,5})d\Z")
 
 @click.group()
 def command() -> None:
-    """Make tokens of the HTTP API, show and revoke them."""
+    """Create, list and revoke tokens of the HTTP API."""
 
 
 @command.command()
 @click.argument("account_id")
-@click.option("--name", default="", help="What it is for, for people.")
+@click.option("--name", default="", help="A note on what the token is for.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What it allows (default: read and write; admin: everything, in every account).",
+    help="May be repeated; admin = everything in every account (default: read and write).",
 )
 @click.option(
-    "--expires", metavar="TIME", help="A number of days (90d), or a time with its zone (ISO 8601)."
+    "--expires", metavar="TIME", help="A number of days (90d), or a time with zone (ISO 8601)."
 )
 @options.as_json
 @click.pass_obj
@@ -46,23 +46,26 @@ def create(
     expires: str | None,
     as_json: bool | None,
 ) -> int:
-    """Make a token for an account and print its secret, which cannot be shown again."""
+    """Create a token for an account and print its secret.
+
+    The secret cannot be shown again.
+    """
     show = Show(as_json)
     wanted = tuple(map(Scope, scopes)) or (Scope.READ, Scope.WRITE)
     expires_at = _time(expires) if expires else None
     with open_database(common.load().settings) as database:
-        made, secret = Tokens(database).create(
+        token, secret = Tokens(database).create(
             account_id, name=name, scopes=wanted, expires_at=expires_at
         )
     if show.as_json:
-        show.line({"event": "token", **made.as_dict(), "token": secret})
+        show.line({"event": "token", **token.as_dict(), "token": secret})
         return exits.OK
     # The secret alone on standard output, so that $(fsfax token create …) is all a script needs.
     click.echo(secret)
-    until = f", until {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else ""
+    until = f", until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
     click.echo(
-        f"token {made.id} ({' and '.join(sorted(made.scopes))}{until}); keep the secret: it is"
-        " not shown again. It goes into the header X-Auth-Token.",
+        f"token {token.id} ({' and '.join(sorted(token.scopes))}{until}); store the secret: it is"
+        " not shown again. Clients send it in the header X-Auth-Token.",
         err=True,
     )
     return exits.OK
@@ -73,23 +76,23 @@ def create(
 @options.as_json
 @click.pass_obj
 def revoke(common: Common, *, token_id: str, as_json: bool | None) -> int:
-    """Let a token open nothing any more; TOKEN_ID is its id, or the whole secret."""
+    """Revoke a token; TOKEN_ID is its id or its secret."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         revoked = Tokens(database).revoke(_id(token_id))
     if show.as_json:
         show.line({"event": "token", **revoked.as_dict()})
     else:
-        click.echo(f"token {revoked.id} opens nothing any more")
+        click.echo(f"token {revoked.id} is revoked")
     return exits.OK
 
 
 @command.command("list")
-@click.option("--account", "account_id", metavar="ID", help="Only this account's.")
+@click.option("--account", "account_id", metavar="ID", help="Only tokens of this account.")
 @options.as_json
 @click.pass_obj
 def show_all(common: Common, *, account_id: str | None, as_json: bool | None) -> int:
-    """List the tokens, without their secrets, the oldest first."""
+    """List tokens, the oldest first, without their secrets."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         found = Tokens(database).list(account_id)
@@ -122,7 +125,7 @@ def _until(token: Token) -> str:
 
 
 def _id(given: str) -> str:
-    """The id that stands in a secret; whoever has to revoke one in a hurry may have only that."""
+    """Return the token id; it is part of the secret, which may be all that is at hand."""
     parts = given.split("_", 2)
     return parts[1] if given.startswith("fsfax_") and len(parts) > 1 else given
 

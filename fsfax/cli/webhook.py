@@ -1,4 +1,4 @@
-"""``fsfax webhook``: programs that are told of every fax of an account."""
+"""``fsfax webhook``: URLs that get a request about every fax of an account."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ _events = click.option(
     "events",
     multiple=True,
     type=click.Choice(EVENTS),
-    help="A type of message that it wants; as often as needed (default: all).",
+    help="An event that is sent to the URL. May be repeated (default: all events).",
 )
 
 
 @click.group()
 def command() -> None:
-    """Make webhooks, show, change, try and remove them."""
+    """Create, show, change, test and remove webhooks."""
 
 
 @command.command()
 @click.argument("account_id")
 @click.argument("url")
-@click.option("--form", type=click.Choice(["json", "form"]), default="json", help="Of the body.")
+@click.option(
+    "--form", type=click.Choice(["json", "form"]), default="json", help="Form of the body."
+)
 @_events
 @options.as_json
 @click.pass_obj
@@ -46,24 +48,27 @@ def create(
     events: tuple[str, ...],
     as_json: bool | None,
 ) -> int:
-    """Tell URL of every fax of an account; the id is printed, and the secret of the signatures."""
+    """Send the events of an account's faxes to URL.
+
+    Prints the webhook's id and, on standard error, the secret that requests are signed with.
+    """
     show = Show(as_json)
     with open_database(common.load().settings) as database:
-        made = Webhooks(database).create(account_id, url, form=form, events=events)  # type: ignore[arg-type]
+        hook = Webhooks(database).create(account_id, url, form=form, events=events)  # type: ignore[arg-type]
     if show.as_json:
-        show.line({"event": "webhook", **made.as_dict(), "secret": made.secret})
+        show.line({"event": "webhook", **hook.as_dict(), "secret": hook.secret})
         return exits.OK
-    click.echo(made.id)
-    click.echo(f"messages are signed (standardwebhooks.com) with {made.secret}", err=True)
+    click.echo(hook.id)
+    click.echo(f"requests are signed (standardwebhooks.com) with {hook.secret}", err=True)
     return exits.OK
 
 
 @command.command("list")
-@click.option("--account", "account_id", metavar="ID", help="Only this account's.")
+@click.option("--account", "account_id", metavar="ID", help="Only webhooks of this account.")
 @options.as_json
 @click.pass_obj
 def show_all(common: Common, *, account_id: str | None, as_json: bool | None) -> int:
-    """List the webhooks, the oldest first."""
+    """List webhooks, the oldest first."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         found = Webhooks(database).list(account_id)
@@ -94,22 +99,22 @@ def show_all(common: Common, *, account_id: str | None, as_json: bool | None) ->
 @options.as_json
 @click.pass_obj
 def show_one(common: Common, *, webhook_id: str, as_json: bool | None) -> int:
-    """Show a webhook, with its secret."""
+    """Show a webhook and its secret."""
     show = Show(as_json)
     with open_database(common.load().settings) as database:
         found = Webhooks(database).get(webhook_id)
-    _tell(show, found, with_secret=True)
+    _print(show, found, with_secret=True)
     return exits.OK
 
 
 @command.command()
 @click.argument("webhook_id")
-@click.option("--url", help="Another URL.")
-@click.option("--form", type=click.Choice(["json", "form"]))
+@click.option("--url", help="New URL.")
+@click.option("--form", type=click.Choice(["json", "form"]), help="Form of the body.")
 @_events
-@click.option("--all-events", is_flag=True, help="It wants all again.")
-@click.option("--enable/--disable", "enabled", default=None)
-@click.option("--new-secret", is_flag=True, help="Make another secret, and print it.")
+@click.option("--all-events", is_flag=True, help="Send all events.")
+@click.option("--enable/--disable", "enabled", default=None, help="Send requests, or none.")
+@click.option("--new-secret", is_flag=True, help="Create and print a new secret.")
 @options.as_json
 @click.pass_obj
 def change(
@@ -124,7 +129,7 @@ def change(
     new_secret: bool,
     as_json: bool | None,
 ) -> int:
-    """Change what is given."""
+    """Change a webhook."""
     show = Show(as_json)
     given = {"url": url, "form": form, "events": events or None, "enabled": enabled}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -132,7 +137,7 @@ def change(
     changes |= {"secret": None} if new_secret else {}
     with open_database(common.load().settings) as database:
         changed = Webhooks(database).change(webhook_id, changes)
-    _tell(show, changed, with_secret=new_secret)
+    _print(show, changed, with_secret=new_secret)
     return exits.OK
 
 
@@ -140,7 +145,7 @@ def change(
 @click.argument("webhook_id")
 @click.pass_obj
 def test(common: Common, *, webhook_id: str) -> int:
-    """Send a webhook a message that tells nothing, and say what came of it."""
+    """Send a test request to a webhook and print the result."""
     settings = common.load().settings
     with open_database(settings) as database:
         hook = Webhooks(database).get(webhook_id)
@@ -156,14 +161,14 @@ def test(common: Common, *, webhook_id: str) -> int:
 @click.argument("webhook_id")
 @click.pass_obj
 def remove(common: Common, *, webhook_id: str) -> int:
-    """Remove a webhook; what was still to be told to it is given up."""
+    """Remove a webhook; its open deliveries are given up."""
     with open_database(common.load().settings) as database:
         Webhooks(database).remove(webhook_id)
     click.echo(f"webhook {webhook_id} is removed")
     return exits.OK
 
 
-def _tell(show: Show, hook: Webhook, *, with_secret: bool) -> None:
+def _print(show: Show, hook: Webhook, *, with_secret: bool) -> None:
     secret = {"secret": hook.secret} if with_secret else {}
     if show.as_json:
         show.line({"event": "webhook", **hook.as_dict(), **secret})

@@ -1,4 +1,4 @@
-"""``fsfax worker``: works on the durable jobs."""
+"""``fsfax worker``: process durable jobs, and deliver notifications."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from fsfax.notify.dispatcher import Dispatcher
     "--drain",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="Time for running calls at a stop (default: the settings', 60).",
+    help="Time for running calls to end at a stop (default: the setting jobs.drain, 60).",
 )
 @click.pass_obj
 def command(common: Common, *, drain: float | None) -> int:
-    """Send and receive the faxes of the jobs' database, and tell of them, until SIGTERM or Ctrl-C.
+    """Send and receive the faxes of durable jobs.
 
-    A stop takes on no new call and gives running ones time to end; what is on the line then stays
-    there for the next worker. A second signal does not wait. Run as many as you like on one
-    PostgreSQL database, also on several machines that share the spool.
+    The worker runs until SIGTERM or Ctrl-C and delivers notifications as well. At a stop it starts
+    no new call and gives running calls time to end; a call that is still running then stays up for
+    the next worker. A second signal ends it at once. Any number of workers may share a PostgreSQL
+    database, also on several machines that share the spool.
     """
     settings = common.load().settings
     open_database(settings).close()
@@ -38,11 +39,11 @@ def command(common: Common, *, drain: float | None) -> int:
 
     def end(again: bool) -> None:
         worker.stop(0.0 if again else drain)
-        # Last of all: the calls that ended just now are news, too.
+        # Last, since calls that ended just now are to be notified as well.
         dispatcher.stop(0.0 if again else None)
 
     def stop() -> None:
-        # The first signal drains; the next one only cuts that short.
+        # The first signal drains; the next one shortens that.
         stops.append(gevent.spawn(end, bool(stops)))
 
     signals = [gevent.hub.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)]

@@ -27,7 +27,13 @@ from fsfax.settings.documents import DocumentSettings, FetchSettings
 from fsfax.settings.jobs import RETRIES, InboundSettings, JobsSettings, RetryRule
 from fsfax.settings.loading import LoadedSettings, load_settings, load_with_origins
 from fsfax.settings.model import LogSettings, Settings
-from fsfax.settings.notify import NotifySettings, RelaySettings, SmsSettings
+from fsfax.settings.notify import (
+    MailSettings,
+    NotifySettings,
+    RelaySettings,
+    SmsSettings,
+    WebhookSettings,
+)
 from fsfax.settings.smtp import SmtpSettings
 
 __all__ = [
@@ -43,6 +49,7 @@ __all__ = [
     "JobsSettings",
     "LoadedSettings",
     "LogSettings",
+    "MailSettings",
     "NodeSettings",
     "NotifySettings",
     "PathMapping",
@@ -54,6 +61,7 @@ __all__ = [
     "SmsSettings",
     "SmtpSettings",
     "WebLimits",
+    "WebhookSettings",
     "load_settings",
     "load_with_origins",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -40,6 +41,20 @@ class NodeSettings(Section):
     spool: tuple[PathMapping, ...] = Field(
         default=(), description="folders that this FreeSWITCH sees under another path"
     )
+
+    if TYPE_CHECKING:
+        # What validation accepts and converts: the attributes have the types above.
+        def __init__(
+            self,
+            *,
+            name: str = ...,
+            host: str = ...,
+            port: int = ...,
+            password: str | SecretStr = ...,
+            capacity: int = ...,
+            gateways: Sequence[GatewaySettings | dict[str, Any]] = ...,
+            spool: Sequence[PathMapping | dict[str, Any]] = ...,
+        ) -> None: ...
 
 
 class EslTimeouts(Section):

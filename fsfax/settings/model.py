@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -65,6 +67,29 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     smtp: SmtpSettings = SmtpSettings()
     log: LogSettings = LogSettings()
+
+    if TYPE_CHECKING:
+        # What validation accepts and converts: the attributes have the types above.
+        def __init__(
+            self,
+            *,
+            nodes: Sequence[NodeSettings | dict[str, Any]] = ...,
+            spool: str | PathLike[str] = ...,
+            inbox: str | PathLike[str] = ...,
+            marks_realm: str = ...,
+            esl: EslTimeouts | dict[str, Any] = ...,
+            timeouts: CallTimeouts | dict[str, Any] = ...,
+            fax: FaxDefaults | dict[str, Any] = ...,
+            document: DocumentSettings | dict[str, Any] = ...,
+            fetch: FetchSettings | dict[str, Any] = ...,
+            database: str | SecretStr = ...,
+            jobs: JobsSettings | dict[str, Any] = ...,
+            inbound: InboundSettings | dict[str, Any] = ...,
+            api: ApiSettings | dict[str, Any] = ...,
+            notify: NotifySettings | dict[str, Any] = ...,
+            smtp: SmtpSettings | dict[str, Any] = ...,
+            log: LogSettings | dict[str, Any] = ...,
+        ) -> None: ...
 
     @classmethod
     def settings_customise_sources(

@@ -171,7 +171,7 @@ class TestOutbox:
         assert "s3cret" not in run("notifications", "show", waiting.id).stdout
 
         run("notifications", "repeat", waiting.id, two.id)
-        assert "1 are delivered again" in run("notifications", "repeat", "--dead").stdout
+        assert "1 deliveries are repeated" in run("notifications", "repeat", "--dead").stdout
         assert {each.id for each in deliveries.claim(DeliveryChannel.WEBHOOK, 9)} == {
             two.id, three.id, waiting.id
         }  # fmt: skip

@@ -52,7 +52,7 @@ def service(new_service: ServiceFactory, mailbox: Mailbox) -> Iterator[Service]:
 
 
 def smtp_port(service: Service) -> int:
-    found = re.findall(r"taking mails at 127\.0\.0\.1:(\d+)", service.log.read_text())
+    found = re.findall(r"accepting mails at 127\.0\.0\.1:(\d+)", service.log.read_text())
     return int(found[-1])
 
 
