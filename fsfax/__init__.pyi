@@ -95,7 +95,6 @@ from .errors import WebhookNotFound as WebhookNotFound
 from .jobs.destination import DestinationHistory as DestinationHistory
 from .jobs.destination import Ending as Ending
 from .jobs.destination import Weights as Weights
-from .jobs.ladder import Mode as Mode
 from .jobs.ladder import Pins as Pins
 from .jobs.store import JobList as JobList
 from .jobs.store import JobStore as JobStore

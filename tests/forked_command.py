@@ -86,8 +86,8 @@ def _serve() -> None:
     """Fork for each connection that comes to the socket on standard input."""
     from fsfax.cli import main
 
-    for place in main._COMMANDS.values():
-        import_module(f"fsfax.cli.{place.partition(':')[0]}")
+    for entry in main._SUBCOMMANDS.values():
+        import_module(f"fsfax.cli.{entry.place.partition(':')[0]}")
     for name in ("fsfax.engine.engine", "fsfax.jobs.store", "fsfax.document.convert"):
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps

@@ -24,8 +24,9 @@ from fsfax.jobs.destination import (
     learn,
     pin,
 )
-from fsfax.jobs.ladder import Mode, Pins, first_mode
+from fsfax.jobs.ladder import Pins, first_mode
 from fsfax.values.outcome import Outcome
+from fsfax.values.plan import Mode
 from fsfax.values.results import TxResult
 from tests.jobs.results import result
 

@@ -13,7 +13,6 @@ from fsfax.engine import t30
 from fsfax.jobs.ladder import (
     RUNGS,
     FaultyPart,
-    Mode,
     ModeChoice,
     PastAttempt,
     Pins,
@@ -23,6 +22,7 @@ from fsfax.jobs.ladder import (
     next_mode,
 )
 from fsfax.values.outcome import Outcome
+from fsfax.values.plan import Mode
 from tests.jobs.results import result
 
 BEST = Mode("on", ecm=True, v17=True)
