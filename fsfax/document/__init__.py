@@ -19,8 +19,8 @@ The conversion of a document, step by step:
     11. write    put the strips of all pages into a TIFF-F, atomically     tiff_f, files
 
 Steps 3 to 5 are the task ``plan``; steps 6 to 10, which `fax_page` calls in this order, are the
-task ``draw``, for some pages at a time and in all workers at once. A page that is a fax page of
-the wanted geometry already passes steps 6 to 10 unchanged.
+task ``draw``, for some pages at a time and in all workers at once. A page that already is a fax
+page of the wanted geometry is not drawn again: its strip is copied, or its pels are recoded.
 
 Modules:
 

@@ -1,8 +1,8 @@
 /* Smoothing of horizontal edges in a packed bitmap.
  *
- * Plain C without Python.h; fsfax/document/edges.py calls it, says what is done and why, and does
- * the same, bit for bit, where this was not compiled. Rows are words here whose highest bit is the
- * leftmost pel, and beyond the page everything is white.
+ * Plain C without Python.h; fsfax/document/edges.py calls it, explains it, and does the same, bit
+ * for bit, where this was not compiled. Here a row is an array of words whose highest bit is the
+ * leftmost pel, and beyond the page every pel is white.
  */
 
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define MAX_WORDS 64 /* 4096 pels */
 #define WORDS (MAX_WORDS + 2) /* A white word before and one after the row. */
 
-/* A row, its neighbours moved into each pel's place, and what is known of each pel. */
+/* A row, the same row with each pel replaced by a neighbour, and properties of each pel. */
 typedef struct {
     uint64_t pels[WORDS], left[WORDS], right[WORDS], second_right[WORDS], near[WORDS];
     uint64_t three_white[WORDS], four_white[WORDS], five_black[WORDS];
@@ -93,7 +93,7 @@ static void mend(const Row *above, const Row *row, const Row *below, uint8_t *bi
     }
 }
 
-/* Smooth a bitmap in place; gives 0 if its rows are too long. */
+/* Smooth a bitmap in place; return 0 if its rows are too long, else 1. */
 int fsfax_smooth(uint8_t *bits, size_t rows, int bytes)
 {
     Row three[3];

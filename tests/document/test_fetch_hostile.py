@@ -266,7 +266,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, old)
             signal.signal(signal.SIGXFSZ, handler)
         assert str(tmp_path) in str(caught.value)
-        assert "make room" in str(caught.value)
+        assert "check the free space" in str(caught.value)
         assert caught.value.temporary
         assert list(tmp_path.iterdir()) == []
         assert fetch(FetchRequest(url=server.url()), tmp_path, SETTINGS).size == len(PDF)

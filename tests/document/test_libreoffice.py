@@ -85,7 +85,7 @@ BAD = [
     ("sleep 1000", ConversionFailed, "took more than 1 s"),
     ("trap '' TERM INT HUP; while :; do sleep 1; done", ConversionFailed, "took more than"),
     ("kill -SEGV $$; sleep 1000", ConversionFailed, "LibreOffice"),
-    ("sh -c 'kill -SEGV $$'", ConversionFailed, "broke while it converted"),
+    ("sh -c 'kill -SEGV $$'", ConversionFailed, "crashed while it converted"),
     ("exit 0", DocumentDamaged, "cannot read a Rich Text document"),
     ("echo 'source file could not be loaded' >&2; exit 1", DocumentDamaged, "cannot read"),
     (': > "$OUT"', DocumentDamaged, "cannot read"),
@@ -128,7 +128,7 @@ def test_no_process_stays(fake: Fake, source: Path, folder: Path, end: str) -> N
         assert "GOOD" not in end
     gevent.sleep(0.05)
     stayed = sleepers() - before
-    if not libreoffice._apart():
+    if not libreoffice._isolation_command():
         stayed = {pid for pid in stayed if b"2222." not in command(pid)}
     assert not stayed
 

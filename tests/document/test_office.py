@@ -154,7 +154,7 @@ def test_it_has_limits(pretend: Pretend, document: Path) -> None:
 
 
 def test_it_has_no_network(pretend: Pretend, document: Path) -> None:
-    if not libreoffice._apart():
+    if not libreoffice._isolation_command():
         pytest.skip("this system forbids unshare(1)")
     pretend('cat /proc/net/dev >"$OUT"')
     devices = convert(document).read_text().splitlines()[2:]

@@ -182,7 +182,7 @@ def test_names_lead_to_numbers():
     assert number_of("busy") == "5550101"
     assert behaviour("1234567") is PLAIN
     assert len(table().splitlines()) == len(NUMBERS) + 1
-    with pytest.raises(KeyError, match="there are: fax, busy"):
+    with pytest.raises(KeyError, match="choose one of: fax, busy"):
         number_of("nonsense")
 
 
