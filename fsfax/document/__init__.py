@@ -7,7 +7,7 @@ The conversion of a document, step by step:
 
     1.  ask      the caller's greenlet sends requests to worker processes  convert, process.pool
     2.  receive  a confined process answers one request after another      process.worker, .tasks
-    3.  sniff    tell the kind from the first bytes; check the limits      kinds, limits
+    3.  sniff    find the kind from the first bytes; check the limits      kinds, limits
     4.  open     open it and read the sizes of its pages: PDF by pdfium,   sources.source, .pdf,
                  images by Pillow, text laid out as a PDF                  .image, .text
     5.  place    put each page on one or more fax pages                    geometry

@@ -44,7 +44,7 @@ static void clear(Row *row)
     memset(row->four_white, 0xFF, sizeof row->four_white);
 }
 
-static void look(Row *row, const uint8_t *bits, int bytes, int words)
+static void read_row(Row *row, const uint8_t *bits, int bytes, int words)
 {
     uint64_t any = 0;
     for (int at = 0; at < words; at++) {
@@ -71,8 +71,8 @@ static void look(Row *row, const uint8_t *bits, int bytes, int words)
     }
 }
 
-static void mend(const Row *above, const Row *row, const Row *below, uint8_t *bits, int bytes,
-                 int words)
+static void smooth_row(const Row *above, const Row *row, const Row *below, uint8_t *bits,
+                       int bytes, int words)
 {
     uint64_t pairs[WORDS];
     pairs[0] = 0;
@@ -104,15 +104,15 @@ int fsfax_smooth(uint8_t *bits, size_t rows, int bytes)
     for (int each = 0; each < 3; each++)
         clear(&three[each]);
     if (rows)
-        look(&three[1], bits, bytes, words);
+        read_row(&three[1], bits, bytes, words);
     for (size_t at = 0; at < rows; at++) {
         Row *above = &three[at % 3], *row = &three[(at + 1) % 3], *below = &three[(at + 2) % 3];
         if (at + 1 < rows)
-            look(below, bits + (at + 1) * (size_t) bytes, bytes, words);
+            read_row(below, bits + (at + 1) * (size_t) bytes, bytes, words);
         else
             clear(below);
         if (row->inked) /* Nothing is added to a white row. */
-            mend(above, row, below, bits + at * (size_t) bytes, bytes, words);
+            smooth_row(above, row, below, bits + at * (size_t) bytes, bytes, words);
     }
     return 1;
 }

@@ -156,23 +156,23 @@ static void code_row(Line *line, const int *current, const int *above, int width
 
 /* Code `rows` rows of (width + 7) / 8 bytes each, 1 is black, and an EOFB.
  *
- * Returns the number of bytes written to `out`, or 0 if `room` bytes may not be enough or the width
- * is not that of a fax page.
+ * Returns the number of bytes written to `out`, or 0 if `capacity` bytes may not be enough or the
+ * width is not that of a fax page.
  */
-size_t fsfax_mmr(const uint8_t *bits, size_t rows, int width, uint8_t *out, size_t room)
+size_t fsfax_mmr(const uint8_t *bits, size_t rows, int width, uint8_t *out, size_t capacity)
 {
     int lists[2][MAX_WIDTH + 4];
     /* Bytes of a row: at most 7 bits a pel, and 40 for empty runs where it begins and ends. */
     const size_t most = (size_t) width + 32;
     Line line = {out, 0, 0};
 
-    if (width < 1 || width > MAX_WIDTH || room < most)
+    if (width < 1 || width > MAX_WIDTH || capacity < most)
         return 0;
     for (int time = 0; time < 4; time++)
         lists[0][time] = width;
     for (size_t row = 0; row < rows; row++) {
         int *current = lists[(row + 1) % 2];
-        if (room - (size_t) (line.next - out) < most)
+        if (capacity - (size_t) (line.next - out) < most)
             return 0;
         changes(bits + row * (size_t) ((width + 7) / 8), width, current);
         code_row(&line, current, lists[row % 2], width);

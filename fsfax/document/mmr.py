@@ -34,9 +34,9 @@ def encode(bits: NDArray[np.uint8], width: int) -> bytes | None:
     if code is None:
         return None
     bits = np.ascontiguousarray(bits)
-    room = np.empty(2 * bits.nbytes + _SPARE, np.uint8)
-    count = code(bits.ctypes.data, len(bits), width, room.ctypes.data, room.nbytes)
-    return room[:count].tobytes() or None
+    out = np.empty(2 * bits.nbytes + _SPARE, np.uint8)
+    count = code(bits.ctypes.data, len(bits), width, out.ctypes.data, out.nbytes)
+    return out[:count].tobytes() or None
 
 
 def available() -> bool:

@@ -64,14 +64,14 @@ def _hangup(core: Core, channel: SwitchChannel, data: str) -> str:
 
 def _sleep(core: Core, channel: SwitchChannel, data: str) -> str:
     milliseconds = int(data) if data.isascii() and data.isdigit() and len(data) < 9 else 0  # noqa: PLR2004
-    channel.gone.wait(core.pace(milliseconds / 1000))
+    channel.hung_up.wait(core.pace(milliseconds / 1000))
     return ""
 
 
 def _playback(_: Core, channel: SwitchChannel, data: str) -> str:
     """Play ringback, a voice or silence until the call ends; sound files take no time."""
     if data in _PLAYED_UNTIL_HANGUP:
-        channel.gone.wait()
+        channel.hung_up.wait()
     return ""
 
 
@@ -91,7 +91,7 @@ def _park(core: Core, channel: SwitchChannel, _: str) -> str:
 
 
 def _wake_on_hangup(channel: SwitchChannel) -> None:
-    channel.gone.wait()
+    channel.hung_up.wait()
     channel.messages.put(("", ""))
 
 
@@ -105,7 +105,7 @@ def _txfax(core: Core, channel: SwitchChannel, data: str) -> str:
     response = channel.circuit.fax(channel, terminal(channel, sends=path))
     if not channel.circuit.far_end_hangs_up:
         # If the far end does not hang up after a successful fax, the application goes on.
-        channel.gone.wait()
+        channel.hung_up.wait()
     return response
 
 

@@ -103,7 +103,7 @@ def _dial(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
         core.set_callstate(channel, "RINGING")
     gevent.spawn(_run_called, core, called, what, record)
     timeout = _ring_timeout(core, channel, what)
-    gevent.wait([channel.picked_up, channel.gone], timeout=timeout, count=1)
+    gevent.wait([channel.picked_up, channel.hung_up], timeout=timeout, count=1)
     if channel.is_answered and channel.is_up:
         record.answered = time.time()
         channel.dialplan = True
@@ -191,7 +191,7 @@ def _run_called(core: Core, channel: SwitchChannel, what: Behaviour, record: Cal
         if channel.is_up and not execute(core, channel, name, argument):
             break
     if what.party == "fax" and what.lingers:
-        channel.gone.wait()
+        channel.hung_up.wait()
     core.hang_up(channel)
     core.finish(channel)
     if record.uuid == channel.uuid:

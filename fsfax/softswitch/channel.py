@@ -61,7 +61,7 @@ class SwitchChannel:
 
     peer: the other leg, if it is on this switch as well.
     circuit: the line between the two legs.
-    gone: set when the channel was hung up.
+    hung_up: set when the channel was hung up.
     picked_up: set when the channel was answered.
     messages: applications that ``sendmsg`` asked for, as (name, argument).
     """
@@ -89,7 +89,7 @@ class SwitchChannel:
     argument: str = ""
     peer: SwitchChannel | None = None
     circuit: FaxCircuit | None = None
-    gone: gevent.event.Event = field(default_factory=gevent.event.Event)
+    hung_up: gevent.event.Event = field(default_factory=gevent.event.Event)
     picked_up: gevent.event.Event = field(default_factory=gevent.event.Event)
     messages: gevent.queue.Queue[tuple[str, str]] = field(default_factory=gevent.queue.Queue)
 

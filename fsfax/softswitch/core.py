@@ -210,7 +210,7 @@ class Core:
         if channel.is_up:
             channel.mark_ended(cause, sip_status, by_far_end)
             self.fire(channel, "CHANNEL_HANGUP", first=[("Hangup-Cause", cause)])
-            channel.gone.set()
+            channel.hung_up.set()
             if channel.peer:
                 # BYE or CANCEL; an unanswered call ends with the refusal's cause.
                 far = "NORMAL_CLEARING" if channel.is_answered else cause

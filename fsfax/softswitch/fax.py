@@ -148,7 +148,7 @@ class Circuit:
         # The client that takes over a parked call needs real seconds, however fast the line is.
         parked = self._behaviour.party == "parked"
         timeout = T0 if parked else max(self._core.pace(T0), _MIN_T0)
-        first = gevent.wait([self._started, channel.gone], timeout=timeout, count=1)
+        first = gevent.wait([self._started, channel.hung_up], timeout=timeout, count=1)
         if not self._started.is_set():
             dropped = bool(first)
             self._report(
@@ -161,7 +161,7 @@ class Circuit:
                 ),
             )
             return ""
-        gevent.wait([end.over, channel.gone], count=1)
+        gevent.wait([end.over, channel.hung_up], count=1)
         if not end.over.is_set() and self._line:
             self._line.hang_up(side)
             end.over.wait()
@@ -271,7 +271,7 @@ class Circuit:
                 self._core.hang_up(called.channel)
             self._report("called", result)
             if caller.channel and result.code == 0 and self._hangs_up:
-                caller.channel.gone.wait()
+                caller.channel.hung_up.wait()
         if caller.result:
             self._report("caller", caller.result)
         for end in (called, caller):

@@ -77,9 +77,9 @@ class Db(KeyStore):
             entries = [[realm, key, value] for (realm, key), value in self._values.items()]
             # If the process is killed, the old file or the new one remains. A power cut need not
             # be survived; FreeSWITCH's SQLite file with its journal does not either.
-            beside = self._file.with_suffix(".part")
-            beside.write_text(json.dumps(entries), encoding="utf-8")
-            beside.replace(self._file)
+            temporary = self._file.with_suffix(".part")
+            temporary.write_text(json.dumps(entries), encoding="utf-8")
+            temporary.replace(self._file)
 
 
 class Hash(KeyStore):

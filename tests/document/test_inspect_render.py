@@ -1,4 +1,4 @@
-"""Looking into documents, and TIFF-F to PDF and PNG and back."""
+"""Documents inspected, and TIFF-F converted to PDF and PNG and back."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_pdf_is_inspected(converter, tmp_path):
     assert found.seconds_on_line() == 0
 
 
-def test_encryption_is_told_and_no_error(converter, tmp_path):
+def test_encryption_is_reported_and_no_error(converter, tmp_path):
     path = tmp_path / "locked.pdf"
     for user, wanted, pages in (("", "owner", 1), ("secret", "user", 0)):
         writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(make_pdf([""]))))

@@ -20,7 +20,7 @@ _LONGEST_TITLE = 200
 
 
 def inspect_document(path: Path, limits: Limits) -> dict[str, Any]:
-    """Return the fields of an `fsfax.document.Inspection` that a worker can tell, for JSON.
+    """Return the fields of an `fsfax.document.Inspection` that a worker finds, for JSON.
 
     Raises:
         DocumentError: what is wrong with the document.

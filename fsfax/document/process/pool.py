@@ -67,24 +67,24 @@ class _Worker:
     """One process and the socket to it."""
 
     def __init__(self, memory: int) -> None:
-        ours, theirs = socket.socketpair()
+        pool_end, worker_end = socket.socketpair()
         # Not blocking: whether `socket` is patched makes no difference, the waits are `ask`'s own.
-        self._socket = ours
-        ours.setblocking(False)
+        self._socket = pool_end
+        pool_end.setblocking(False)
         try:
             self._process = _popen()(
                 [sys.executable, "-m", "fsfax.document.process.worker", str(memory)],
-                stdin=theirs,
+                stdin=worker_end,
                 stdout=-3,
                 stderr=-3,
                 env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,  # Ctrl-C goes to the program, not to its workers
             )
         except OSError:
-            ours.close()
+            pool_end.close()
             raise
         finally:
-            theirs.close()
+            worker_end.close()
 
     @property
     def pid(self) -> int:
