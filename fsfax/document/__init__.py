@@ -7,7 +7,7 @@ The conversion of a document, step by step:
 
     1.  ask      the caller's greenlet sends requests to worker processes  convert, process.pool
     2.  receive  a confined process answers one request after another      process.worker, .tasks
-    3.  sniff    tell the kind from the first bytes; check the limits      kinds, limits
+    3.  sniff    find the kind from the first bytes; check the limits      kinds, limits
     4.  open     open it and read the sizes of its pages: PDF by pdfium,   sources.source, .pdf,
                  images by Pillow, text laid out as a PDF                  .image, .text
     5.  place    put each page on one or more fax pages                    geometry
@@ -19,8 +19,8 @@ The conversion of a document, step by step:
     11. write    put the strips of all pages into a TIFF-F, atomically     tiff_f, files
 
 Steps 3 to 5 are the task ``plan``; steps 6 to 10, which `fax_page` calls in this order, are the
-task ``draw``, for some pages at a time and in all workers at once. A page that is a fax page of
-the wanted geometry already passes steps 6 to 10 unchanged.
+task ``draw``, for some pages at a time and in all workers at once. A page that already is a fax
+page of the wanted geometry is not drawn again: its strip is copied, or its pels are recoded.
 
 Modules:
 

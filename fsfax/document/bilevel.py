@@ -1,38 +1,39 @@
-"""From grey to black and white: what makes a fax legible, and what makes it short.
+"""Grey to black and white: the choices that make a fax legible and short.
 
-Three things can be on a page, and each is treated in its own way.
+A page can hold three kinds of content, and each is treated differently.
 
-*Lines and letters* get one threshold and one cleaning. pdfium's grey says how much of a pel is
-covered; half covered is a bad place to cut, because thin strokes are never covered by more than
-a part. With `THRESHOLD` a pel turns black when a third of it is covered. At standard, where a
-stroke is hardly a row thick, the pels above and below count too: between white ones less ink
-will do, between black ones more is needed, so that the bars of e and t stay and their holes do
-not fill. Then horizontal edges are smoothed: gaps of one or two pels in them are filled, and a
-single pel that sticks out of a straight one, at least five pels long, is taken away. In T.6 each
-of these costs two vertical codes and a pass or horizontal one, together 3 to 5 % of a page.
+*Lines and letters* are cut at one threshold and smoothed once. pdfium's grey is the share of a
+pel that is covered. Half is a bad threshold, because thin strokes cover their pels only in part:
+with `THRESHOLD` a pel is black when a third of it is covered. At standard, where a stroke is
+hardly a row thick, the pels above and below count too: between white pels less ink is enough,
+between black ones more is needed, so that the bars of e and t remain and their counters are not
+filled. Then horizontal edges are smoothed: gaps of one or two pels in them are filled, and a
+single pel that sticks out of a straight edge of at least five pels is removed. In T.6 each of
+these costs two vertical codes and a pass or horizontal one, together 3 to 5 % of a page.
 
 Character errors of tesseract on 20 half pages of small print (standard 8 and 9 point, fine 5 and
-6 point), and bytes a page as MMR, with Ghostscript's tiffg4 beside them:
+6 point), and bytes a page as MMR, compared with Ghostscript's tiffg4:
 
     standard  Ghostscript 0.53 % 27.6 kB    this 0.45 % 26.8 kB
     fine      Ghostscript 0.29 % 27.2 kB    this 0.26 % 25.8 kB   threshold alone 0.20 % 28.0 kB
 
-Tried and not done, because legibility pays for it: taking away every single pel that sticks out
-of an edge (1 % of the bytes, errors up by half); the same on vertical edges, and carrying doubtful
-pels down from the row above (up to 13 %, errors twentyfold at standard); sharpening across the
-rows (more bytes and more errors). One such figure is good to a quarter of itself, because a line
-misread as a whole weighs much.
+Tried and not done, because legibility falls: removing every single pel that sticks out of an
+edge (1 % of the bytes, errors up by half); the same on vertical edges, and copying doubtful pels
+from the row above (up to 13 % of the bytes, errors twentyfold at standard); sharpening across the
+rows (more bytes and more errors). Such an error figure is accurate to a quarter of itself,
+because one line that is misread as a whole has much weight.
 
-*Pictures*, that is images of more than one bit, are looked at in squares. Where there is paper,
-which is a bright local background, everything is measured against it, so that shaded or yellowed
-scans come out white with black letters. Where there are smooth middle tones they are drawn with
-a clustered dot screen at 45°, whose dots join into runs; error diffusion, with a dot for every
-pel, multiplies the bytes.
+*Pictures*, that is images of more than one bit, are analysed in squares of 16 by 16 pels. Where
+there is paper, a bright local background, everything is measured against it, so that shaded or
+yellowed scans become white with black letters. Smooth middle tones are drawn with a clustered dot
+screen at 45°, whose dots join into runs; error diffusion, with a dot for every pel, multiplies the
+bytes.
 
 *Tints*, flat middle greys that a program filled in, get the same screen, but with a white ring
-around the letters on them, and the letters are cut below the tint, so that they stay legible.
+around the letters on them, and the letters are cut at a threshold darker than the tint, so that
+they remain legible.
 
-The figures, with Ghostscript's beside them, are printed by tests/bench/bench_document.py.
+tests/bench/bench_document.py prints the figures, with Ghostscript's next to them.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ Rect = tuple[int, int, int, int]
 """Left, top, right, bottom in pels, the last two outside."""
 
 THRESHOLD = 175
-"""Greys below are black. Lower ones thin strokes away, higher ones fill the counters of e and a."""
+"""Greys below this are black. A lower threshold loses thin strokes, a higher one fills counters."""
 
 _STANDARD_DPI = 98
 _STANDARD_LOWEST = 154
@@ -64,21 +65,21 @@ _STANDARD_LOWEST = 154
 
 _BAND = 128  # Rows that are cut at a time.
 
-_TILE = 16
-_PAPER = 140  # A brightest grey below this is no paper.
-_INK = 0.72  # Of the paper's brightness: below it is ink.
-_TONES = (50, 205)  # Smooth greys in between are tone.
-_SMOOTH = 10  # The most that smooth neighbours differ, noise included.
-_TONE_SHARE = 0.45  # Share of such pels that makes a square a picture.
-_WHOLLY = 0.3  # With this share of such squares all of an image is a picture.
+_TILE = 16  # Pels along a side of the squares in which pictures and tints are analysed.
+_PAPER = 140  # A square whose brightest grey is below this shows no paper.
+_INK = 0.72  # Share of the paper's brightness below which a pel is ink.
+_TONES = (50, 205)  # Smooth greys between these are tone.
+_SMOOTH = 10  # The largest difference of smooth neighbours, noise included.
+_TONE_SHARE = 0.45  # With a larger share of smooth tones a square is part of a picture.
+_WHOLLY = 0.3  # With a larger share of such squares the whole image is a picture.
 _CLOSE = 4  # Squares across which parts of a picture are joined.
-_TINT_TONES = (45, 235)
-_FEW = 12  # Fewer flat pels than this in a row, of those looked at, are accident.
+_TINT_TONES = (45, 235)  # Flat greys between these are tint.
+_FEW = 12  # Fewer flat pels in a sampled row are coincidence.
 _FLAT = 2  # Rows and columns across which a tint is flat.
-_SAMPLE = 8
-_MARGIN = 32
-_TINT_PELS = 24
-_TINT_INK = 0.72  # Of the tint's brightness: below it is ink.
+_SAMPLE = 8  # Every eighth row is searched for tints.
+_MARGIN = 32  # Pels around the flat ones that belong to a band of tint.
+_TINT_PELS = 24  # Flat pels that make a square tinted.
+_TINT_INK = 0.72  # Share of the tint's brightness below which a pel is ink.
 
 # A clustered dot screen of two dots in 8 by 8 pels, as ranks 1 to 32: 36 lines an inch at 45°.
 _RANKS = np.array(
@@ -100,7 +101,7 @@ def _levels(ranks: NDArray[Any]) -> Grey:
 
 
 def _halved(ranks: NDArray[Any]) -> NDArray[Any]:
-    """The screen at half the rows, ranked anew so that every level keeps its darkness."""
+    """Return the screen at half the rows, ranked anew so that every level is as dark as before."""
     pairs = ranks[::2] * 2 + ranks[1::2] + np.arange(8) / 100
     order: NDArray[Any] = pairs.ravel().argsort().argsort().reshape(pairs.shape)
     return order + 1
@@ -114,12 +115,12 @@ _SCREENS = {
 
 
 def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
-    """Turn a grey page into packed bits, 1 is black.
+    """Return a grey page as packed bits, 1 is black.
 
     Args:
         grey: the page as drawn.
-        y_dpi: lines per inch, for the shape of the dots of a screen.
-        pictures: where images of more than one bit are.
+        y_dpi: lines per inch (98, 196 or 391), for the threshold and the shape of the dots.
+        pictures: the boxes of images of more than one bit.
     """
     plain = grey
     if pictures:
@@ -135,7 +136,7 @@ def bilevel(grey: Grey, y_dpi: int, pictures: Sequence[Rect] = ()) -> Bits:
 
 
 def _cut(grey: Grey, y_dpi: int) -> Bits:
-    """The threshold for lines and letters; band by band, so that it all stays in the cache."""
+    """Return lines and letters cut at the threshold; band by band, which fits the cache."""
     height, width = grey.shape
     bits = np.empty((height, (width + 7) // 8), np.uint8)
     for top in range(0, height, _BAND):
@@ -146,10 +147,10 @@ def _cut(grey: Grey, y_dpi: int) -> Bits:
 
 
 def _thresholds(grey: Grey, top: int) -> Grey:
-    """The thresholds at standard for a band: eighths of the grey above and below count."""
+    """Return the thresholds of a band at standard: eighths of the grey above and below count."""
     first, last = max(0, top - 1), min(len(grey), top + _BAND + 1)
     rows = min(_BAND, len(grey) - top)
-    # Beyond the page it is white.
+    # Beyond the page every pel is white.
     eighths = np.full((rows + 2, grey.shape[1]), 255 >> 3, np.uint8)
     np.right_shift(grey[first:last], np.uint8(3), out=eighths[first - top + 1 : last - top + 1])
     threshold = eighths[:-2] + eighths[2:]
@@ -158,16 +159,16 @@ def _thresholds(grey: Grey, top: int) -> Grey:
 
 
 def tinted_bands(grey: Grey) -> list[Rect]:
-    """Bands of the page with flat middle greys: pels equal to those right of and below them.
+    """Return the boxes of the page with flat middle greys: pels equal to those right and below.
 
-    Every eighth row is looked at. The soft edge of a letter is one pel thick,
-    so it is never flat both ways.
+    Every eighth row is searched. The soft edge of a letter is one pel thick, so it is never flat
+    in both directions.
     """
     lowest, highest = _TINT_TONES
     rows = grey[:-_FLAT:_SAMPLE, :-_FLAT]
     flat = rows == grey[_FLAT::_SAMPLE, :-_FLAT][: len(rows)]
     flat &= rows == grey[:-_FLAT:_SAMPLE, _FLAT:]
-    # The bytes wrap around: one comparison for both ends.
+    # Bytes wrap around, so that one comparison checks both ends.
     flat &= rows - np.uint8(lowest + 1) < highest - lowest - 1
     if np.count_nonzero(flat) < _FEW:
         return []
@@ -208,7 +209,7 @@ def _overlay(bits: Bits, grey: Grey, rect: Rect, y_dpi: int, *, tints: bool) -> 
 
 
 def _screen(y_dpi: int, top: int, left: int) -> Grey:
-    """Thresholds of the dot screen for a part of the page."""
+    """Return the thresholds of the dot screen for the part of the page that starts here."""
     return np.roll(_SCREENS[y_dpi], (-top, -left), axis=(0, 1))
 
 
@@ -223,7 +224,7 @@ def _screened(grey: Grey, screen: Grey) -> Bits:
 
 
 def _whole_squares(grey: Grey) -> Grey:
-    """The pels with the last squares, at the right and below, filled up with white."""
+    """Return the pels with the last squares, at the right and below, filled up with white."""
     height, width = grey.shape
     filled = np.full((height + -height % _TILE, width + -width % _TILE), 255, np.uint8)
     filled[:height, :width] = grey
@@ -231,17 +232,17 @@ def _whole_squares(grey: Grey) -> Grey:
 
 
 def _across(tiles: Tiles) -> Tiles:
-    """Give every pel of a row of squares the value of its square, for all rows in it."""
+    """Return the value of its square for every pel across, once for all rows of the squares."""
     return tiles.repeat(_TILE, axis=1)[:, None, :]
 
 
 def _by_square(values: Tiles) -> Tiles:
-    """Rows of squares: (rows of squares, rows of one, pels across)."""
+    """Return the pels as (rows of squares, rows of a square, pels across)."""
     return values.reshape(-1, _TILE, values.shape[1])
 
 
 def _count(mask: Mask, rows: int) -> NDArray[Any]:
-    """How many pels of each square are set, of a mask with this many rows a square."""
+    """Return how many pels of each square are set, in a mask with this many rows a square."""
     # A row of a square is two bytes.
     counts = np.bitwise_count(np.packbits(mask, axis=1).view(np.uint16))
     total: NDArray[Any] = counts.reshape(-1, rows, counts.shape[1]).sum(axis=1)
@@ -249,12 +250,12 @@ def _count(mask: Mask, rows: int) -> NDArray[Any]:
 
 
 def _packed(tiles: Mask) -> NDArray[Any]:
-    """Give every pel the value of its square, as packed bits for all rows in it."""
+    """Return the value of its square for every pel, as packed bits, once for all its rows."""
     return np.where(tiles, np.uint16(0xFFFF), np.uint16(0)).view(np.uint8)[:, None, :]
 
 
 def _around(tiles: Tiles, reach: int = 1) -> Tiles:
-    """The highest value among each square and its neighbours."""
+    """Return the highest value among each square and its neighbours."""
     for axis in (0, 1):
         for _ in range(reach):
             moved = tiles.copy()
@@ -268,29 +269,29 @@ def _around(tiles: Tiles, reach: int = 1) -> Tiles:
 
 
 def _picture(grey: Grey, screen: Grey) -> Bits:
-    """A picture as bits: letters on paper by a threshold, tones by the screen."""
+    """Return a picture as bits: letters on paper by a threshold, tones by the screen."""
     pels = _whole_squares(grey)
-    # Not the very brightest pel, which is noise: the brightest pair of two, one two rows below
-    # the other. On noisy paper a tenth of the pels is brighter than the darker of the two.
+    # Not the brightest pel, which is noise, but the brightest pair of pels, one two rows below the
+    # other. On noisy paper a tenth of the pels is brighter than the darker one of that pair.
     pairs = np.minimum(pels[::4], pels[2::4])
     paper = pairs.reshape(-1, _TILE // 4, pels.shape[1]).max(axis=1)
     paper = _around(paper.reshape(len(paper), -1, _TILE).max(axis=2), 2)
     white = np.maximum(paper, _PAPER)
 
-    # Every second row tells enough of tones.
+    # Every second row is enough to find tones.
     rows = _TILE // 2
     some = pels[::2]
     lowest, highest = (_across((white * (tone / 255)).astype(np.uint8)) for tone in _TONES)
     squares = some.reshape(-1, rows, pels.shape[1])
     smooth = (squares > lowest) & (squares <= highest)
-    # The bytes wrap around: one comparison for both signs.
+    # Bytes wrap around, so that one comparison checks both signs.
     step = some[:, 1:] - some[:, :-1]
     step += np.uint8(_SMOOTH - 1)
     smooth = smooth.reshape(some.shape)
     smooth[:, 1:] &= step < 2 * _SMOOTH - 1
     share = _count(smooth, rows) / (rows * _TILE)
     tone = (share > _TONE_SHARE) | (paper < _PAPER)
-    # One square alone is no picture; a light part of a picture belongs to it.
+    # One square alone is no picture; a light square within a picture belongs to the picture.
     tone &= _crowd(tone) > 2  # noqa: PLR2004
     if tone.mean() > _WHOLLY:
         return _screened(grey, screen)
@@ -304,7 +305,7 @@ def _picture(grey: Grey, screen: Grey) -> Bits:
 
 
 def _crowd(tiles: Mask) -> NDArray[np.uint8]:
-    """How many of the eight neighbours and the square itself are set."""
+    """Return how many squares are set among each square and its eight neighbours."""
     padded = np.pad(tiles.astype(np.uint8), 1, mode="edge")
     height, width = tiles.shape
     total = np.zeros(tiles.shape, np.uint8)
@@ -315,7 +316,7 @@ def _crowd(tiles: Mask) -> NDArray[np.uint8]:
 
 
 def _tints(grey: Grey, screen: Grey) -> tuple[Bits, Bits]:
-    """Tints with the letters on them, and where they are."""
+    """Return tints with the letters on them, and the mask of the tinted squares."""
     lowest, highest = _TINT_TONES
     pels = _whole_squares(grey)
     flat = np.zeros(pels.shape, np.bool_)
@@ -336,7 +337,7 @@ def _tints(grey: Grey, screen: Grey) -> tuple[Bits, Bits]:
 
 
 def _grown(mask: Mask) -> Mask:
-    """The mask and two pels around it."""
+    """Return the mask grown by two pels on all sides."""
     grown = mask.copy()
     for reach in (1, 2):
         grown[reach:] |= mask[:-reach]

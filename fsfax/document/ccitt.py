@@ -1,13 +1,13 @@
-"""MH and MMR: the coders of ITU-T T.4 and T.6, by way of libtiff; MMR also by a quicker one.
+"""MH, MR and MMR: the coders of ITU-T T.4 and T.6 in libtiff; MMR also by the faster `mmr`.
 
-The library is the very one that Pillow has loaded, found by its path and called through ctypes:
-Pillow's own way to it expands every pel to a byte and packs it again, which takes four times as
-long as the coding. Where no libtiff can be found the same strips are made through Pillow.
+The library is the one that Pillow has loaded, found by its path and called through ctypes.
+Called through Pillow, every pel is expanded to a byte and packed again, which takes four times
+as long as the coding. Where no libtiff can be found, Pillow makes the same strips.
 
 Bitmaps are packed rows of ``(width + 7) // 8`` bytes, the leftmost pel in the highest bit, 1 is
-black. Strips are in the order of the line, the first bit in the lowest (FillOrder 2): RFC 3949
-section 4.3.2 asks for it in profile S and recommends it elsewhere, SpanDSP works in that order,
-and so nobody on the way to the line has to turn bits around.
+black. Strips have the bit order of the line, the first bit in the lowest (FillOrder 2): RFC 3949
+section 4.3.2 requires it in profile S and recommends it elsewhere, and SpanDSP works in that
+order, so that no bits are reversed before they are sent.
 """
 
 from __future__ import annotations
@@ -41,33 +41,36 @@ _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def compression_tag(coding: Coding) -> int:
-    """Compression tag of a coding: 3 is T.4, 4 is T.6."""
+    """Return the Compression tag of a coding: 3 is T.4, 4 is T.6."""
     return _COMPRESSION[coding]
 
 
 def options_tag(coding: Coding) -> tuple[int, int]:
-    """Tag and value of the T4Options or T6Options that belong to a coding."""
+    """Return tag and value of the T4Options or T6Options of a coding."""
     return (293, 0) if coding == "mmr" else (292, _T4_OPTIONS[coding])
 
 
 def reverse_bits(data: bytes) -> bytes:
-    """Turn the bits of every byte around: FillOrder 1 to 2 and back."""
+    """Return the data with the bits of every byte reversed: FillOrder 1 to 2 and back."""
     return data.translate(_REVERSED)
 
 
 def row_bytes(width: int) -> int:
-    """Bytes of one packed row."""
+    """Return the number of bytes of one packed row."""
     return (width + 7) // 8
 
 
 def encode(bits: Bits, width: int, coding: Coding) -> bytes:
-    """Code a packed bitmap as one strip, in FillOrder 2.
+    """Return a packed bitmap coded as one strip, in FillOrder 2.
 
     Args:
         bits: ``height`` rows of ``row_bytes(width)`` bytes, 1 is black.
         width: pels of a row.
-        coding: ``mmr`` is T.6 with EOFB; ``mh`` is T.4 with an EOL ending on a byte before
-            every row and no RTC, as TIFF class F has it (RFC 2306 section 3.3).
+        coding: ``mmr`` is T.6 with EOFB; ``mh`` is T.4 with an EOL that ends on a byte before
+            every row and without RTC, as in TIFF class F (RFC 2306 section 3.3).
+
+    Raises:
+        ValueError: the shape of the bitmap does not fit the width.
     """
     height = len(bits)
     if bits.shape != (height, row_bytes(width)) or bits.dtype != np.uint8:
@@ -101,10 +104,10 @@ def _encode_with_libtiff(library: ctypes.CDLL, bits: Bits, width: int, coding: C
 
 
 def decode(strip: bytes, width: int, height: int, coding: Coding) -> tuple[Bits, bool]:
-    """Decode one strip in FillOrder 2; gives the bitmap and whether it was whole.
+    """Return the bitmap of a strip in FillOrder 2, and whether the strip was complete.
 
-    Of a strip that breaks off, or that holds a code that T.4 does not know, the rows before
-    are kept and the rest is white.
+    Of a strip that ends early, or that contains a code unknown to T.4, the rows before that
+    place are decoded and the rest is white.
 
     Raises:
         DocumentDamaged: the strip cannot be decoded at all.
@@ -120,7 +123,7 @@ def decode(strip: bytes, width: int, height: int, coding: Coding) -> tuple[Bits,
         if not tiff:
             raise DocumentDamaged("the page's strip cannot be decoded; ask for it to be sent again")
         complaints = []
-        # Of bad rows and a missing end libtiff tells its handlers alone: it reads on.
+        # libtiff reports bad rows and a missing end to its handlers only, and goes on.
         handler = _HANDLER(lambda *_: complaints.append(1))
         try:
             bits = np.zeros((height, row_bytes(width)), np.uint8)
@@ -172,7 +175,7 @@ def _single_page(strip: bytes, width: int, height: int, coding: Coding) -> bytes
 
 
 def _first_strip(tiff: bytes) -> bytes:
-    """Take the strip of a little-endian TIFF that libtiff has just written."""
+    """Return the strip of a little-endian TIFF that libtiff has just written."""
     offset = struct.unpack_from("<I", tiff, 4)[0]
     found = {}
     for index in range(struct.unpack_from("<H", tiff, offset)[0]):
@@ -220,7 +223,7 @@ def _decode_with_pillow(page: bytes, width: int, height: int) -> tuple[Bits, boo
 
 @functools.cache
 def _libtiff() -> ctypes.CDLL | None:
-    """The libtiff that Pillow has loaded, or the system's, or none."""
+    """Return the libtiff that Pillow has loaded, or the system's, or None."""
     Image.init()
     for path in _candidates():
         try:
@@ -266,7 +269,7 @@ def _declare(library: ctypes.CDLL) -> None:
 
 
 def _set_handlers(library: ctypes.CDLL, handler: object) -> None:
-    """Tell libtiff whom to tell about bad data, in place of printing it."""
+    """Have libtiff call this handler for bad data; without one it reports nothing."""
     pointer = ctypes.cast(handler, ctypes.c_void_p) if handler is not None else None  # type: ignore[arg-type]
     library.TIFFSetWarningHandler(pointer)
     library.TIFFSetErrorHandler(pointer)

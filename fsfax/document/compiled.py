@@ -1,7 +1,7 @@
-"""What of this package is compiled when fsfax is installed (pyproject.toml, ``ext-modules``).
+"""The compiled libraries of this package, built at installation (pyproject.toml, ``ext-modules``).
 
-Plain C without Python.h, called through ctypes, which lets go of the interpreter's lock. Where
-there was no C compiler it is not there, and its callers do without.
+Plain C without Python.h, called through ctypes, which releases the interpreter lock. Where
+there was no C compiler they are missing, and their callers fall back on other code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib.util
 
 
 def load(name: str) -> ctypes.CDLL | None:
-    """Load a compiled library of this package; None where it cannot be used."""
+    """Return a compiled library of this package; None where it cannot be used."""
     found = importlib.util.find_spec(f"fsfax.document.{name}")
     if found is None or found.origin is None:
         return None

@@ -1,4 +1,4 @@
-"""The door of the room: a document in, a TIFF-F out."""
+"""Public interface of conversion: a document in, a TIFF-F out."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ from fsfax.settings import DocumentSettings
 
 _log = get_logger(__name__)
 
-_AT_ONCE = 1
-"""A document of no more pages is drawn as it is planned; of a longer one all workers draw."""
+_PLAN_AND_DRAW = 1
+"""A document of at most this many fax pages is drawn by the worker that plans it."""
 
-_MAX_CHUNK = 8
+_MAX_PORTION = 8
+"""Fax pages that a worker draws at a time, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertedPage:
     """One page of the fax.
 
-    ``source_page`` counts from 1; ``sheet`` of ``sheets`` says which part it is of a page that
-    had to be cut. ``scale`` is 1.0 at true size. ``bytes`` is the coded strip.
+    ``number`` and ``source_page`` count from 1; ``width`` and ``height`` are in pels; ``bytes``
+    is the size of the coded strip. ``scale`` is 1.0 at true size; ``turned`` says that the page
+    was turned by 90°. ``sheet`` of ``sheets`` is the part of a page that had to be cut.
     """
 
     number: int
@@ -57,10 +59,11 @@ class ConvertedPage:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What became of a document: the TIFF-F file and its pages.
+    """The result of a conversion: the TIFF-F file and its pages.
 
-    ``bytes`` is the size of the file, ``seconds`` the time it took, ``worker_seconds`` the
-    processor time of the workers.
+    ``kind`` is the kind of the document (pdf, tiff, png, jpeg or text), ``bytes`` the size of
+    the file, ``seconds`` the time that the conversion took, ``worker_seconds`` the processor
+    time of the workers.
     """
 
     path: Path
@@ -77,8 +80,8 @@ class Conversion:
 class Converter:
     """Converts documents to TIFF-F in a pool of worker processes.
 
-    One converter serves all greenlets and threads of a process. Workers start with the first
-    document and stay; `close`, or leaving the ``with`` block, ends them.
+    One converter serves all greenlets and threads of a process. Workers are started with the
+    first document and run until `close` is called or the ``with`` block is left.
     """
 
     def __init__(self, settings: DocumentSettings | None = None) -> None:
@@ -97,13 +100,13 @@ class Converter:
         self.close()
 
     def close(self) -> None:
-        """End the workers; a conversion under way fails with `Closed`."""
+        """End the workers; a conversion that is under way fails with `Closed`."""
         self.pool.close()
 
     def convert(
         self,
-        source: Path | str,
-        target: Path | str,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
         *,
         resolution: ResolutionName = "fine",
         paper: PaperName = "A4",
@@ -111,12 +114,12 @@ class Converter:
     ) -> Conversion:
         """Convert a PDF, TIFF, PNG, JPEG or plain text to TIFF-F.
 
-        The target appears whole or not at all: it is written beside its place, synced and
-        renamed. The calling greenlet waits; others run.
+        The target appears whole or not at all: it is written under another name in the same
+        folder, synced and renamed. The calling greenlet waits; others run.
 
         Args:
-            source: the document; its kind is told from its bytes.
-            target: the TIFF to write; an existing file is replaced.
+            source: path of the document, a string or path-like; its bytes say of what kind it is.
+            target: path of the TIFF to write, likewise; an existing file is replaced.
             resolution: ``standard`` (98 lines per inch), ``fine`` (196) or ``superfine`` (391).
             paper: ``A4`` (1728 pels, also Letter and Legal), ``B4`` (2048) or ``A3`` (2432).
             coding: ``mmr`` (T.6) or ``mh`` (T.4 one-dimensional) inside the file.
@@ -124,9 +127,9 @@ class Converter:
         Raises:
             DocumentError: the document cannot be faxed as it is; the class and its ``code``
                 say why, the message what to do.
-            ConversionFailed: its worker crashed, hung or ran out of memory, or the target
+            ConversionFailed: the worker crashed, hung or ran out of memory, or the target
                 cannot be written (``not_written``).
-            InvalidRequest: an argument is none of the choices.
+            InvalidRequest: an argument is not one of the choices.
             Closed: the converter was closed.
         """
         started = time.monotonic()
@@ -137,8 +140,8 @@ class Converter:
         task = _ConversionTask(self, source, sheet.name, lines.name, coding)
         plan, coded = task.run()
         pages = [
-            FaxPage(spot.width, rows, strip, coding, lines.x_dpi, lines.y_dpi)
-            for spot, (strip, rows) in zip(plan, coded, strict=True)
+            FaxPage(placement.width, rows, strip, coding, lines.x_dpi, lines.y_dpi)
+            for placement, (strip, rows) in zip(plan, coded, strict=True)
         ]
         size = in_thread(lambda: write_result(target, write(pages)))
         conversion = Conversion(
@@ -147,16 +150,16 @@ class Converter:
             pages=tuple(
                 ConvertedPage(
                     number,
-                    spot.page + 1,
+                    placement.page + 1,
                     page.width,
                     page.height,
                     len(page.strip),
-                    spot.scale,
-                    spot.turn != 0,
-                    spot.sheet,
-                    spot.sheets,
+                    placement.scale,
+                    placement.turn != 0,
+                    placement.sheet,
+                    placement.sheets,
                 )
-                for number, (spot, page) in enumerate(zip(plan, pages, strict=True), 1)
+                for number, (placement, page) in enumerate(zip(plan, pages, strict=True), 1)
             ),
             resolution=lines.name,
             paper=sheet.name,
@@ -176,7 +179,7 @@ class Converter:
 
 
 class _ConversionTask:
-    """One document on its way: planned by one worker, drawn by all."""
+    """The conversion of one document: planned by one worker, drawn by all."""
 
     def __init__(
         self, converter: Converter, source: Path, paper: str, resolution: str, coding: str
@@ -184,7 +187,7 @@ class _ConversionTask:
         settings = converter.settings
         self._pool = converter.pool
         self._name = source.name
-        self._left = settings.timeout
+        self._seconds_left = settings.timeout
         self._request: dict[str, Any] = {
             "job": uuid.uuid4().hex,
             "path": os.fspath(source),
@@ -197,8 +200,8 @@ class _ConversionTask:
         self.cpu = 0.0
 
     def run(self) -> tuple[list[Placement], list[tuple[bytes, int]]]:
-        """Plan and draw; gives the strip of every fax page and the rows in it."""
-        header, payload = self._ask({"task": "plan", "at_once": _AT_ONCE})
+        """Plan and draw the fax pages; return the plan, and each page's strip and rows."""
+        header, payload = self._ask({"task": "plan", "draw_up_to": _PLAN_AND_DRAW})
         self.kind = header["kind"]
         plan = [Placement(*fields) for fields in header["plan"]]
         coded = dict(enumerate(_pages(header, payload)))
@@ -207,8 +210,8 @@ class _ConversionTask:
         def draw() -> None:
             while portions:
                 numbers = portions.popleft()
-                wanted = [_fields(plan[number]) for number in numbers]
-                header, payload = self._ask({"task": "draw", "plan": wanted})
+                to_draw = [_fields(plan[number]) for number in numbers]
+                header, payload = self._ask({"task": "draw", "plan": to_draw})
                 coded.update(zip(numbers, _pages(header, payload), strict=True))
 
         if len(portions) == 1:
@@ -224,23 +227,26 @@ class _ConversionTask:
         return plan, [coded[number] for number in range(len(plan))]
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Ask a worker within what is left of the document's time, counted over all workers."""
+        """Have a worker answer a request within the rest of the document's time.
+
+        That time (``document.timeout``) is processor time, added up over all workers.
+        """
         header, payload = self._pool.run(
-            {**self._request, **request}, max(self._left, 0.1), self._name
+            {**self._request, **request}, max(self._seconds_left, 0.1), self._name
         )
-        self._left -= header["cpu"]
+        self._seconds_left -= header["cpu"]
         self.cpu += header["cpu"]
         return header, payload
 
 
 def portions_of(pages: range, workers: int) -> Iterator[range]:
-    """Cut the pages into what a worker draws at a time.
+    """Yield the portions of the pages that a worker draws at a time.
 
     The portions become smaller towards the end, so that the workers finish together; none is so
-    large that other documents wait long for their turn.
+    large that other documents wait long.
     """
     while pages:
-        size = max(1, min(_MAX_CHUNK, len(pages) // (2 * workers)))
+        size = max(1, min(_MAX_PORTION, len(pages) // (2 * workers)))
         yield pages[:size]
         pages = pages[size:]
 

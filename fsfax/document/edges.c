@@ -1,8 +1,8 @@
 /* Smoothing of horizontal edges in a packed bitmap.
  *
- * Plain C without Python.h; fsfax/document/edges.py calls it, says what is done and why, and does
- * the same, bit for bit, where this was not compiled. Rows are words here whose highest bit is the
- * leftmost pel, and beyond the page everything is white.
+ * Plain C without Python.h; fsfax/document/edges.py calls it, explains it, and does the same, bit
+ * for bit, where this was not compiled. Here a row is an array of words whose highest bit is the
+ * leftmost pel, and beyond the page every pel is white.
  */
 
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define MAX_WORDS 64 /* 4096 pels */
 #define WORDS (MAX_WORDS + 2) /* A white word before and one after the row. */
 
-/* A row, its neighbours moved into each pel's place, and what is known of each pel. */
+/* A row, the same row with each pel replaced by a neighbour, and properties of each pel. */
 typedef struct {
     uint64_t pels[WORDS], left[WORDS], right[WORDS], second_right[WORDS], near[WORDS];
     uint64_t three_white[WORDS], four_white[WORDS], five_black[WORDS];
@@ -44,7 +44,7 @@ static void clear(Row *row)
     memset(row->four_white, 0xFF, sizeof row->four_white);
 }
 
-static void look(Row *row, const uint8_t *bits, int bytes, int words)
+static void read_row(Row *row, const uint8_t *bits, int bytes, int words)
 {
     uint64_t any = 0;
     for (int at = 0; at < words; at++) {
@@ -71,8 +71,8 @@ static void look(Row *row, const uint8_t *bits, int bytes, int words)
     }
 }
 
-static void mend(const Row *above, const Row *row, const Row *below, uint8_t *bits, int bytes,
-                 int words)
+static void smooth_row(const Row *above, const Row *row, const Row *below, uint8_t *bits,
+                       int bytes, int words)
 {
     uint64_t pairs[WORDS];
     pairs[0] = 0;
@@ -93,7 +93,7 @@ static void mend(const Row *above, const Row *row, const Row *below, uint8_t *bi
     }
 }
 
-/* Smooth a bitmap in place; gives 0 if its rows are too long. */
+/* Smooth a bitmap in place; return 0 if its rows are too long, else 1. */
 int fsfax_smooth(uint8_t *bits, size_t rows, int bytes)
 {
     Row three[3];
@@ -104,15 +104,15 @@ int fsfax_smooth(uint8_t *bits, size_t rows, int bytes)
     for (int each = 0; each < 3; each++)
         clear(&three[each]);
     if (rows)
-        look(&three[1], bits, bytes, words);
+        read_row(&three[1], bits, bytes, words);
     for (size_t at = 0; at < rows; at++) {
         Row *above = &three[at % 3], *row = &three[(at + 1) % 3], *below = &three[(at + 2) % 3];
         if (at + 1 < rows)
-            look(below, bits + (at + 1) * (size_t) bytes, bytes, words);
+            read_row(below, bits + (at + 1) * (size_t) bytes, bytes, words);
         else
             clear(below);
         if (row->inked) /* Nothing is added to a white row. */
-            mend(above, row, below, bits + at * (size_t) bytes, bytes, words);
+            smooth_row(above, row, below, bits + at * (size_t) bytes, bytes, words);
     }
     return 1;
 }

@@ -1,6 +1,6 @@
-"""Smoothing of horizontal edges: what makes a fax short without making it less legible.
+"""Horizontal edges smoothed, which makes a fax shorter and no less legible.
 
-`fsfax.document.bilevel` says what that is worth. It is done in C (edges.c), row by row within the
+`fsfax.document.bilevel` gives the figures. The work is done in C (edges.c), row by row within the
 processor's cache, in less than half of the time that numpy takes for some thirty passes over the
 page; numpy does it where fsfax was installed without a compiler.
 """
@@ -24,11 +24,13 @@ _IN_FILE = np.dtype(">u8")  # The first byte has the leftmost pels.
 
 
 def smooth_edges(bits: Bits) -> Bits:
-    """Fill gaps of one or two pels in horizontal edges, and take away pels that stick out.
+    """Fill gaps of one or two pels in horizontal edges, and remove single pels that stick out.
 
-    A gap has black on both sides and along one of its other sides, and nothing but white along
-    the opposite one. A pel sticks out that has nothing beside it within two pels, five black
-    ones along one side of it, and white on the opposite side. Both ways give the same bits.
+    A gap has black pels left and right of it, black pels along it in the row above or below, and
+    in the other of these rows only white ones, from the pel before the gap to the pel after it. A
+    pel that sticks out has only white pels within two pels left and right of it, five black ones
+    along it in the row above or below, and a white one in the other of these rows. C and numpy
+    give the same bits.
 
     Args:
         bits: packed rows, 1 is black; changed in place.
@@ -37,7 +39,7 @@ def smooth_edges(bits: Bits) -> Bits:
         The same bits.
     """
     smooth = _compiled()
-    # The library writes rows one behind the other; 0 says that they are too long for it.
+    # The library needs contiguous rows; it returns 0 if they are too long for it.
     if smooth is None or not bits.flags.c_contiguous or not bits.size:
         return smooth_with_numpy(bits)
     if not smooth(bits.ctypes.data, len(bits), bits.shape[1]):
@@ -46,7 +48,7 @@ def smooth_edges(bits: Bits) -> Bits:
 
 
 def available() -> bool:
-    """Whether the quicker way was compiled."""
+    """Return whether the C code was compiled."""
     return _compiled() is not None
 
 
@@ -62,16 +64,16 @@ def _compiled() -> Callable[..., int] | None:
 
 
 def smooth_with_numpy(bits: Bits) -> Bits:
-    """`smooth_edges` without the compiled way."""
-    # White rows stay white, and a third of a full page is white: only rows with ink and those
-    # around them are looked at, as if they were one below the other.
+    """Do what `smooth_edges` does, with numpy alone."""
+    # White rows stay white, and a third of a full page is white: only rows with ink and the rows
+    # next to them are processed, put one below the other.
     inked = np.zeros(len(bits) + 2, np.bool_)
     inked[1:-1] = bits.any(axis=1)
     rows = np.flatnonzero(inked[:-2] | inked[1:-1] | inked[2:])
     if not rows.size:
         return bits
-    # A white row above and one below, so that the rows around a row are views of one array, and
-    # white at the end of each row, a word or more: see `_from_left`.
+    # A white row above and one below, so that the rows next to a row are views of one array, and
+    # at least one white word at the end of each row: see `_from_left`.
     width = bits.shape[1]
     padded = np.zeros((len(rows) + 2, (width // 8 + 2) * 8), np.uint8)
     padded[1:-1, :width] = bits[rows]
@@ -115,10 +117,10 @@ def smooth_with_numpy(bits: Bits) -> Bits:
 
 
 def _from_left(page: Words) -> Words:
-    """Each pel's left neighbour in its place.
+    """Return the page with each pel replaced by its left neighbour.
 
     The pels are the bits of words, the leftmost one highest, and the rows are one run of words:
-    what is carried out of the end of one would come into the next, so it has to be white there.
+    a bit shifted out at the end of a row enters the next row, so that end has to be white.
     """
     moved = page >> _WORD(1)
     moved.reshape(-1)[1:] |= page.reshape(-1)[:-1] << _WORD(63)
@@ -126,6 +128,7 @@ def _from_left(page: Words) -> Words:
 
 
 def _from_right(page: Words) -> Words:
+    """Return the page with each pel replaced by its right neighbour."""
     moved = page << _WORD(1)
     moved.reshape(-1)[:-1] |= page.reshape(-1)[1:] >> _WORD(63)
     return moved

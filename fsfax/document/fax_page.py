@@ -1,4 +1,4 @@
-"""One fax page: drawn in grey, made black and white, given its white foot, coded as a strip."""
+"""One fax page: drawn in grey, made black and white, padded with white rows, coded as a strip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsfax.document.sources.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A fax page as a strip, and the rows that are in it."""
+    """A fax page coded as a strip, and its number of rows."""
 
     strip: bytes
     rows: int
@@ -24,9 +24,9 @@ class Coded:
 def code_page(
     source: Source, placement: Placement, resolution: Resolution, coding: Coding
 ) -> Coded:
-    """Draw one fax page and code it as a strip, or copy the strip that is already there.
+    """Return one fax page drawn and coded as a strip; a strip that the source has is copied.
 
-    The page is as long as the placement says, and longer where it has ink at its foot: see
+    The page is as long as the placement says, or longer where it has ink at its foot: see
     `with_white_foot`.
     """
     if (ready := source.strip(placement, coding)) is not None:
@@ -40,15 +40,16 @@ def code_page(
 
 
 def with_white_foot(bits: Bits, rows: int) -> Bits:
-    """The page with at least this many white rows at its end.
+    """Return the page with at least this many white rows at its end.
 
-    The header line is printed above the page by SpanDSP, after the page was converted. T.4 and T.6
-    coders read rows until there are none, so the page grows by the header's; a T.85 coder was told
-    how many rows there will be, and the header pushes as many off the foot (SpanDSP 3.0.0, t4_tx.c:
-    header_row_read_handler and t4_tx_start_page; t85_encode.c: yd). mod_spandsp offers T.85 with
-    ECM, so that is what two FreeSWITCHes use; Debian's SpanDSP 0.0.6 has no T.85 coder.
+    SpanDSP prints the header line above the page, after the page was converted. T.4 and T.6
+    coders read rows until there are none, so the page grows by the rows of the header; a T.85
+    coder is given the number of rows in advance, and the header pushes as many rows off the foot
+    (SpanDSP 3.0.0, t4_tx.c: header_row_read_handler and t4_tx_start_page; t85_encode.c: yd).
+    mod_spandsp offers T.85 with ECM, so two FreeSWITCHes use it; Debian's SpanDSP 0.0.6 has no
+    T.85 coder.
 
-    Whether there will be a header, and what the other end can do, is not known before the call:
+    Whether there will be a header, and what the far end supports, is not known before the call:
     FreeSWITCH has a header in its configuration, too. A white row costs one bit.
     """
     missing = rows - white_rows_at_foot(bits, rows)
@@ -56,7 +57,7 @@ def with_white_foot(bits: Bits, rows: int) -> Bits:
 
 
 def white_rows_at_foot(bits: Bits, most: int) -> int:
-    """How many rows at the end of a page are white, counted up to ``most``."""
+    """Return how many rows at the end of a page are white, counted up to ``most``."""
     inked = np.flatnonzero(bits[-most:].any(axis=1))
     last = int(inked[-1]) + 1 if inked.size else 0
     return min(most, len(bits)) - last

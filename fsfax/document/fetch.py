@@ -1,10 +1,10 @@
-"""Fetching a document from a URL: a file in a folder, or an error that says what to do.
+"""A document fetched from a URL into a file, or an error that says what to do.
 
     fetched = fetch(FetchRequest(url="https://host/letter.pdf"), folder, settings.fetch)
 
-Whoever may send a fax names the URL, and whoever answers there chooses every octet: both are
-hostile until checked. Redirects are followed here, one connection each, because every hop is
-judged like the first (`fetch_target`); what the document is, its own bytes say (`kinds`).
+The URL comes from a client, and the server behind it chooses every octet: both are hostile until
+checked. Redirects are followed here, with a connection for each hop, because every hop is checked
+like the first (`fsfax.egress.target`); the kind of the document is found from its bytes (`kinds`).
 """
 
 from __future__ import annotations
@@ -52,11 +52,10 @@ _SUFFIXES: dict[Kind, str] = {
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # RFC 9110 15.4
 _SAME_METHOD = frozenset({307, 308})  # after the others a post becomes a get, as in browsers
-_TRY_AGAIN = frozenset({408, 425, 429})  # and all of 5xx
+_TEMPORARY = frozenset({408, 425, 429})  # and all of 5xx
 _SERVER_ERROR = 500
 
-
-_PIECE = 64 * 1024  # of uncompressed data at once
+_PIECE = 64 * 1024  # bytes that are uncompressed at a time
 _COMPRESSED = frozenset({"gzip", "x-gzip"})
 
 
@@ -64,9 +63,9 @@ _COMPRESSED = frozenset({"gzip", "x-gzip"})
 class Fetched:
     """A document that was fetched.
 
-    ``path`` is a new file, the caller's from now on; ``media_type`` is told from its content,
-    whatever the server said; ``size`` in bytes; ``sha256`` in hex; ``url`` is where it came from
-    after redirects, without credentials.
+    ``path`` is a new file, which belongs to the caller; ``media_type`` is that of its content,
+    whatever the server said; ``size`` is in bytes, ``sha256`` in hex; ``url`` is the URL after
+    redirects, without credentials.
     """
 
     path: Path
@@ -81,20 +80,20 @@ def fetch(
 ) -> Fetched:
     """Fetch a document into a new file in the folder ``into``.
 
-    It is written under a name that begins with a dot and ends in ``.part``; of a fetch that
-    failed or was killed nothing stays. ``resolver`` finds the addresses of names.
+    The file is written under a name that begins with a dot and ends in ``.part``, and removed if
+    the fetch fails or its greenlet is killed. ``resolver`` finds the addresses of names.
 
     Raises:
         FetchError: ``temporary`` if it may succeed later: the server answers 5xx, 408, 425 or
-            429, cannot be reached, keeps silent, is too slow or breaks off, or there is no room.
-            An HTTP error says "could not retrieve file, HTTP response 404".
+            429, cannot be reached, does not answer, is too slow or breaks off, or the disk is
+            full. An HTTP error says "could not retrieve file, HTTP response 404".
         ConfigurationError: ``fetch.ca_file`` cannot be read.
     """
     limit = gevent.Timeout(settings.total)
     try:
-        with limit, _Part(into, settings.max_bytes) as part:
+        with limit, _PartFile(into, settings.max_bytes) as part:
             url = _fetch(request, part, settings, resolver)
-            fetched = part.keep(url)
+            fetched = part.finish(url)
     except gevent.Timeout as timeout:
         if timeout is not limit:
             raise
@@ -103,12 +102,16 @@ def fetch(
             "is that server too slow?",
             temporary=True,
         ) from timeout
-    _log.info("fetched", url=url.partition("?")[0], size=fetched.size, type=fetched.media_type)
+    _log.info(
+        "document_fetched", url=url.partition("?")[0], size=fetched.size, type=fetched.media_type
+    )
     return fetched
 
 
-def _fetch(request: FetchRequest, part: _Part, settings: FetchSettings, resolver: Resolver) -> str:
-    """Follow redirects to the document and write it; return its URL."""
+def _fetch(
+    request: FetchRequest, part: _PartFile, settings: FetchSettings, resolver: Resolver
+) -> str:
+    """Follow redirects to the document, write it and return its URL."""
     start = target = parse_url(request.url)
     method: Literal["get", "post"] = request.method
     known = True
@@ -136,7 +139,7 @@ def _fetch(request: FetchRequest, part: _Part, settings: FetchSettings, resolver
             target = follow(target, location)
         except InvalidFetch as error:
             raise FetchError(
-                f"the server redirects to where nothing can be fetched: {error}"
+                f"the server redirects to a URL that cannot be fetched: {error}"
             ) from error
     raise FetchError(
         f"more than {settings.max_redirects} redirects (fetch.max_redirects); name the final URL"
@@ -149,7 +152,7 @@ def _headers(
     request: FetchRequest | None,
     method: Literal["get", "post"],
 ) -> list[tuple[str, str]]:
-    """The headers for a hop; ``request`` is None where it is none of the hop's business."""
+    """Return the headers for a hop; ``request`` is None where the hop must not see its fields."""
     headers = [
         ("Host", (request and request.host) or target.authority),
         ("User-Agent", settings.user_agent),
@@ -170,23 +173,26 @@ def _headers(
 def _http_error(status: int) -> FetchError:
     return FetchError(
         f"could not retrieve file, HTTP response {status}",
-        temporary=status >= _SERVER_ERROR or status in _TRY_AGAIN,
+        temporary=status >= _SERVER_ERROR or status in _TEMPORARY,
         status=status,
     )
 
 
 def _decoded(exchange: Exchange) -> Iterator[bytes]:
-    """The body, uncompressed: some servers compress what was asked for as it is."""
+    """Yield the body, uncompressed: some servers compress although identity was requested."""
     coding = exchange.headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
         return exchange.body()
     if coding in _COMPRESSED:
         return _gunzip(exchange.body())
-    raise FetchError("the server sends the document compressed, and not by gzip; mend it there")
+    raise FetchError(
+        f"the server sends the document compressed as {coding!r}; it must send it as it is, or "
+        "as gzip"
+    )
 
 
 def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Uncompress bit by bit, so that a bomb is noticed by its size before it is in memory."""
+    """Yield uncompressed pieces of 64 KiB, so that a bomb exceeds the limit before the memory."""
     gzip = zlib.decompressobj(wbits=31)
     turns = HubYield()
     try:
@@ -197,13 +203,15 @@ def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 turns.give()
                 data = gzip.unconsumed_tail
     except zlib.error as error:
-        raise FetchError("the server sends damaged gzip data; mend it there") from error
+        raise FetchError(
+            "the server sends damaged gzip data; check the document on the server"
+        ) from error
     if not gzip.eof:
-        raise FetchError("the document ended early; it will be worth another try", temporary=True)
+        raise FetchError("the document ended early; try again later", temporary=True)
 
 
-class _Part:
-    """The file being written: counted, hashed and looked at on the way; gone if not kept."""
+class _PartFile:
+    """The file being written: counted, hashed, its kind checked; removed unless finished."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._name = f"fetched-{secrets.token_hex(12)}"
@@ -213,7 +221,7 @@ class _Part:
         self._head = b""
         self._size = 0
         self._kind: Kind | None = None
-        with self._room():
+        with self._disk_errors():
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             # Unbuffered: a full disk is met while writing, not in closing.
             self._file = os.fdopen(os.open(self._path, flags, 0o600), "wb", buffering=0)
@@ -231,12 +239,12 @@ class _Part:
         self._path.unlink(missing_ok=True)
 
     def expect(self, length: str) -> None:
-        """Refuse a document that is announced to be too large, before it is transferred."""
+        """Raise if Content-Length announces too large a document, before it is transferred."""
         if length.isdecimal() and int(length) > self._max:
             raise self._too_large()
 
     def fill(self, pieces: Iterator[bytes]) -> None:
-        """Write the pieces; stop as soon as they are too many or no document."""
+        """Write the pieces; raise as soon as they are too many or not a document."""
         for piece in pieces:
             self._size += len(piece)
             if self._size > self._max:
@@ -250,11 +258,11 @@ class _Part:
         if self._kind is None:
             self._kind = _kind(self._head)
 
-    def keep(self, url: str) -> Fetched:
-        """Give the file its name."""
+    def finish(self, url: str) -> Fetched:
+        """Give the file its final name and return what was fetched."""
         kind = self._kind or _kind(self._head)
         path = self._path.with_name(self._name + _SUFFIXES[kind])
-        with self._room():
+        with self._disk_errors():
             self._path.rename(path)
         return Fetched(
             path=path,
@@ -272,20 +280,21 @@ class _Part:
 
     def _write(self, piece: bytes) -> None:
         rest = memoryview(piece)
-        with self._room():
+        with self._disk_errors():
             while rest:  # an unbuffered write may write a part
                 rest = rest[self._file.write(rest) :]
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
+        """Raise a temporary FetchError for an OSError."""
         try:
             yield
         except OSError as error:
-            # The server is not to blame and the document may be fine: once there is room
-            # (or the folder is mended), the same request succeeds.
+            # Neither the server nor the document is at fault: once there is free space
+            # (or the folder can be written), the same request succeeds.
             raise FetchError(
                 f"the document cannot be written to {self._path.parent}: {error.strerror}; "
-                "make room there",
+                "check the free space and the folder's permissions",
                 temporary=True,
             ) from error
 
@@ -294,6 +303,8 @@ def _kind(head: bytes) -> Kind:
     try:
         return sniff(head)
     except DocumentEmpty as error:
-        raise FetchError("the server gave an empty file; check the URL") from error
+        raise FetchError("the server sent an empty file; check the URL") from error
     except DocumentUnsupported as error:
-        raise FetchError(f"what the server gave is not a document we can read: {error}") from error
+        raise FetchError(
+            f"what the server sent is not a document that can be faxed: {error}"
+        ) from error

@@ -1,22 +1,22 @@
-"""Where a page of a document goes on a fax page: paper, resolution, placement. No I/O.
+"""Paper, resolution, and the placement of a document's page on a fax page. No I/O.
 
-ITU-T T.4 fixes a fax page by its width in pels, not by its paper: 1728 pels on 215 mm, 2048 on
+ITU-T T.4 defines a fax page by its width in pels, not by its paper: 1728 pels on 215 mm, 2048 on
 255 mm, 2432 on 303 mm, and 3.85, 7.7 or 15.4 lines a millimetre. A4 (210 mm) and Letter
-(215.9 mm) both use the 1728 pels, so an A4 page at true size has a margin of 2.5 mm on both
-sides, which is what a fax machine cannot print anyway, and Letter shrinks by 0.4 %.
+(215.9 mm) both use the 1728 pels. So an A4 page at true size has a margin of 2.5 mm on both
+sides, where a fax machine cannot print anyway, and Letter is shrunk by 0.4 %.
 
 The rules of placement, in this order:
 
 1. A page wider than the fax page and wider than long is turned by 90° (its top to the left, as
-   landscape pages are bound), when that lets it be drawn at least a tenth larger.
-2. A page is drawn at its true size, never larger. A page too wide is shrunk to the width.
-3. A page too long (more than Legal or B4 on 215 mm) is shrunk until it fits, down to 70 % of the
-   size that the width allows. A longer one, a till roll or a banner, is cut into sheets that
-   overlap by 5 mm.
-4. A page ends with as many white rows as the header line has (4 mm). What is missing of them is
-   added below when the page has been drawn, see `fsfax.document.fax_page`.
+   landscape pages are bound), if it can then be drawn at least a tenth larger.
+2. A page is drawn at its true size, never larger. A page that is too wide is shrunk to the width.
+3. A page that is too long (more than Legal or B4 on 215 mm) is shrunk until it fits, down to 70 %
+   of the size that the width allows. A longer one, a till roll or a banner, is cut into sheets
+   that overlap by 5 mm.
+4. A page ends with as many white rows as the header line has (4 mm). Missing ones are added at
+   the foot when the page has been drawn, see `fsfax.document.fax_page`.
 5. A page shorter than A5 landscape is padded with white to that length: short pages jam in
-   some machines, and white rows cost one bit each.
+   some machines, and a white row costs one bit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ PELS_PER_MM = 1728 / 215
 """Pels per millimetre across, at every resolution (T.4 section 2)."""
 
 MIN_SCALE = 0.15
-"""Below this a page is refused: 10 point type would be 0.5 mm high (A0 on A4 is 0.26)."""
+"""A page that would be shrunk more is refused: 10 point type would be 0.5 mm high.
+
+A0 on A4 is 0.26.
+"""
 
 MAX_SHEETS = 12
 """A page that would be cut into more sheets than this is refused."""
@@ -45,17 +48,21 @@ HEADER_ROWS = 16
 """Rows of SpanDSP's header line at standard (t4_tx.c, header_row_read_handler)."""
 
 SHEET_OVERLAP_MM = 5.0
+"""Rule 3."""
 MIN_LENGTH_MM = 148.0
+"""Rule 5: the height of A5 landscape."""
 TURN_GAIN = 1.1
+"""Rule 1."""
 SQUEEZE = 0.7
+"""Rule 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A resolution of T.4: pels per millimetre, and the dots per inch the TIFF tags say.
+    """A resolution of T.4: pels per millimetre, and the dots per inch in the TIFF tags.
 
-    The tags hold the rounded figures of RFC 3949 section 4.1.2 (204 by 98, 196, 391), which is
-    also what SpanDSP writes and maps back to R8 standard, fine and superfine.
+    The tags hold the rounded figures of RFC 3949 section 4.1.2 (204 by 98, 196, 391). SpanDSP
+    writes the same ones and reads them as R8 standard, fine and superfine.
     """
 
     name: ResolutionName
@@ -78,7 +85,7 @@ RESOLUTIONS: dict[str, Resolution] = {
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A width of T.4 with the longest page sent as one, and the length of a sheet cut off."""
+    """A width of T.4, the longest page that is sent as one, and the length of a cut sheet."""
 
     name: PaperName
     width: int
@@ -87,7 +94,7 @@ class Paper:
 
     @property
     def width_mm(self) -> float:
-        """215 mm for A4, and for the others what their pels make (254.8 and 302.6 mm)."""
+        """The width of its pels: 215 mm for A4, 254.8 mm for B4 and 302.6 mm for A3."""
         return self.width / PELS_PER_MM
 
 
@@ -108,18 +115,19 @@ class PageSize:
 
     @property
     def landscape(self) -> bool:
-        """Wider than long."""
+        """Whether the page is wider than long."""
         return self.width_mm > self.height_mm
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One fax page and what is drawn on it.
+    """One fax page, and which page of the document is drawn where on it.
 
-    The page of the document, turned clockwise by ``turn`` quarters and scaled to ``drawn_width``
-    by ``drawn_height`` pels, has its upper left corner at (``left``, ``top``) of a fax page of
-    ``width`` by ``height`` pels. ``top`` is negative on the second and later sheets of a page
-    that is cut. ``as_it_is`` marks a page that was a fax page before: its pels are not touched.
+    The page with the index ``page``, turned clockwise by ``turn`` quarters and scaled to
+    ``drawn_width`` by ``drawn_height`` pels, has its upper left corner at (``left``, ``top``) of
+    a fax page of ``width`` by ``height`` pels. ``top`` is negative on the second and later sheets
+    of a page that is cut. ``as_it_is`` marks a page that already is a fax page: its pels are not
+    changed.
     """
 
     page: int
@@ -137,12 +145,12 @@ class Placement:
 
 
 def header_rows(y_dpi: float) -> int:
-    """Rows of the header line that SpanDSP prints: 16, 32 or 64 at standard, fine or superfine."""
+    """Return the rows of SpanDSP's header line: 16, 32 or 64 at standard, fine or superfine."""
     return HEADER_ROWS * max(1, round(y_dpi / RESOLUTIONS["standard"].y_dpi))
 
 
 def resolution_named(name: str) -> Resolution:
-    """Look up a resolution: standard, fine or superfine.
+    """Return the resolution of this name: standard, fine or superfine.
 
     Raises:
         InvalidRequest: there is no such resolution.
@@ -156,7 +164,7 @@ def resolution_named(name: str) -> Resolution:
 
 
 def paper_named(name: str) -> Paper:
-    """Look up a paper width: A4 (1728 pels), B4 (2048) or A3 (2432).
+    """Return the paper of this name: A4 (1728 pels), B4 (2048) or A3 (2432).
 
     Raises:
         InvalidRequest: there is no such paper.
@@ -168,16 +176,16 @@ def paper_named(name: str) -> Paper:
 
 
 def place(size: PageSize, page: int, paper: Paper, resolution: Resolution) -> list[Placement]:
-    """Place one page of a document on one or more fax pages.
+    """Return the one or more fax pages that one page of a document is drawn on.
 
     Args:
         size: the page's size as its reader sees it.
-        page: its index in the document, from 0; it is handed through.
+        page: the page's index in the document, from 0, for the placements and for messages.
         paper: the fax page's width.
         resolution: the fax page's resolution.
 
     Raises:
-        DocumentDamaged: the size is no size.
+        DocumentDamaged: the size is not above zero, or not finite.
         DocumentTooLarge: the page would have to be shrunk beyond legibility
             (``page_too_wide``) or cut into more than `MAX_SHEETS` sheets (``page_too_long``).
     """
@@ -188,7 +196,7 @@ def place(size: PageSize, page: int, paper: Paper, resolution: Resolution) -> li
     if size.landscape:
         upright = min(1.0, paper.width_mm / width_mm)
         turned = min(1.0, paper.width_mm / height_mm)
-        # A banner stays unturned only if it is not smaller for it.
+        # A banner is not turned unless that makes it larger.
         if turned >= upright * TURN_GAIN:
             turn = 3
             width_mm, height_mm = height_mm, width_mm
@@ -200,12 +208,12 @@ def place(size: PageSize, page: int, paper: Paper, resolution: Resolution) -> li
     if scale < MIN_SCALE:
         raise DocumentTooLarge(
             f"page {page + 1} is {size.width_mm:.0f} by {size.height_mm:.0f} mm: shrunk to "
-            f"{scale:.0%} for a fax page nobody could read it; save it on smaller paper or as "
+            f"{scale:.0%} for a fax page it could not be read; save it on smaller paper or as "
             "several pages",
             code="page_too_wide",
         )
     drawn_width = max(1, min(paper.width, round(width_mm * scale * resolution.x_per_mm)))
-    # The small constant keeps 297.0000001 mm from becoming another row.
+    # The small constant: 99.9999999 mm are 770 rows at fine, not 769.
     drawn_height = max(1, math.floor(height_mm * scale * resolution.y_per_mm + 1e-3))
     left = (paper.width - drawn_width) // 2
     max_rows = math.floor(paper.max_length_mm * resolution.y_per_mm + 1e-3)

@@ -1,7 +1,7 @@
 """What is in a document: pages, sizes, coding, problems, and the time on the line of a fax.
 
-A TIFF is read here, by our own reader of directories, which decodes nothing. All other kinds are
-opened in a worker process, under its limits.
+A TIFF is read in this process, by `fsfax.document.tiff_f`, which reads directories and decodes
+nothing. All other kinds are opened in a worker process, under its limits.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from fsfax.settings import DocumentSettings
 
 @dataclass(frozen=True, slots=True)
 class InspectedPage:
-    """A page: its size on paper, and for images the pixels and how they are coded.
+    """A page: its size on paper, and of an image its pixels and their coding.
 
-    ``resolution`` is standard, fine or superfine where the page is a fax page. ``bytes`` is the
-    coded image. ``bad_rows`` counts the rows that a receiver had to mend, -1 if it did not say.
-    Sizes that the file does not tell are 0.
+    ``number`` counts from 1. ``resolution`` is standard, fine or superfine where the page is a
+    fax page, else "". ``bytes`` is the size of the coded image. ``bad_rows`` counts the rows
+    that a receiver had to repair, -1 if the file does not say. Sizes that the file does not say
+    are 0.
     """
 
     number: int
@@ -45,11 +46,12 @@ class InspectedPage:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a document is.
+    """What is in a document.
 
     ``fax`` says that every page is a fax page (TIFF-F) that could be sent as it is.
-    ``encrypted`` is ``no``, ``owner`` (opens without a password, which only forbids changes) or
-    ``user`` (does not open). ``problems`` are sentences about what is wrong with it.
+    ``encrypted`` is ``no``, ``owner`` (opens without a password; one is needed for changes) or
+    ``user`` (does not open without one). ``problems`` are sentences about what is wrong with
+    the document.
     """
 
     path: Path
@@ -64,24 +66,24 @@ class Inspection:
     problems: tuple[str, ...] = ()
 
     def seconds_on_line(self, bits_per_second: int = 14400) -> float:
-        """Estimate the time on the line (see `fsfax.document.line_time`); 0 if it is no fax."""
+        """Return the estimated time on the line (`fsfax.document.line_time`); 0 if it is no fax."""
         if not self.fax:
             return 0.0
         return seconds_on_line((page.bytes for page in self.pages), bits_per_second)
 
 
 def inspect(
-    path: Path | str,
+    path: str | os.PathLike[str],
     *,
     settings: DocumentSettings | None = None,
     converter: Converter | None = None,
 ) -> Inspection:
-    """Look into a document without converting it.
+    """Return what is in a document, without converting it.
 
     Args:
-        path: a PDF, TIFF, PNG, JPEG or text.
-        settings: limits; the defaults without.
-        converter: whose workers to use; without one, a worker is started and ended.
+        path: path of a PDF, TIFF, PNG, JPEG or text, a string or path-like.
+        settings: limits; without them those of the converter, or the defaults.
+        converter: its workers are used; without one, a worker is started and ended.
 
     Raises:
         DocumentError: it is missing, empty, too large, damaged beyond reading or of no known
@@ -103,15 +105,15 @@ def _head(path: Path) -> tuple[bytes, int]:
         with path.open("rb") as file:
             return file.read(4), os.fstat(file.fileno()).st_size
     except OSError:
-        return b"", 0  # The worker tells what is wrong with it.
+        return b"", 0  # The worker reports what is wrong with it.
 
 
 def inspect_tiff(path: Path) -> Inspection:
-    """Inspect a TIFF by its directories alone.
+    """Return what the directories of a TIFF say; its images are not decoded.
 
     Raises:
         DocumentNotFound: it cannot be read.
-        DocumentDamaged: no page of it can.
+        DocumentDamaged: no page of it can be read.
     """
     data = read_document(path)
     file = tiff_f.read(data)

@@ -1,4 +1,4 @@
-"""What kind of document a file is, told from its first bytes and never from its name."""
+"""The kind of a document, found from its first bytes and never from its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsfax.errors import DocumentEmpty, DocumentUnsupported
 Kind = Literal["pdf", "tiff", "png", "jpeg", "text"]
 
 HEAD = 4096
-"""Bytes of a file's beginning that `sniff` wants to see."""
+"""Bytes of a file's beginning that `sniff` needs."""
 
 _PDF_WINDOW = 1024  # Readers accept rubbish before %PDF- up to here (ISO 32000-1, annex H).
 
@@ -32,12 +32,12 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"MZ", "a program"),
 )
 
-# A text may hold these control characters; any other one says that it is not a text.
+# A text may hold these control characters; with any other one the file is not a text.
 _TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b")
 
 
 def sniff(head: bytes) -> Kind:
-    """Tell the kind of a document from its beginning (`HEAD` bytes are enough).
+    """Return the kind of a document from its beginning (`HEAD` bytes are enough).
 
     Raises:
         DocumentEmpty: there are no bytes.
@@ -70,7 +70,7 @@ def sniff(head: bytes) -> Kind:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether bytes look like plain text in UTF-8, UTF-16 with a mark, or an 8-bit code."""
+    """Return whether bytes look like text in UTF-8, UTF-16 with a byte order mark, or 8 bits."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _is_utf16(head)
     if any(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in set(head)) or 0x7F in head:  # noqa: PLR2004

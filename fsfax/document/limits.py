@@ -1,4 +1,4 @@
-"""What a document may not exceed, and the errors that say so. No I/O."""
+"""Limits on documents, and the errors raised when one is exceeded. No I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Limits:
 
 
 def check_bytes(size: int, limits: Limits) -> None:
-    """Refuse a file of too many bytes, or of none.
+    """Raise unless a file has bytes, and not too many.
 
     Raises:
         DocumentEmpty: the file has no bytes.
@@ -34,7 +34,7 @@ def check_bytes(size: int, limits: Limits) -> None:
 
 
 def check_pages(count: int, limits: Limits) -> None:
-    """Refuse a document of too many pages, or of none.
+    """Raise unless a document has pages, and not too many.
 
     Raises:
         DocumentEmpty: ``no_pages``.
@@ -51,7 +51,7 @@ def check_pages(count: int, limits: Limits) -> None:
 
 
 def check_pixels(width: int, height: int, limits: Limits, page: int) -> None:
-    """Refuse an image of too many pixels before it is decoded.
+    """Raise if an image has too many pixels; called before it is decoded.
 
     Raises:
         DocumentTooLarge: ``too_many_pixels``.

@@ -1,8 +1,8 @@
 /* The coder of ITU-T T.6 (MMR) for a packed bitmap.
  *
- * Plain C without Python.h; fsfax/document/mmr.py calls it and says why it is here. Each row
- * becomes a list of its changing elements, found a word at a time. The rest is T.6 section 2.2: a0,
- * a1 and a2 are of the row that is coded, b1 and b2 = b1[1] of the row above.
+ * Plain C without Python.h; fsfax/document/mmr.py calls it and says why it exists. Each row becomes
+ * a list of its changing elements, found a word at a time. The rest is T.6 section 2.2: a0, a1 and
+ * a2 are elements of the row that is coded, b1 and b2 = b1[1] of the row above.
  */
 
 #include <stddef.h>
@@ -63,8 +63,8 @@ typedef struct {
     unsigned count; /* Less than 8 between two calls of put. */
 } Line;
 
-/* All held bytes are stored each time, and then only the whole ones are left behind: a branch that
- * asks whether there is a whole one would be foretold wrongly every third time. */
+/* All held bytes are stored each time, and the position advances by the complete ones: a branch on
+ * whether there is a complete one would be mispredicted every third time. */
 static inline void put(Line *line, Code code)
 {
     line->held |= (uint64_t) code.code << line->count;
@@ -85,7 +85,7 @@ static void put_run(Line *line, const Code *table, int run)
     put(line, table[run % 64]);
 }
 
-/* Written out, because only then compilers make one instruction of it. */
+/* Written out, because compilers make one instruction of it only then. */
 static inline uint64_t whole_word(const uint8_t *at)
 {
     return (uint64_t) at[0] << 56 | (uint64_t) at[1] << 48 | (uint64_t) at[2] << 40
@@ -156,22 +156,23 @@ static void code_row(Line *line, const int *current, const int *above, int width
 
 /* Code `rows` rows of (width + 7) / 8 bytes each, 1 is black, and an EOFB.
  *
- * Gives the bytes written to `out`, or 0 if `room` may not be enough or the width is none of a fax.
+ * Returns the number of bytes written to `out`, or 0 if `capacity` bytes may not be enough or the
+ * width is not that of a fax page.
  */
-size_t fsfax_mmr(const uint8_t *bits, size_t rows, int width, uint8_t *out, size_t room)
+size_t fsfax_mmr(const uint8_t *bits, size_t rows, int width, uint8_t *out, size_t capacity)
 {
     int lists[2][MAX_WIDTH + 4];
     /* Bytes of a row: at most 7 bits a pel, and 40 for empty runs where it begins and ends. */
     const size_t most = (size_t) width + 32;
     Line line = {out, 0, 0};
 
-    if (width < 1 || width > MAX_WIDTH || room < most)
+    if (width < 1 || width > MAX_WIDTH || capacity < most)
         return 0;
     for (int time = 0; time < 4; time++)
         lists[0][time] = width;
     for (size_t row = 0; row < rows; row++) {
         int *current = lists[(row + 1) % 2];
-        if (room - (size_t) (line.next - out) < most)
+        if (capacity - (size_t) (line.next - out) < most)
             return 0;
         changes(bits + row * (size_t) ((width + 7) / 8), width, current);
         code_row(&line, current, lists[row % 2], width);

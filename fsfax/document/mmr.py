@@ -1,13 +1,13 @@
 """The MMR coder of fsfax, in C: the same bytes as libtiff's, in a third of the time.
 
-On a page of text more than half of the time went into libtiff's coder, and Ghostscript's pages go
-through the same one: whoever wants to be as quick has to code more quickly, because pdfium draws
-more carefully than Ghostscript does. T.6 goes from one changing element to the next, which numpy
-cannot do at once for many of them in less time than libtiff (it was tried: twice as long), and no
-package on PyPI that may be used here has another coder.
+On a page of text libtiff's coder took more than half of the time. Ghostscript uses libtiff's
+coder too; because pdfium draws more carefully than Ghostscript, fsfax is as fast only with a
+faster coder. T.6 goes from one changing element to the next. numpy cannot do that for many of
+them at once in less time than libtiff (it was tried: twice the time), and no package on PyPI
+with a licence that fits has another coder.
 
 It is compiled when fsfax is installed, if there is a C compiler (`fsfax.document.compiled`).
-`fsfax.document.ccitt` falls back on libtiff.
+Without it, `fsfax.document.ccitt` uses libtiff.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _SPARE = 4096
 
 
 def encode(bits: NDArray[np.uint8], width: int) -> bytes | None:
-    """Code a packed bitmap by T.6 with EOFB, in FillOrder 2.
+    """Return a packed bitmap coded by T.6 with EOFB, in FillOrder 2.
 
-    Gives None where libtiff has to do it: the coder was not compiled, the width is no fax page's
-    (more than 2559 pels), or the page would be twice as large as it is without any coding.
+    None where libtiff has to code it: the coder was not compiled, the page is wider than a fax
+    page (more than 2559 pels), or its code would be twice as large as the bitmap.
     """
     code = _coder()
     if code is None:
         return None
     bits = np.ascontiguousarray(bits)
-    room = np.empty(2 * bits.nbytes + _SPARE, np.uint8)
-    count = code(bits.ctypes.data, len(bits), width, room.ctypes.data, room.nbytes)
-    return room[:count].tobytes() or None
+    out = np.empty(2 * bits.nbytes + _SPARE, np.uint8)
+    count = code(bits.ctypes.data, len(bits), width, out.ctypes.data, out.nbytes)
+    return out[:count].tobytes() or None
 
 
 def available() -> bool:
-    """Whether the coder was compiled."""
+    """Return whether the coder was compiled."""
     return _coder() is not None
 
 

@@ -1,7 +1,7 @@
-"""Office documents: which of them LibreOffice is asked to make a PDF of. Pure but for one look.
+"""Office documents that LibreOffice converts to PDF. No I/O, but `program` searches PATH.
 
-Their kind is told from the first bytes; the name helps where these do not say enough: all old
-Microsoft documents begin alike, and so do other things (installers, thumbnails).
+The kind is found from the first bytes, and from the name where these do not say enough: all old
+Microsoft documents begin alike, and so do other files (installers, thumbnails).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fsfax.settings import DocumentSettings
 
 @dataclass(frozen=True, slots=True)
 class OfficeKind:
-    """A kind of office document: its media type, its extension, and what people call it."""
+    """A kind of office document: media type, extension, and the name shown in messages."""
 
     media_type: str
     suffix: str
@@ -39,7 +39,7 @@ _KINDS = (
 _BY_SUFFIX = {kind.suffix: kind for kind in _KINDS}
 _BY_TYPE = {kind.media_type: kind for kind in _KINDS}
 SUFFIXES = {kind.media_type: kind.suffix for kind in _KINDS}
-"""Extensions by media type."""
+"""Extensions of office documents by media type."""
 
 _ZIP = b"PK\x03\x04"
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # [MS-CFB] 2.2
@@ -51,9 +51,9 @@ _PACKAGE = (b"[Content_Types].xml", b"_rels/.rels")
 
 
 def kind_of(head: bytes, name: str = "") -> OfficeKind | None:
-    """Tell the kind of an office document from its beginning and its name; None: it is none.
+    """Return the kind of an office document from its beginning and name; None if it is none.
 
-    ``head`` is of `fsfax.document.kinds.HEAD` bytes.
+    ``head`` is the first `fsfax.document.kinds.HEAD` bytes.
     """
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
     named = _BY_SUFFIX.get(suffix)
@@ -76,15 +76,15 @@ def kind_of(head: bytes, name: str = "") -> OfficeKind | None:
 
 
 def of_type(media_type: str) -> OfficeKind | None:
-    """Return the kind of a stored document by its media type; None: it is no office document."""
+    """Return the kind of a stored document by its media type; None if it is no office document."""
     return _BY_TYPE.get(media_type)
 
 
 def program() -> str | None:
-    """Return where LibreOffice is, None where it is not installed."""
+    """Return the path of LibreOffice; None where it is not installed."""
     return shutil.which("soffice") or shutil.which("libreoffice")
 
 
 def installed(settings: DocumentSettings) -> bool:
-    """Whether office documents can be converted here, and may be."""
+    """Return whether LibreOffice is installed and the settings allow its use."""
     return settings.office and program() is not None

@@ -1,4 +1,4 @@
-"""A PDF file around its objects: header, cross-reference table, trailer (ISO 32000-1, 7.5)."""
+"""PDF objects put together as a file: header, cross-reference table, trailer (ISO 32000-1, 7.5)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def pdf_file(objects: Sequence[bytes]) -> bytes:
-    """Return the file of these objects, numbered from 1; the first is the catalogue."""
+    """Return the PDF file of these objects, numbered from 1; the first is the catalogue."""
     out = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, 1):

@@ -1,15 +1,16 @@
-"""From TIFF-F to what people look at: PDF, PNG; and comparing two faxes pel by pel.
+"""Faxes shown and compared: TIFF-F to PDF and PNG, two faxes compared pel by pel.
 
-A PDF page holds the MMR strip itself (CCITTFaxDecode, ISO 32000-1 section 7.4.6), so nothing is
-lost and nothing grows; an MH or MR page is recoded as MMR, which is lossless too. A PNG has
-square pixels: fax pels are taller than wide at standard and the reverse at superfine.
+A PDF page holds the MMR strip itself (CCITTFaxDecode, ISO 32000-1 section 7.4.6), without loss
+and without growth; an MH or MR page is recoded as MMR, without loss as well. A PNG has square
+pixels: fax pels are taller than wide at standard and wider than tall at superfine.
 
-Received files may be broken off; the pages that can be read are used (see `tiff_f`).
+A received file may be cut off; the pages that can be read are used (see `tiff_f`).
 """
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ _MAX_PELS = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class FaxBitmap:
-    """A page decoded: packed rows (1 is black), its resolution, and whether it was whole."""
+    """A decoded page: packed rows (1 is black), its resolution, and whether it was complete."""
 
     bits: Bits
     width: int
@@ -51,15 +52,16 @@ class FaxBitmap:
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return len(self.bits)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two faxes differ.
+    """The differences of two faxes.
 
-    ``pels`` holds the number of differing pels of each common page, -1 where the widths differ.
+    ``pages`` are the numbers of pages; ``pels`` holds the number of differing pels of each common
+    page, -1 where the widths differ; ``differences`` are sentences.
     """
 
     pages: tuple[int, int]
@@ -68,16 +70,19 @@ class Comparison:
 
     @property
     def identical(self) -> bool:
-        """Same number of pages, same sizes, every pel the same."""
+        """Whether the number of pages, their sizes and every pel are the same."""
         return not self.differences
 
 
-def read_pages(path: Path | str) -> Iterator[FaxBitmap]:
-    """Decode the pages of a fax one by one, as many as can be read.
+def read_pages(path: str | os.PathLike[str]) -> Iterator[FaxBitmap]:
+    """Yield the decoded pages of a fax, as many as can be read.
+
+    Args:
+        path: path of the TIFF, a string or path-like.
 
     Raises:
         DocumentNotFound: the file cannot be read.
-        DocumentDamaged: it is no TIFF, or a page is not one of a fax.
+        DocumentDamaged: it is no TIFF, or a page is not a fax page.
     """
     file = in_thread(lambda: tiff_f.read(read_document(Path(path))))
     for page in file.pages:
@@ -96,8 +101,12 @@ def _dpi(page: tiff_f.TiffPage) -> tuple[float, float]:
     return (page.x_dpi, page.y_dpi) if page.x_dpi > 0 and page.y_dpi > 0 else _DEFAULT_DPI
 
 
-def to_pdf(tiff: Path | str, pdf: Path | str) -> int:
-    """Turn a fax into a PDF without loss; gives the number of pages.
+def to_pdf(tiff: str | os.PathLike[str], pdf: str | os.PathLike[str]) -> int:
+    """Convert a fax to PDF without loss; return the number of pages.
+
+    Args:
+        tiff: path of the fax, a string or path-like.
+        pdf: path of the PDF to write, likewise; an existing file is replaced.
 
     Raises:
         DocumentError: the TIFF cannot be read, or the PDF not be written (``not_written``).
@@ -154,21 +163,23 @@ def _to_pdf(tiff: Path, pdf: Path) -> int:
 
 
 def _mmr(file: tiff_f.TiffFile, page: tiff_f.TiffPage) -> bytes:
-    """The page as one whole MMR strip, white is zero; copied if it is one already."""
+    """Return the page as one MMR strip in which white is zero; copied if it is one already."""
     bits, whole = tiff_f.page_bits(file, page)
     if whole and page.coding == "mmr" and len(page.strips) == 1 and page.photometric == 0:
         return file.strip(page)
     return ccitt.encode(bits, page.width, "mmr")
 
 
-def to_png(tiff: Path | str, page: int, png: Path | str, *, width: int = 0) -> tuple[int, int]:
-    """Draw one page of a fax as a grey PNG with square pixels; gives its width and height.
+def to_png(
+    tiff: str | os.PathLike[str], page: int, png: str | os.PathLike[str], *, width: int = 0
+) -> tuple[int, int]:
+    """Draw one page of a fax as a grey PNG with square pixels; return its width and height.
 
     Args:
-        tiff: the fax.
-        page: its page, from 1.
-        png: the file to write.
-        width: pixels across; 0 keeps the pels of the page.
+        tiff: path of the fax, a string or path-like.
+        page: number of the page, from 1.
+        png: path of the PNG to write, likewise; an existing file is replaced.
+        width: pixels across, 16 to 10,000; 0 is as many as the page has pels.
 
     Raises:
         InvalidRequest: there is no such page, or the width is not between 16 and 10,000.
@@ -204,18 +215,21 @@ def _to_png(tiff: Path, number: int, png: Path, width: int) -> tuple[int, int]:
 
 
 def compare(
-    first: Path | str, second: Path | str, *, header_rows: int | Literal["auto"] = 0
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    header_rows: int | Literal["auto"] = 0,
 ) -> Comparison:
     """Compare two faxes pel by pel.
 
     Args:
-        first: the fax as sent.
-        second: the fax as received.
+        first: path of the fax as sent, a string or path-like.
+        second: path of the fax as received, likewise.
         header_rows: rows of a header line at the top of every received page, which do not
-            count: SpanDSP puts them above the page, which grows by them. Where the pages are
+            count: SpanDSP adds them above the page, which grows by them. Where the pages are
             as long as before, the header has pushed as many rows off the foot, as with T.85
             (they count as differences unless they were white), or it was drawn over the first
-            rows. ``auto`` is what SpanDSP makes: 16 rows at standard, 32 at fine, 64 at
+            rows. ``auto`` is the header of SpanDSP: 16 rows at standard, 32 at fine, 64 at
             superfine.
 
     Raises:
@@ -239,23 +253,23 @@ def compare(
         if before.width != after.width:
             pels.append(-1)
             continue
-        pels.append(_pels_that_differ(before.bits, after.bits, rows))
+        pels.append(_differing_pels(before.bits, after.bits, rows))
         if pels[-1]:
             differences.append(f"page {number}: {pels[-1]} pels differ")
     return Comparison((len(one), len(two)), tuple(pels), tuple(differences))
 
 
-def _pels_that_differ(sent: Bits, got: Bits, rows: int) -> int:
-    """Count them, below a header line of this many rows."""
+def _differing_pels(sent: Bits, received: Bits, rows: int) -> int:
+    """Return the number of differing pels below a header line of this many rows."""
 
     def differing(one: Bits, two: Bits) -> int:
         return int(np.bitwise_count(one ^ two).sum())
 
-    if len(got) == len(sent) + rows:
-        return differing(sent, got[rows:])
-    if len(got) != len(sent):
-        return differing(sent[: len(got)], got[: len(sent)])
-    over = differing(sent[rows:], got[rows:])
-    kept = max(0, len(sent) - rows)
-    pushed = differing(sent[:kept], got[rows:]) + int(np.bitwise_count(sent[kept:]).sum())
-    return min(over, pushed)
+    if len(received) == len(sent) + rows:
+        return differing(sent, received[rows:])
+    if len(received) != len(sent):
+        return differing(sent[: len(received)], received[: len(sent)])
+    drawn_over = differing(sent[rows:], received[rows:])
+    left = max(0, len(sent) - rows)
+    pushed_off = differing(sent[:left], received[rows:]) + int(np.bitwise_count(sent[left:]).sum())
+    return min(drawn_over, pushed_off)

@@ -1,12 +1,12 @@
 """TIFF-F, the file format of faxes (RFC 2306, RFC 3949): written and read as bytes. No I/O.
 
-Written files are little-endian, each page's directory before its one strip, with the tags of
-RFC 3949 profile F; MH pages without a longer width also satisfy profile S. Nothing in a file
+Written files are little-endian. Each page's directory stands before its one strip and has the
+tags of RFC 3949 profile F; MH pages 1728 pels wide also satisfy profile S. Nothing in a file
 depends on the clock or the machine: the same pages give the same bytes.
 
-Read files may be anything, also a file that a broken call left behind: the directories are
-followed as far as they make sense, and what does not is listed in ``problems``. SpanDSP writes a
-page's directory after its strip and the link to it last, so all pages before the break are found.
+Files that are read may contain anything, or be cut off by a call that failed: directories are
+followed as far as they can be read, and what is wrong is listed in ``problems``. SpanDSP writes a
+page's directory after its strip and the link to it last, so all pages before the cut are found.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _COMPRESSION_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class FaxPage:
-    """A page as TIFF-F keeps it: geometry and the coded strip (FillOrder 2)."""
+    """A page as stored in TIFF-F: geometry and the coded strip (FillOrder 2)."""
 
     width: int
     height: int
@@ -86,7 +86,7 @@ class FaxPage:
 
 @dataclass(frozen=True, slots=True)
 class TiffPage:
-    """One directory of a TIFF, as far as faxes care.
+    """One directory of a TIFF: the fields that matter for faxes.
 
     ``strips`` are (offset, bytes) in the file; ``x_dpi`` and ``y_dpi`` are 0 where the file does
     not say. ``bad_rows`` and ``clean`` are BadFaxLines and CleanFaxData (0 clean, 1 regenerated,
@@ -113,7 +113,7 @@ class TiffPage:
 
     @property
     def coding(self) -> Coding | None:
-        """MH, MR or MMR; None if the page is coded in another way or is not bilevel."""
+        """The coding, MH, MR or MMR; None if the page is coded otherwise or is not bilevel."""
         if self.bits != 1 or self.samples != 1 or self.tiled:
             return None
         if self.compression == 4:  # noqa: PLR2004
@@ -124,7 +124,7 @@ class TiffPage:
 
     @property
     def compression_name(self) -> str:
-        """The coding in words."""
+        """The name of the coding, for messages."""
         coding = self.coding
         if coding is not None:
             return coding.upper()
@@ -132,26 +132,26 @@ class TiffPage:
 
     @property
     def bytes(self) -> int:
-        """Bytes of the coded image data."""
+        """The size of the coded image data in bytes."""
         return sum(count for _, count in self.strips)
 
 
 @dataclass(frozen=True, slots=True)
 class TiffFile:
-    """The pages of a TIFF, and what is wrong with it."""
+    """The pages of a TIFF; ``problems`` are sentences about what is wrong with it."""
 
     data: bytes
     pages: tuple[TiffPage, ...]
     problems: tuple[str, ...] = field(default=())
 
     def strip(self, page: TiffPage) -> bytes:
-        """The coded data of a one-strip page in FillOrder 2; short if the file is cut off."""
+        """Return the coded data of a one-strip page, FillOrder 2; short if the file is cut off."""
         offset, count = page.strips[0]
         data = self.data[offset : offset + count]
         return data if page.fill_order == 2 else reverse_bits(data)  # noqa: PLR2004
 
     def strips(self, page: TiffPage) -> Iterator[tuple[bytes, int]]:
-        """The coded strips of a page in FillOrder 2, each with its number of rows."""
+        """Yield the coded strips of a page in FillOrder 2, each with its number of rows."""
         for index, (offset, count) in enumerate(page.strips):
             rows = min(page.rows_per_strip, page.height - index * page.rows_per_strip)
             if rows <= 0:
@@ -161,7 +161,7 @@ class TiffFile:
 
 
 def write(pages: Sequence[FaxPage]) -> bytes:
-    """Make a TIFF-F file of pages.
+    """Return a TIFF-F file of these pages.
 
     Raises:
         DocumentEmpty: there is no page.
@@ -179,11 +179,11 @@ def write(pages: Sequence[FaxPage]) -> bytes:
 
 
 def join(files: Sequence[bytes]) -> bytes:
-    """Make one TIFF-F of several, their pages one after the other. All were made by `write`.
+    """Return one TIFF-F with the pages of several files, all of which `write` made.
 
     Raises:
         DocumentEmpty: there is no page.
-        DocumentDamaged: a page is none of `write`'s.
+        DocumentDamaged: a page is not as `write` makes it.
     """
     pages = []
     for file in map(read, files):
@@ -246,10 +246,10 @@ def _rational(value: float) -> bytes:
 
 
 def read(data: bytes) -> TiffFile:
-    """Read the directories of a TIFF, whole or broken off.
+    """Return the pages of a TIFF, which may be cut off; its images are not decoded.
 
     Raises:
-        DocumentDamaged: it is no TIFF, or not even its first directory can be read.
+        DocumentDamaged: it is no TIFF, or its first directory cannot be read.
     """
     if len(data) < 8 or data[:4] not in (b"II*\0", b"MM\0*"):  # noqa: PLR2004
         raise DocumentDamaged("this is not a TIFF, or only its first bytes; send it again")
@@ -354,10 +354,10 @@ def _page(
 
 
 def matches(page: TiffPage, width: int, resolution: Resolution) -> bool:
-    """Whether a page is a fax page of this very geometry, so that its pels can go out as they are.
+    """Return whether a page is a fax page of this geometry, whose pels can be sent as they are.
 
-    The inch-based resolutions (200 by 100, 200 and 400) count as the metric ones beside them:
-    T.30 has terminals treat the two as equivalent where the other end has only one kind.
+    The inch-based resolutions (200 by 100, 200 and 400) count as the metric ones closest to them:
+    T.30 has terminals treat the two as equivalent where the far end has only one kind.
     """
     close = 0.035
     return (
@@ -370,7 +370,7 @@ def matches(page: TiffPage, width: int, resolution: Resolution) -> bool:
 
 
 def page_bits(file: TiffFile, page: TiffPage) -> tuple[Bits, bool]:
-    """The pels of an MH, MR or MMR page, 1 is black, and whether all of its strips were whole.
+    """Return the pels of an MH, MR or MMR page, 1 is black, and whether it was complete.
 
     Raises:
         DocumentDamaged: the page cannot be decoded.

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import gevent
 
-from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.causes import cause_named
 from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import terminal
 
-_ENDLESS = ("ringback", "voice", "silence")
+_PLAYED_UNTIL_HANGUP = ("ringback", "voice", "silence")
 
 
 def execute(core: Core, channel: SwitchChannel, name: str, data: str) -> bool:
     """Run one application from CHANNEL_EXECUTE to CHANNEL_EXECUTE_COMPLETE.
 
-    Returns whether the channel is still up. An application that does not exist ends the call,
-    as it does in FreeSWITCH.
+    Return whether the channel is still up. An application that does not exist ends the call,
+    as in FreeSWITCH.
     """
     application = _APPLICATIONS.get(name.lower())
     if application is None:
@@ -50,7 +50,7 @@ def _answer(core: Core, channel: SwitchChannel, _: str) -> str:
 
 
 def _set(_: Core, channel: SwitchChannel, data: str) -> str:
-    # export is set here: there is no other leg that would inherit
+    # `export` is the same here: no other leg inherits the variable
     name, _equals, value = data.partition("=")
     if name and "${" not in value:
         channel.set(name.strip(), value)
@@ -58,28 +58,27 @@ def _set(_: Core, channel: SwitchChannel, data: str) -> str:
 
 
 def _hangup(core: Core, channel: SwitchChannel, data: str) -> str:
-    cause = data.strip().upper()
-    core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+    core.hang_up(channel, cause_named(data))
     return ""
 
 
 def _sleep(core: Core, channel: SwitchChannel, data: str) -> str:
     milliseconds = int(data) if data.isascii() and data.isdigit() and len(data) < 9 else 0  # noqa: PLR2004
-    channel.gone.wait(core.pace(milliseconds / 1000))
+    channel.hung_up.wait(core.pace(milliseconds / 1000))
     return ""
 
 
 def _playback(_: Core, channel: SwitchChannel, data: str) -> str:
-    """Be somebody who talks, or is silent, until the call ends; sound files take no time."""
-    if data in _ENDLESS:
-        channel.gone.wait()
+    """Play ringback, a voice or silence until the call ends; sound files take no time."""
+    if data in _PLAYED_UNTIL_HANGUP:
+        channel.hung_up.wait()
     return ""
 
 
 def _park(core: Core, channel: SwitchChannel, _: str) -> str:
-    """Wait for ``sendmsg`` and carry out what it asks for, until the channel is hung up."""
+    """Run the applications that ``sendmsg`` asks for, until the channel is hung up."""
     core.fire(channel, "CHANNEL_PARK")
-    watcher = gevent.spawn(_wake, channel)
+    watcher = gevent.spawn(_wake_on_hangup, channel)
     try:
         while channel.is_up:
             name, data = channel.messages.get()
@@ -91,8 +90,8 @@ def _park(core: Core, channel: SwitchChannel, _: str) -> str:
     return ""
 
 
-def _wake(channel: SwitchChannel) -> None:
-    channel.gone.wait()
+def _wake_on_hangup(channel: SwitchChannel) -> None:
+    channel.hung_up.wait()
     channel.messages.put(("", ""))
 
 
@@ -105,8 +104,8 @@ def _txfax(core: Core, channel: SwitchChannel, data: str) -> str:
     core.answer(channel)
     response = channel.circuit.fax(channel, terminal(channel, sends=path))
     if not channel.circuit.far_end_hangs_up:
-        # A far end that stays silent after a good fax keeps the application running.
-        channel.gone.wait()
+        # If the far end does not hang up after a successful fax, the application goes on.
+        channel.hung_up.wait()
     return response
 
 

@@ -1,4 +1,4 @@
-"""Placing calls: ``originate``, the called side's dialplan, calls from outside."""
+"""Calls placed: ``originate``, the called side's dialplan, calls from outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fsfax.softswitch.numbers import Behaviour, behaviour
 _log = get_logger(__name__)
 
 REALM = "fsfax"
-"""Realm of the marks that the called side's dialplan leaves, as fsfax's own dialplan does."""
+"""Realm of the marks that the called side's dialplan stores, as fsfax's own dialplan does."""
 
 _USAGE = (
     "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>]"
@@ -35,7 +35,7 @@ _MAX_NUMBER = 128
 
 
 def originate(core: Core, arg: str) -> str:
-    """Place a call; the answer is ``+OK <uuid>`` when it is answered, ``-ERR <CAUSE>`` if not."""
+    """Place a call; return ``+OK <uuid>`` once it is answered, else ``-ERR <CAUSE>``."""
     if len(arg.split()) < 2:  # noqa: PLR2004
         return _USAGE
     try:
@@ -70,7 +70,7 @@ def originate(core: Core, arg: str) -> str:
 
 
 def _route(core: Core, endpoint: str) -> tuple[str, str, str]:
-    """Return gateway, number and, if there is no way out, the cause."""
+    """Return gateway and number and, if the endpoint cannot be called, the cause."""
     if (found := _GATEWAY.match(endpoint)) and len(found[2]) <= _MAX_NUMBER:
         if found[1] in core.down:
             return "", "", "GATEWAY_DOWN"
@@ -87,7 +87,7 @@ def _error(cause: str) -> str:
 
 
 def _dial(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
-    """Get the call answered or refused."""
+    """Wait until the call is answered or refused, and return the answer of ``originate``."""
     what = behaviour(channel.number)
     if what.cause:
         gevent.sleep(core.pace(0.02))
@@ -100,9 +100,10 @@ def _dial(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
     if what.ring != 0 and what.party != "parked":
         channel.progress = int(time.time() * 1_000_000)
         core.fire(channel, "CHANNEL_PROGRESS")
-        core.turn(channel, "RINGING")
+        core.set_callstate(channel, "RINGING")
     gevent.spawn(_run_called, core, called, what, record)
-    gevent.wait([channel.picked_up, channel.gone], timeout=_patience(core, channel, what), count=1)
+    timeout = _ring_timeout(core, channel, what)
+    gevent.wait([channel.picked_up, channel.hung_up], timeout=timeout, count=1)
     if channel.is_answered and channel.is_up:
         record.answered = time.time()
         channel.dialplan = True
@@ -115,19 +116,19 @@ def _dial(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
         core.finish(channel)
     core.gateway_failures += 1
     core.end(record, channel.cause)
-    _leave_if_restarted(channel)
+    _exit_if_restarted(channel)
     return _error(channel.cause)
 
 
-def _patience(core: Core, channel: SwitchChannel, what: Behaviour) -> float | None:
-    """Return how long the caller lets it ring; None where the answer comes before that.
+def _ring_timeout(core: Core, channel: SwitchChannel, what: Behaviour) -> float | None:
+    """Return how long the caller waits for an answer; None where the answer comes before that.
 
-    Whether it is in time is decided on the line's clock: on a busy machine a hurried clock
-    would cut off calls that are about to be answered.
+    Which of the two comes first is decided in seconds of the line: on a busy machine a clock
+    that runs faster would cut off calls that are about to be answered.
     """
     timeout = _seconds(channel.get("originate_timeout"), _DEFAULT_TIMEOUT)
     if what.party == "parked":
-        return timeout  # whoever takes it over does so by the clock
+        return timeout  # the client that takes the call over needs seconds of the real clock
     if what.ring is not None and what.ring < timeout:
         return None
     return core.pace(timeout)
@@ -137,13 +138,13 @@ def _unanswered(core: Core, channel: SwitchChannel, record: CallRecord) -> str:
     core.gateway_failures += 1
     core.end(record, channel.cause)
     core.finish(channel)
-    _leave_if_restarted(channel)
+    _exit_if_restarted(channel)
     return _error(channel.cause)
 
 
-def _leave_if_restarted(channel: SwitchChannel) -> None:
+def _exit_if_restarted(channel: SwitchChannel) -> None:
     if channel.cause == "SYSTEM_SHUTDOWN":
-        raise gevent.GreenletExit  # the FreeSWITCH that would answer is gone
+        raise gevent.GreenletExit  # the FreeSWITCH that would answer has ended
 
 
 def _seconds(text: str, default: float) -> float:
@@ -155,7 +156,7 @@ def _run_caller(
 ) -> None:
     channel.flipped = True
     channel.set("channel_cid_flipped", "yes")
-    core.move(channel, "CS_EXECUTE")
+    core.set_state(channel, "CS_EXECUTE")
     if name:
         execute(core, channel, name, argument)
     core.hang_up(channel)
@@ -175,14 +176,14 @@ def _called_channel(core: Core, number: str, caller_number: str, caller_name: st
 
 
 def _run_called(core: Core, channel: SwitchChannel, what: Behaviour, record: CallRecord) -> None:
-    """The dialplan of the called side, until its channel is gone."""
+    """Run the dialplan of the called side, until its channel has ended."""
     core.add(channel)
     channel.dialplan = True
     channel.reading = "PCMU"
     channel.state = "CS_ROUTING"
-    core.turn(channel, "RINGING")
-    core.move(channel, "CS_ROUTING")
-    core.move(channel, "CS_EXECUTE")
+    core.set_callstate(channel, "RINGING")
+    core.set_state(channel, "CS_ROUTING")
+    core.set_state(channel, "CS_EXECUTE")
     _record_numbers(core, channel, what)
     for name, value in _dialplan_variables(channel, what).items():
         channel.set(name, value)
@@ -190,7 +191,7 @@ def _run_called(core: Core, channel: SwitchChannel, what: Behaviour, record: Cal
         if channel.is_up and not execute(core, channel, name, argument):
             break
     if what.party == "fax" and what.lingers:
-        channel.gone.wait()
+        channel.hung_up.wait()
     core.hang_up(channel)
     core.finish(channel)
     if record.uuid == channel.uuid:
@@ -199,7 +200,10 @@ def _run_called(core: Core, channel: SwitchChannel, what: Behaviour, record: Cal
 
 
 def _record_numbers(core: Core, channel: SwitchChannel, what: Behaviour) -> None:
-    """Record who calls whom, as fsfax's own dialplan does: digits alone."""
+    """Store the numbers of caller and called side in ``db`` if they are digits.
+
+    fsfax's own dialplan does the same.
+    """
     if what.party != "fax":
         return
     for who, number in (("caller", channel.caller_number), ("called", channel.number)):
@@ -227,7 +231,7 @@ def _dialplan(core: Core, channel: SwitchChannel, what: Behaviour) -> list[tuple
     ring = [("sleep", str(int(what.ring * 1000)))] if what.ring else []
     if what.party == "parked":
         return [*ring, ("park", "")]
-    if what.party == "nobody":
+    if what.party == "hangs_up":
         return [*ring, ("answer", ""), ("sleep", "1000"), ("hangup", "")]
     if what.party != "fax":
         return [*ring, ("answer", ""), ("playback", what.party)]
@@ -253,7 +257,7 @@ def call_in(
     caller_name: str,
     ident: str,
 ) -> CallRecord:
-    """Let a fax outside call a number here; returns at once."""
+    """Place a call from a fax outside to a number here; return its record at once."""
     what = behaviour(number)
     channel = _called_channel(core, number, caller_number, caller_name)
     record = CallRecord(

@@ -36,4 +36,10 @@ Q850: dict[str, int] = {
     "GATEWAY_DOWN": 809,
     "INVALID_GATEWAY": 808,
 }
-"""By name; a number above 127 is FreeSWITCH's own."""
+"""Numbers by the name of the cause; one above 127 is FreeSWITCH's own."""
+
+
+def cause_named(text: str, default: str = "NORMAL_CLEARING") -> str:
+    """Return the hangup cause that a command names in any case, or the default if unknown."""
+    cause = text.strip().upper()
+    return cause if cause in Q850 else default

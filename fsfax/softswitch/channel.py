@@ -1,4 +1,4 @@
-"""One channel: its states, variables and the event headers that follow from them.
+"""One channel: its states, its variables, and the event headers made of them.
 
 Header and variable names, their order and when each appears are those of
 ``switch_channel_event_set_data`` and of the recordings in ``tests/engine/captures``.
@@ -61,7 +61,7 @@ class SwitchChannel:
 
     peer: the other leg, if it is on this switch as well.
     circuit: the line between the two legs.
-    gone: set when the channel was hung up.
+    hung_up: set when the channel was hung up.
     picked_up: set when the channel was answered.
     messages: applications that ``sendmsg`` asked for, as (name, argument).
     """
@@ -89,12 +89,12 @@ class SwitchChannel:
     argument: str = ""
     peer: SwitchChannel | None = None
     circuit: FaxCircuit | None = None
-    gone: gevent.event.Event = field(default_factory=gevent.event.Event)
+    hung_up: gevent.event.Event = field(default_factory=gevent.event.Event)
     picked_up: gevent.event.Event = field(default_factory=gevent.event.Event)
     messages: gevent.queue.Queue[tuple[str, str]] = field(default_factory=gevent.queue.Queue)
 
     def __post_init__(self) -> None:
-        """Set the variables that a channel begins with."""
+        """Set the variables that a new channel has."""
         given = dict(self.variables)
         outbound = self.direction == "outbound"
         first = {
@@ -137,17 +137,17 @@ class SwitchChannel:
 
     @property
     def is_answered(self) -> bool:
-        """It was answered."""
+        """Whether the channel was answered."""
         return bool(self.answered)
 
     @property
     def is_up(self) -> bool:
-        """It was not hung up."""
+        """Whether the channel was not hung up yet."""
         return not self.cause
 
     def set(self, name: str, value: str) -> None:
         """Set a variable, or unset it with ""."""
-        # FreeSWITCH removes and appends; hence the order in its events.
+        # FreeSWITCH removes and appends, which is the order in its events.
         self.variables.pop(name, None)
         if value:
             self.variables[name] = value
@@ -157,7 +157,7 @@ class SwitchChannel:
         return self.variables.get(name, "")
 
     def is_true(self, name: str, default: bool) -> bool:
-        """Read a variable as switch_true() does."""
+        """Return whether a variable is true, as switch_true() decides it."""
         value = self.get(name).lower()
         if not value:
             return default
@@ -166,7 +166,7 @@ class SwitchChannel:
         )
 
     def mark_answered(self) -> None:
-        """Note the answer."""
+        """Set the states and variables of an answered channel."""
         self.answered = _now()
         self.answer_state = "answered"
         self.reading = "PCMU"
@@ -185,7 +185,7 @@ class SwitchChannel:
             self.set(name, value)
 
     def mark_ended(self, cause: str, sip_status: int, by_far_end: bool) -> None:
-        """Note the hangup: cause, SIP answer (0 = none), and who did it."""
+        """Set cause, SIP answer (0 = none) and variables of a channel that is hung up."""
         self.cause = cause
         self.ended = _now()
         self.answer_state = "hangup"
@@ -240,7 +240,7 @@ class SwitchChannel:
             self.set(name, value)
 
     def headers(self, *, with_variables: bool = True) -> Iterator[Header]:
-        """Yield the headers that every event of the channel carries."""
+        """Yield the headers that every event of the channel has."""
         outbound = self.direction == "outbound"
         number, caller, caller_name = self.number, self.caller_number, self.caller_name
         if self.flipped:
@@ -291,7 +291,7 @@ class SwitchChannel:
             ("Caller-Orig-Caller-ID-Number", caller),
             ("Caller-Callee-ID-Name", callee_name),
             ("Caller-Callee-ID-Number", callee_number),
-            ("Caller-Network-Addr", "127.0.0.1" if self._was_heard_of else ""),
+            ("Caller-Network-Addr", "127.0.0.1" if self._far_end_answered_sip else ""),
             ("Caller-ANI", caller),
             ("Caller-Destination-Number", number),
             ("Caller-Unique-ID", self.uuid),
@@ -319,8 +319,8 @@ class SwitchChannel:
                 yield (f"variable_{name}", value)
 
     @property
-    def _was_heard_of(self) -> bool:
-        """The far end has sent a SIP message."""
+    def _far_end_answered_sip(self) -> bool:
+        """Whether the far end has sent a SIP message."""
         return bool(
             self.direction == "inbound"
             or self.progress

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from fsfax.softswitch.calls import call_in, originate
-from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.causes import cause_named
 from fsfax.softswitch.channel import PROFILE, SwitchChannel
 from fsfax.softswitch.core import Core
 from fsfax.softswitch.fax import problem
@@ -43,9 +43,10 @@ _MODULES = frozenset(
 )
 _LINE = "=" * 97
 VERSION = "1.10.12-fsfax-softswitch"
-"""FreeSWITCH's version whose answers are given, and that it is not FreeSWITCH."""
+"""The version of FreeSWITCH whose answers are given, marked as that of the stand-in."""
 
 Command = Callable[[Core, str], str]
+ChannelCommand = Callable[[Core, SwitchChannel, str], str]
 
 
 def run(core: Core, name: str, arg: str) -> str:
@@ -59,63 +60,59 @@ def run(core: Core, name: str, arg: str) -> str:
     return command(core, arg) or _NO_REPLY
 
 
-def _channel(core: Core, arg: str) -> SwitchChannel | None:
-    return core.channels.get(arg.partition(" ")[0])
+def _on_channel(
+    usage: str = "", *, needs_rest: bool = True, no_channel: str = _NO_CHANNEL
+) -> Callable[[ChannelCommand], Command]:
+    """Return a decorator for commands ``<uuid> <rest>``, which get the channel and the rest.
+
+    The answer is ``usage``, if there is one, where the rest is missing (or the uuid, if the
+    command does not need the rest), and ``no_channel`` where there is no such channel.
+    """
+
+    def decorate(function: ChannelCommand) -> Command:
+        def command(core: Core, arg: str) -> str:
+            call_id, _, rest = arg.partition(" ")
+            if usage and not (rest.strip() if needs_rest else arg):
+                return usage
+            channel = core.channels.get(call_id)
+            return function(core, channel, rest) if channel else no_channel
+
+        return command
+
+    return decorate
 
 
-def _uuid_kill(core: Core, arg: str) -> str:
-    if not arg:
-        return "-USAGE: <uuid> [cause]\n"
-    channel = _channel(core, arg)
-    if channel is None:
-        return _NO_CHANNEL
-    cause = arg.partition(" ")[2].strip().upper()
-    core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+@_on_channel("-USAGE: <uuid> [cause]\n", needs_rest=False)
+def _uuid_kill(core: Core, channel: SwitchChannel, cause: str) -> str:
+    core.hang_up(channel, cause_named(cause))
     return "+OK\n"
 
 
 def _uuid_exists(core: Core, arg: str) -> str:
-    return "true" if _channel(core, arg) else "false"
+    return "true" if arg.partition(" ")[0] in core.channels else "false"
 
 
-def _uuid_dump(core: Core, arg: str) -> str:
-    if not arg:
-        return "-USAGE: <uuid> [format]\n"
-    channel = _channel(core, arg)
-    if channel is None:
-        return _NO_CHANNEL
+@_on_channel("-USAGE: <uuid> [format]\n", needs_rest=False)
+def _uuid_dump(core: Core, channel: SwitchChannel, _: str) -> str:
     return channel.dump(core.events.make("CHANNEL_DATA").headers)
 
 
-def _uuid_getvar(core: Core, arg: str) -> str:
-    words = arg.split()
-    if len(words) < 2:  # noqa: PLR2004
-        return "-USAGE: <uuid> <var>\n"
-    channel = _channel(core, arg)
-    return (channel.get(words[1]) or "_undef_") if channel else _NO_CHANNEL
+@_on_channel("-USAGE: <uuid> <var>\n")
+def _uuid_getvar(_: Core, channel: SwitchChannel, rest: str) -> str:
+    return channel.get(rest.split(maxsplit=1)[0]) or "_undef_"
 
 
-def _uuid_setvar(core: Core, arg: str) -> str:
-    words = arg.split(" ", 2)
-    if len(words) < 2:  # noqa: PLR2004
-        return "-USAGE: <uuid> <var> [value]\n"
-    channel = _channel(core, arg)
-    if channel is None:
-        return _NO_CHANNEL
-    value = words[2] if len(words) > 2 else ""  # noqa: PLR2004
+@_on_channel("-USAGE: <uuid> <var> [value]\n")
+def _uuid_setvar(_: Core, channel: SwitchChannel, rest: str) -> str:
+    name, _space, value = rest.partition(" ")
     if "${" in value:
         return _NO_REPLY  # switch_channel_set_variable: "Invalid data"
-    channel.set(words[1], value)
+    channel.set(name, value)
     return "+OK\n"
 
 
-def _uuid_setvar_multi(core: Core, arg: str) -> str:
-    head, _, pairs = arg.partition(" ")
-    if not pairs:
-        return _SETVAR_MULTI_USAGE
-    channel = core.channels.get(head)
-    if channel is None:
-        return _NO_CHANNEL + _SETVAR_MULTI_USAGE
+@_on_channel(_SETVAR_MULTI_USAGE, no_channel=_NO_CHANNEL + _SETVAR_MULTI_USAGE)
+def _uuid_setvar_multi(_: Core, channel: SwitchChannel, pairs: str) -> str:
     for pair in pairs.split(";"):
         name, equals, value = pair.partition("=")
         if equals and name and "${" not in value:
@@ -123,23 +120,16 @@ def _uuid_setvar_multi(core: Core, arg: str) -> str:
     return "+OK\n"
 
 
-def _uuid_answer(core: Core, arg: str) -> str:
-    channel = _channel(core, arg)
-    if channel is None:
-        return "-ERROR\n"
+@_on_channel(no_channel="-ERROR\n")
+def _uuid_answer(core: Core, channel: SwitchChannel, _: str) -> str:
     core.answer(channel)
     return "+OK\n"
 
 
-def _uuid_transfer(core: Core, arg: str) -> str:
-    """Give a parked channel an inline dialplan; any other one leads nowhere here."""
-    words = arg.split(" ", 1)
-    if len(words) < 2:  # noqa: PLR2004
-        return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"
-    channel = _channel(core, arg)
-    if channel is None:
-        return _NO_CHANNEL
-    inline = _INLINE.match(words[1])
+@_on_channel("-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n")
+def _uuid_transfer(core: Core, channel: SwitchChannel, rest: str) -> str:
+    """Run an inline dialplan on a parked channel; there is no other extension here."""
+    inline = _INLINE.match(rest)
     if inline is None:
         core.hang_up(channel, "NO_ROUTE_DESTINATION")
         return "+OK\n"
@@ -150,30 +140,26 @@ def _uuid_transfer(core: Core, arg: str) -> str:
     return "+OK\n"
 
 
-def _uuid_broadcast(core: Core, arg: str) -> str:
+@_on_channel("-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n", no_channel="-ERR invalid uuid\n")
+def _uuid_broadcast(_: Core, channel: SwitchChannel, rest: str) -> str:
     """Run ``application::argument`` on a parked channel; sound files are not played here."""
-    words = arg.split(" ", 1)
-    if len(words) < 2:  # noqa: PLR2004
-        return "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"
-    channel = _channel(core, arg)
-    if channel is None:
-        return "-ERR invalid uuid\n"
-    name, is_application, data = words[1].partition("::")
+    name, is_application, data = rest.partition("::")
     if is_application:
         channel.messages.put((name, _LEG.sub("", data)))
     return "+OK Message sent\n"
 
 
-def _uuid_park(core: Core, arg: str) -> str:
-    """Answer for a channel that is parked already; no other one stops for this here."""
-    return "+OK\n" if _channel(core, arg) else _NO_CHANNEL
+@_on_channel()
+def _uuid_park(_core: Core, _channel: SwitchChannel, _: str) -> str:
+    """Answer for a channel that is parked already; other channels are not parked here."""
+    return "+OK\n"
 
 
 def _call_in(core: Core, arg: str) -> str:
-    """Not FreeSWITCH's: let a fax outside send a TIFF to a number here.
+    """Have a fax outside send a TIFF to a number here; not a command of FreeSWITCH.
 
     ``softswitch_call_in <number> <tiff> [<caller number> [<caller name> [<station id>]]]``; the
-    words are URL-encoded, so that names can be as hostile as a test wants them.
+    words are URL-encoded, so that a test can use any characters in names.
     """
     words = [unquote(word, errors="replace") for word in arg.split()]
     if not 2 <= len(words) <= 5:  # noqa: PLR2004
@@ -195,7 +181,7 @@ def _show(core: Core, arg: str) -> str:
     rows = [channel.row(core.switchname) for channel in list(core.channels.values())]
     if "count" in words:
         if "json" in words:
-            # Observed: the rows stay away even when there are some, and so does the line end.
+            # Observed: the rows are omitted even when there are some, and so is the line end.
             return json.dumps({"row_count": len(rows), "rows": []}, separators=(",", ":"))
         return f"\n{len(rows)} total.\n"
     if "json" in words:
@@ -348,7 +334,7 @@ def _xml_locate(core: Core, arg: str) -> str:
 def _hupall(core: Core, arg: str) -> str:
     cause = arg.partition(" ")[0].upper() or "MANAGER_REQUEST"
     for channel in list(core.channels.values()):
-        core.hang_up(channel, cause if cause in Q850 else "MANAGER_REQUEST")
+        core.hang_up(channel, cause_named(cause, "MANAGER_REQUEST"))
     return f"+OK hangup all channels with cause {cause}\n"
 
 

@@ -1,4 +1,4 @@
-"""The core of the stand-in: channels, key stores, events, and the end of a channel."""
+"""The core of the stand-in: channels, key stores, events, hangup and its reports."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _log = get_logger(__name__)
 CALL_STATE_NUMBERS = {"DOWN": "0", "RINGING": "2", "ACTIVE": "4", "HANGUP": "7"}
 """``switch_channel_callstate_t``."""
 
-HURRY = 100.0
-"""How many times faster than the clock waits run at speed 0, where faxes run without any."""
+WAIT_SPEED = 100.0
+"""How many times shorter other waits are at speed 0, where faxes do not wait at all."""
 
 
 @dataclass(slots=True)
@@ -28,9 +28,10 @@ class CallRecord:
     """One line of the call log. Times are seconds since 1970, None = it did not happen.
 
     uuid: of the leg that FreeSWITCH's client dialled; for a call from outside, of the inbound
-        leg. called_uuid: the receiving leg, "" if the call did not get that far.
+        leg.
+    called_uuid: of the receiving leg, "" if the call did not get that far.
     code: SpanDSP's result code on the sending side, None if phase E was not reached.
-    file: what the receiving side stored, None if nothing.
+    file: the file that the receiving side stored, None if there is none.
     """
 
     uuid: str
@@ -47,16 +48,16 @@ class CallRecord:
 
 
 class Core:
-    """What every part of the switch shares.
+    """The state that all parts of the switch share.
 
     Args:
         root: folder for received files (``in``).
-        keeps: what outlives FreeSWITCH outlives this process, too: ``db.json`` in ``root``, and
-            ``calls.jsonl``, a line for each change of a `CallRecord`.
+        durable: what survives a restart of FreeSWITCH survives this process, too: ``db.json`` in
+            ``root``, and ``calls.jsonl`` with a line for each change of a `CallRecord`.
         switchname: as in FreeSWITCH-Switchname.
         gateways: names of the gateways that are up; ``down`` those that are not.
-        speed: times line time; 0 = as fast as the machine can.
-        publish: gives an event to the listeners.
+        speed: how many times faster than a real line; 0 = as fast as the machine can.
+        publish: is called with each event for the listeners.
     """
 
     def __init__(
@@ -68,15 +69,15 @@ class Core:
         down: Iterable[str],
         speed: float,
         publish: Callable[[SwitchEvent], None],
-        keeps: bool = False,
+        durable: bool = False,
     ) -> None:
         self.root = root
-        self._log_file = root / "calls.jsonl" if keeps else None
+        self._log_file = root / "calls.jsonl" if durable else None
         self.switchname = switchname
         self.gateways = frozenset(gateways)
         self.down = frozenset(down)
         self.speed = speed
-        self.db = Db(root / "db.json" if keeps else None)
+        self.db = Db(root / "db.json" if durable else None)
         self.hash = Hash()
         self.calls: list[CallRecord] = []
         self.globals: dict[str, str] = {}
@@ -85,11 +86,11 @@ class Core:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as after a restart: no channels, an empty ``hash``, another core id."""
+        """Set the state after a restart: no channels, an empty ``hash``, another core id."""
         self.hash.clear()
         old, self.channels = list(self.channels.values()), {}
         for channel in old:
-            # No longer in the table, hence without an event.
+            # It is not in the table any more, so that no event is fired.
             channel.peer = None
             self.hang_up(channel, "SYSTEM_SHUTDOWN")
         self.events = EventFactory(self.switchname)
@@ -108,55 +109,55 @@ class Core:
         }
 
     def pace(self, seconds: float) -> float:
-        """Return how long a wait of the line's clock takes here."""
-        return seconds / (self.speed or HURRY)
+        """Return the real seconds that a wait of so many seconds on the line takes here."""
+        return seconds / (self.speed or WAIT_SPEED)
 
     def begin(self, record: CallRecord) -> None:
-        """Put a call into the log."""
+        """Add a call to the log."""
         self.calls.append(record)
         self.log(record)
 
     def end(self, record: CallRecord, cause: str) -> None:
-        """Note that a call is over."""
+        """Log the end of a call and its hangup cause."""
         record.cause, record.ended = cause, time.time()
         self.log(record)
 
     def log(self, record: CallRecord) -> None:
-        """Write down what is known of a call by now, if the log is kept."""
+        """Append the present state of a call to ``calls.jsonl``, if the switch is durable."""
         if self._log_file:
             line = json.dumps(asdict(record), default=str)
             with self._log_file.open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
 
     def next_session(self) -> int:
-        """Return the number of the next channel since the start."""
+        """Return the session number of a new channel, counted since the start."""
         self.sessions += 1
         return self.sessions
 
     def add(self, channel: SwitchChannel) -> None:
-        """Take a channel into the table and tell its first states."""
+        """Add a channel to the table and fire the events of its first states."""
         self.channels[channel.uuid] = channel
         self.peak = max(self.peak, len(self.channels))
         if channel.direction == "outbound":
             channel.state = "CS_NONE"
             self.fire(channel, "CHANNEL_OUTGOING", with_variables=False)
-            self.move(channel, "CS_INIT")
+            self.set_state(channel, "CS_INIT")
             self.fire(channel, "CHANNEL_CREATE")
             self.fire(channel, "CHANNEL_ORIGINATE")
-            self.move(channel, "CS_ROUTING")
-            self.move(channel, "CS_CONSUME_MEDIA")
+            self.set_state(channel, "CS_ROUTING")
+            self.set_state(channel, "CS_CONSUME_MEDIA")
         else:
-            self.move(channel, "CS_NEW")
-            self.move(channel, "CS_INIT")
+            self.set_state(channel, "CS_NEW")
+            self.set_state(channel, "CS_INIT")
             self.fire(channel, "CHANNEL_CREATE")
 
-    def move(self, channel: SwitchChannel, state: str) -> None:
-        """Bring a channel into another state and fire CHANNEL_STATE."""
+    def set_state(self, channel: SwitchChannel, state: str) -> None:
+        """Set a channel's state and fire CHANNEL_STATE."""
         channel.state = state
         self.fire(channel, "CHANNEL_STATE", with_variables=False)
 
-    def turn(self, channel: SwitchChannel, callstate: str) -> None:
-        """Bring a channel into another call state and fire CHANNEL_CALLSTATE."""
+    def set_callstate(self, channel: SwitchChannel, callstate: str) -> None:
+        """Set a channel's call state and fire CHANNEL_CALLSTATE if it changed."""
         if channel.callstate == callstate:
             return
         before, channel.callstate = channel.callstate, callstate
@@ -176,9 +177,9 @@ class Core:
         rest: Iterable[Header] = (),
         with_variables: bool = True,
     ) -> None:
-        """Fire an event of a channel."""
+        """Fire an event of a channel; ``first`` and ``rest`` go before and after its headers."""
         if not self.is_live(channel):
-            return  # it ended in a restart, where nobody tells anything
+            return  # it ended in a restart, which fires no events
         headers = channel.headers(with_variables=with_variables)
         event = self.events.make(name, subclass=subclass, first=first, rest=[*headers, *rest])
         self._publish(event)
@@ -189,11 +190,11 @@ class Core:
         self._publish(self.events.make("BACKGROUND_JOB", rest=rest, body=reply.encode()))
 
     def answer(self, channel: SwitchChannel) -> None:
-        """Mark a channel answered and tell it; harmless when it was before."""
+        """Mark a channel answered and fire the events; do nothing if it was answered before."""
         if not channel.is_answered and channel.is_up:
             channel.mark_answered()
             self.fire(channel, "CHANNEL_ANSWER")
-            self.turn(channel, "ACTIVE")
+            self.set_callstate(channel, "ACTIVE")
             if channel.peer and channel.direction == "inbound":
                 self.answer(channel.peer)
 
@@ -205,11 +206,11 @@ class Core:
         sip_status: int = 0,
         by_far_end: bool = False,
     ) -> None:
-        """Hang a channel up: CHANNEL_HANGUP now, the rest when its application has returned."""
+        """Hang up a channel: CHANNEL_HANGUP now, the rest once its application has returned."""
         if channel.is_up:
             channel.mark_ended(cause, sip_status, by_far_end)
             self.fire(channel, "CHANNEL_HANGUP", first=[("Hangup-Cause", cause)])
-            channel.gone.set()
+            channel.hung_up.set()
             if channel.peer:
                 # BYE or CANCEL; an unanswered call ends with the refusal's cause.
                 far = "NORMAL_CLEARING" if channel.is_answered else cause
@@ -218,29 +219,29 @@ class Core:
                 self.hang_up(channel.peer, far, sip_status=sip_status, by_far_end=True)
 
     def is_live(self, channel: SwitchChannel) -> bool:
-        """Whether the channel is in the table; after a restart none of the old ones is."""
+        """Return whether the channel is in the table; after a restart no earlier channel is."""
         return self.channels.get(channel.uuid) is channel
 
     def finish(self, channel: SwitchChannel) -> None:
-        """Report a hung up channel and let it go: the hook, HANGUP_COMPLETE, DESTROY."""
+        """Report and remove a channel that was hung up: hook, HANGUP_COMPLETE, DESTROY."""
         if not self.is_live(channel):
             return
-        self.hook(channel, "api_hangup_hook")
+        self.run_hook(channel, "api_hangup_hook")
         if channel.reading:
             channel.reading = "PCMU"
-        self.move(channel, "CS_HANGUP")
-        self.turn(channel, "HANGUP")
-        self.move(channel, "CS_REPORTING")
+        self.set_state(channel, "CS_HANGUP")
+        self.set_callstate(channel, "HANGUP")
+        self.set_state(channel, "CS_REPORTING")
         channel.mark_reported()
         self.fire(channel, "CHANNEL_HANGUP_COMPLETE", first=[("Hangup-Cause", channel.cause)])
         self.fire(channel, "CHANNEL_DESTROY")
-        self.move(channel, "CS_DESTROY")
+        self.set_state(channel, "CS_DESTROY")
         del self.channels[channel.uuid]
 
-    def hook(self, channel: SwitchChannel, name: str) -> None:
-        """Run the API command in a variable: ``db`` and ``hash`` are what the stand-in knows.
+    def run_hook(self, channel: SwitchChannel, name: str) -> None:
+        """Run the API command in a variable; the stand-in knows ``db`` and ``hash``.
 
-        A channel that a restart took away runs none: the process that would have is dead.
+        The channels that a restart ended run none: the process that would do it has ended.
         """
         if not self.is_live(channel):
             return

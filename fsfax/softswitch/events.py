@@ -1,7 +1,7 @@
-"""Events as FreeSWITCH builds them: the basic headers, and who asked for which event.
+"""Events as FreeSWITCH makes them, with the basic headers; subscriptions and filters.
 
-The names are those of ``switch_event.c`` (EVENT_NAMES, switch_event_prep_for_delivery); what a
-listener gets is decided as in ``mod_event_socket.c`` (event_handler).
+The names are those of ``switch_event.c`` (EVENT_NAMES, switch_event_prep_for_delivery); which
+events a listener gets is decided as in ``mod_event_socket.c`` (event_handler).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAMES = """
     UNPUBLISH
 """
 NAMES = frozenset(_NAMES.split())
-"""Every event name that can be subscribed to."""
+"""The event names that can be subscribed to."""
 
 # File, function and line where FreeSWITCH 1.10.12 fires each event; consumers log them.
 _CALLING: dict[str, tuple[str, str, str]] = {
@@ -65,7 +65,7 @@ _CALLING: dict[str, tuple[str, str, str]] = {
 
 
 class EventFactory:
-    """Makes events of one switch: its identity, the clock and the sequence number."""
+    """Makes the events of one switch, with its identity, the time and a sequence number."""
 
     def __init__(self, switchname: str) -> None:
         self.core_uuid = str(uuid.uuid4())
@@ -81,7 +81,7 @@ class EventFactory:
         rest: Iterable[Header] = (),
         body: bytes = b"",
     ) -> SwitchEvent:
-        """Return an event; ``first`` stands before the channel's headers, ``rest`` after."""
+        """Return an event; the headers ``first`` and ``rest`` follow the basic ones."""
         self._sequence += 1
         now = time.time()
         calling = next(
@@ -106,13 +106,13 @@ class EventFactory:
             *first,
             *rest,
         ]
-        # FreeSWITCH leaves a header without a value out altogether.
+        # FreeSWITCH omits a header without a value.
         return SwitchEvent(name, subclass, [h for h in headers if h[1]], body)
 
 
 @dataclass(slots=True)
 class SwitchEvent:
-    """An event on its way to the listeners."""
+    """An event for the listeners."""
 
     name: str
     subclass: str
@@ -126,7 +126,7 @@ class SwitchEvent:
         return next((value for n, value in self.headers if n.lower() == wanted), None)
 
     def encode(self) -> bytes:
-        """Return the frame; made once, however many listeners there are."""
+        """Return the event's frame, which is made once for all listeners."""
         if not self._encoded:
             self._encoded = encode_event(self.headers, self.body)
         return self._encoded
@@ -134,32 +134,32 @@ class SwitchEvent:
 
 @dataclass(slots=True)
 class Subscription:
-    """What one listener asked for: event names, subclasses of CUSTOM, filters."""
+    """The event names, subclasses of CUSTOM and filters that one listener subscribed to."""
 
     names: set[str] = field(default_factory=set)
     subclasses: set[str] = field(default_factory=set)
     filters: list[Header] = field(default_factory=list)
 
     def add(self, words: Iterable[str]) -> bool:
-        """Take the words of ``event plain``; False if none is a keyword.
+        """Subscribe to the words of ``event plain``; return False if none is a keyword.
 
-        Everything behind CUSTOM is taken for a subclass, as in mod_event_socket.
+        Every word after CUSTOM is a subclass, as in mod_event_socket.
         """
         return self._each(words, self.names.add, self.subclasses.add)
 
     def remove(self, words: Iterable[str]) -> bool:
-        """Take the words of ``nixevent``; False if none is a keyword."""
+        """Unsubscribe from the words of ``nixevent``; return False if none is a keyword."""
         if "ALL" in self.names:
             self.names = set(NAMES)
         return self._each(words, self.names.discard, self.subclasses.discard)
 
     def clear(self) -> None:
-        """Forget names and subclasses (``noevents``); filters stay."""
+        """Remove all names and subclasses (``noevents``), but no filter."""
         self.names.clear()
         self.subclasses.clear()
 
     def add_filter(self, name: str, value: str) -> None:
-        """Add a filter: only events that match one are delivered, none that match a "-" one."""
+        """Add a filter: events must match one to be sent, and none that begins with "-"."""
         self.filters.append((name, value))
 
     def delete_filter(self, name: str, value: str = "") -> None:
@@ -171,7 +171,7 @@ class Subscription:
         ]
 
     def wants(self, event: SwitchEvent) -> bool:
-        """Whether the listener gets this event."""
+        """Return whether the listener gets this event."""
         if "ALL" not in self.names:
             if event.name not in self.names:
                 return False

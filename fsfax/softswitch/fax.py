@@ -1,4 +1,4 @@
-"""A fax over a call: two channels' fax applications meet on a `Line`, its phases become events.
+"""The fax of a call: the fax applications of two channels on a `Line`, its phases as events.
 
 Events, headers and variables are those of ``mod_spandsp_fax.c`` (phase_b_handler,
 phase_d_handler, phase_e_handler).
@@ -30,11 +30,12 @@ CALLED_IDENT = "fsfax softswitch"
 """Station id of the faxes that answer here."""
 
 T0 = 60.0
-"""Seconds that a fax waits for another one at the other end (T.30 5.4.3.1)."""
+"""Seconds that a fax waits for a fax at the far end (T.30 5.4.3.1)."""
 
-_LATE = 10.0
-_PARTING = 1.0
-"""Seconds from the end of the fax until a machine outside hangs up."""
+_MIN_T0 = 10.0
+"""Real seconds of T0 at any speed: on a busy machine the other leg may come late."""
+_OUTSIDE_HANGUP = 1.0
+"""Seconds of the line from the end of the fax until a machine outside hangs up."""
 
 CALL_DROPPED = 49
 _CALL_DROPPED_TEXT = "The call dropped prematurely"
@@ -46,7 +47,7 @@ _MAX_HEADER = 50
 
 
 def problem() -> str:
-    """Say why no fax can be sent here, "" if it can."""
+    """Return why no fax can be sent here, "" if faxes can be sent."""
     try:
         spandsp.load()
     except SpandspMissing as error:
@@ -55,7 +56,7 @@ def problem() -> str:
 
 
 def decoded(value: str) -> str:
-    """URL-decode as mod_spandsp does, into a C string: it ends at the first NUL."""
+    """Return a URL-decoded variable up to the first NUL, as mod_spandsp's C string holds it."""
     return unquote(value, errors="replace").partition("\0")[0]
 
 
@@ -92,7 +93,7 @@ class _Result:
 
 @dataclass(slots=True)
 class _End:
-    """One side: its channel (None for a caller outside), its terminal once it runs a fax."""
+    """One end of the line: its channel (None outside), and its terminal once it runs a fax."""
 
     channel: SwitchChannel | None
     terminal: Terminal | None = None
@@ -102,7 +103,7 @@ class _End:
 
 
 class Circuit:
-    """The line of one call. A fax begins when both sides run one."""
+    """The line of one call; a fax begins when both ends run a fax application."""
 
     def __init__(
         self,
@@ -129,9 +130,9 @@ class Circuit:
         return "called" if self._ends["called"].channel is channel else "caller"
 
     def fax(self, channel: SwitchChannel, terminal: Terminal) -> str:
-        """Run a fax on one end; returns when the application returns: its response.
+        """Run a fax on one end, and return the application's response when it is over.
 
-        Waits for the other end as long as T.30 has a fax wait.
+        Waits for the other end as long as T.30 has a fax wait (T0).
         """
         side = self.side(channel)
         end = self._ends[side]
@@ -143,15 +144,14 @@ class Circuit:
             "fax_filename": str(terminal.tx_file or terminal.rx_file),
         }.items():
             channel.set(name, value)
-        self._begin()
-        # A client that takes a call over does so in its own time, however fast the line is, and
-        # on a busy machine the other leg may come late.
+        self._start_if_ready()
+        # The client that takes over a parked call needs real seconds, however fast the line is.
         parked = self._behaviour.party == "parked"
-        patience = T0 if parked else max(self._core.pace(T0), _LATE)
-        first = gevent.wait([self._started, channel.gone], timeout=patience, count=1)
+        timeout = T0 if parked else max(self._core.pace(T0), _MIN_T0)
+        first = gevent.wait([self._started, channel.hung_up], timeout=timeout, count=1)
         if not self._started.is_set():
             dropped = bool(first)
-            self._settle(
+            self._report(
                 side,
                 _Result(
                     CALL_DROPPED if dropped else _T0_EXPIRED,
@@ -161,7 +161,7 @@ class Circuit:
                 ),
             )
             return ""
-        gevent.wait([end.over, channel.gone], count=1)
+        gevent.wait([end.over, channel.hung_up], count=1)
         if not end.over.is_set() and self._line:
             self._line.hang_up(side)
             end.over.wait()
@@ -170,7 +170,7 @@ class Circuit:
     # --- Observer of the line -------------------------------------------------------------
 
     def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        """Tell what was negotiated."""
+        """Fire the event of what was negotiated."""
         channel = self._ends[side].channel
         if channel is None:
             return
@@ -182,11 +182,11 @@ class Circuit:
             ("fax-remote-station-id", remote_ident),
         ]
         if side == "caller":
-            fields.append(("fax-document-total-pages", "0"))  # as real FreeSWITCH says here
-        self._tell(side, channel, "negociate", [("uuid", channel.uuid), *fields])
+            fields.append(("fax-document-total-pages", "0"))  # as FreeSWITCH does
+        self._fire(side, channel, "negociate", [("uuid", channel.uuid), *fields])
 
     def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:  # noqa: ARG002
-        """Tell that a page was confirmed."""
+        """Fire the event of a confirmed page."""
         pages = stats.pages_tx if side == "caller" else stats.pages_rx
         if side == "caller" or self._outside:
             self.record.pages = max(self.record.pages, pages)
@@ -209,15 +209,16 @@ class Circuit:
             ("fax-encoding", str(stats.encoding)),
             ("fax-encoding-name", stats.encoding_name),
         ]
-        self._tell(side, channel, "page", fields)
+        self._fire(side, channel, "page", fields)
 
     def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
-        """Note one end's result; it is told when the line is done with both."""
+        """Store one end's result; its event is fired when the line has both."""
         self._ends[side].result = _Result(code, text, stats, remote_ident)
 
     # --- inside ---------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _start_if_ready(self) -> None:
+        """Start the line if both ends have a terminal, or the called one will never have one."""
         caller, called = self._ends["caller"], self._ends["called"]
         alone = self._behaviour.party in ("voice", "silence")
         if caller.terminal is None or self._started.is_set():
@@ -255,45 +256,47 @@ class Circuit:
                     self._core.hang_up(end.channel, "NORMAL_TEMPORARY_FAILURE")
                 end.over.set()
             return
-        self._conclude()
+        self._report_results()
 
-    def _conclude(self) -> None:
-        """Tell both results in the order of real calls.
+    def _report_results(self) -> None:
+        """Report both results in the order of real calls.
 
         The called side is first. Where its dialplan hangs up, the caller's channel is hung up
-        before its own result is told.
+        before the caller's result is reported.
         """
         caller, called = self._ends["caller"], self._ends["called"]
         result = called.result
         if result and called.channel:
             if result.code == CALL_DROPPED and self._behaviour.drop_in_page:
                 self._core.hang_up(called.channel)
-            self._settle("called", result)
+            self._report("called", result)
             if caller.channel and result.code == 0 and self._hangs_up:
-                caller.channel.gone.wait()
+                caller.channel.hung_up.wait()
         if caller.result:
-            self._settle("caller", caller.result)
+            self._report("caller", caller.result)
         for end in (called, caller):
             end.over.set()
         if self._outside and called.channel and not self._behaviour.lingers:
-            gevent.spawn_later(self._core.pace(_PARTING), self._part, called.channel)
+            delay = self._core.pace(_OUTSIDE_HANGUP)
+            gevent.spawn_later(delay, self._hang_up_outside, called.channel)
 
-    def _part(self, channel: SwitchChannel) -> None:
-        """The fax outside hangs up, unless the dialplan here was quicker."""
+    def _hang_up_outside(self, channel: SwitchChannel) -> None:
+        """Hang up as the fax outside; does nothing if the dialplan here has hung up already."""
         self._core.hang_up(channel, by_far_end=True)
 
     @property
     def far_end_hangs_up(self) -> bool:
-        """A caller's txfax may return: the fax failed here, or the far end will hang up."""
+        """Whether the caller's txfax may return: the fax failed, or the far end will hang up."""
         result = self._ends["caller"].result
         return result is None or result.code != 0 or self._hangs_up
 
     @property
     def _hangs_up(self) -> bool:
-        """The called side's dialplan hangs up after the fax."""
+        """Whether the called side's dialplan hangs up after the fax."""
         return self._behaviour.party == "fax" and not self._behaviour.lingers
 
-    def _settle(self, side: Side, result: _Result) -> None:
+    def _report(self, side: Side, result: _Result) -> None:
+        """Log one end's result, set its variables, fire its event and run its hook."""
         end = self._ends[side]
         stats = result.stats
         pages = stats.pages_tx if side == "caller" else stats.pages_rx
@@ -322,13 +325,13 @@ class Circuit:
                 ("fax-remote-station-id", result.remote_ident),
             ]
             fields.insert(0, ("fax-success", "1" if success else "0"))
-            self._tell(side, channel, "", fields)
-            self._core.hook(channel, "api_on_fax_success" if success else "api_on_fax_failure")
+            self._fire(side, channel, "", fields)
+            self._core.run_hook(channel, "api_on_fax_success" if success else "api_on_fax_failure")
         self._core.log(self.record)
         end.over.set()
 
-    def _tell(self, side: Side, channel: SwitchChannel, step: str, fields: list[Header]) -> None:
-        """Set the channel's variables, then fire the event."""
+    def _fire(self, side: Side, channel: SwitchChannel, step: str, fields: list[Header]) -> None:
+        """Set the channel's variables, then fire the event of a step ("" is the result)."""
         channel.reading = "L16"
         for name, value in fields:
             if name != "uuid":
@@ -344,21 +347,24 @@ class Circuit:
         channel = self._ends[side].channel
         return channel.is_true(name, False) if channel else True
 
+    def _requests_t38(self, side: Side) -> bool:
+        return any(
+            self._wants(side, name) for name in ("fax_enable_t38_request", "fax_enable_t38_insist")
+        )
+
     @property
     def _is_t38(self) -> bool:
-        """T.38 comes about: one side asks for it and the other one takes it."""
+        """Whether the call changes to T.38: one end requests it and both ends accept it."""
         both = self._wants("caller", "fax_enable_t38") and self._wants("called", "fax_enable_t38")
-        asks = ("fax_enable_t38_request", "fax_enable_t38_insist")
-        asked = any(self._wants(side, name) for side in self._ends for name in asks)
-        return self._behaviour.party in ("fax", "parked") and both and asked
+        requested = any(self._requests_t38(side) for side in self._ends)
+        return self._behaviour.party in ("fax", "parked") and both and requested
 
     def _t38_status(self, side: Side) -> str:
         if not self._started.is_set():
-            return "off"  # T.38 is asked for seconds after the answer
+            return "off"  # T.38 is requested seconds after the answer
         if self._is_t38:
             return "negotiated"
-        asks = ("fax_enable_t38_request", "fax_enable_t38_insist")
-        if self._wants(side, "fax_enable_t38") and any(self._wants(side, n) for n in asks):
+        if self._wants(side, "fax_enable_t38") and self._requests_t38(side):
             return "refused"
         return "off"
 

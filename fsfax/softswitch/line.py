@@ -1,9 +1,9 @@
 """A telephone line with a fax machine at both ends, or at one.
 
 Both ends are SpanDSP's own T.30 engines, back to back in this process: every negotiation,
-training and page confirmation really takes place. Only the network between them is missing.
+training and page confirmation takes place. Only the network between them is missing.
 
-Time is the line's own: it advances 20 ms a step, as fast as the processor goes or as slowly as
+The line has its own time: it advances 20 ms a step, as fast as the processor can or as slowly as
 ``speed`` says, and all T.30 timers run on it.
 """
 
@@ -37,24 +37,24 @@ Hears = Literal["fax", "voice", "silence"]
 STEP_SECONDS = STEP / spandsp.SAMPLE_RATE
 
 _SLICE = 0.001
-"""Seconds of processor time after which a line lets others run."""
+"""Seconds of processor time after which a line yields to other greenlets."""
 _AHEAD = 0.004
-"""Seconds that a paced line may run ahead: the hub's timers are no finer."""
-_PARTING = 3.0
-"""Line seconds between one end's phase E and the other's: DCN takes 1.3 s, then FreeSWITCH
+"""Seconds that a paced line may be ahead of the clock: the hub's timers are not finer."""
+_MAX_PHASE_E_GAP = 3.0
+"""Line seconds between one end's phase E and the hangup: DCN takes 1.3 s, then FreeSWITCH
 hangs up, and that ends the other end's fax."""
 _TRAINING = 0.3
-"""Line seconds from the confirmation to the image: V.17 and V.29 train for 0.14 to 0.25 s."""
+"""Line seconds from the confirmation to the image: V.17 and V.29 train 0.14 to 0.25 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What goes wrong on the line.
+    """The faults of a line.
 
-    ``packet_loss`` is the share (0 to 1) of T.38 packets that get lost, drawn from a generator
+    ``packet_loss`` is the share (0 to 1) of T.38 packets that are lost, drawn from a generator
     seeded with ``seed``; on an audio line it has no effect. ``drop_in_page`` n: the called side
-    hangs up in the middle of page n; ``stall_in_page`` n: nothing moves any more from there on,
-    not even T.30's timers. Pages of this call, from 1; 0 = never.
+    hangs up in the middle of page n; ``stall_in_page`` n: from there on the line's time stands
+    still, T.30's timers included. Pages are those of this call, from 1; 0 = never.
     """
 
     packet_loss: float = 0.0
@@ -74,38 +74,36 @@ NO_FAULTS = Faults()
 
 
 class Observer(Protocol):
-    """Told what each end goes through, in the order in which it happens.
+    """Is called with the T.30 phases of each end, in the order in which they happen.
 
-    Called in the greenlet of `Line.run`, with no C code underneath: it may wait, and it may
-    call `Line.hang_up`. What it raises comes out of `Line.run`.
+    The calls are made in the greenlet of `Line.run`, without a C frame on the stack: they may
+    wait, and may call `Line.hang_up`. `Line.run` raises what they raise.
     """
 
     def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        """Capabilities are agreed on; may come more than once."""
+        """Handle the negotiated capabilities; may be called more than once."""
         ...  # the protocol's body
 
     def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        """A page was confirmed (caller) or received (called); the caller's comes later."""
+        """Handle a page confirmed (caller, later) or received (called, earlier)."""
         ...  # the protocol's body
 
     def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
-        """The fax is over for this end, once: SpanDSP's completion code and its words."""
+        """Handle the end of this end's fax, once, with SpanDSP's completion code and text."""
         ...  # the protocol's body
 
 
 class Line:
-    """A call between two fax terminals, or between one and somebody who is none.
+    """A call between two fax terminals, or between one and a party that is no fax.
 
-    ``called`` None with ``hears`` "voice" or "silence": nobody faxes back. The line stays an
-    audio line then, whatever ``t38`` says, for nobody is there to speak T.38 with; T.30's T0
-    runs out after 60 s of line time (code 2).
-
-    ``hears`` means nothing where there is a ``called``.
+    With ``called`` None, the caller hears a "voice" or "silence" (``hears``, which has no effect
+    otherwise). The line then remains an audio line, whatever ``t38`` says, because the called
+    party has no T.38; T.30's T0 expires after 60 s of line time (code 2).
 
     ``speed`` 1 = line time, N = N times faster, 0 = as fast as possible.
 
     Raises:
-        InvalidRequest: ``called`` is missing but a fax is to be heard, or ``speed`` is negative.
+        InvalidRequest: ``called`` is None but ``hears`` is "fax", or ``speed`` is negative.
     """
 
     def __init__(
@@ -120,7 +118,9 @@ class Line:
         hears: Hears = "fax",
     ) -> None:
         if called is None and hears == "fax":
-            raise InvalidRequest("a fax needs a called terminal; without one, hears is voice")
+            raise InvalidRequest(
+                "a fax needs a called terminal; without one, let hears be voice or silence"
+            )
         if speed < 0:
             raise InvalidRequest(f"speed is 0 (as fast as possible) or more, not {speed}")
         self._caller, self._called = caller, called
@@ -138,37 +138,37 @@ class Line:
 
     @property
     def line_seconds(self) -> float:
-        """How much line time has passed."""
+        """The line time that has passed, in seconds."""
         return self._steps * STEP_SECONDS
 
     def hang_up(self, side: Side = "caller") -> None:
-        """End the call: each end that is not done yet reaches phase E with code 49.
+        """End the call: each end that has not reached phase E reaches it with code 49.
 
-        Returns at once; the observer is told in `run`, within a step. Does nothing on a line
-        that has ended. As in FreeSWITCH it makes no difference to T.30 which ``side`` it was.
+        Returns at once; `run` calls the observer within a step. Does nothing on a line that has
+        ended. As in FreeSWITCH, T.30 does not depend on which ``side`` hung up.
         """
         if not self._hung_up.is_set():
             _log.debug("line_hung_up", side=side, line_seconds=self.line_seconds)
             self._hung_up.set()
 
     def run(self) -> None:
-        """Carry the call until both ends have reached phase E; yields to the hub often.
+        """Run the call until both ends have reached phase E; yields to the hub often.
 
-        A line carries one call and cannot be run again.
+        A line is for one call and cannot be run again.
 
         Raises:
             SpandspMissing: libspandsp2 is not installed.
             SoftswitchError: the line was run before, or a path is too long for SpanDSP.
         """
         if self._started:
-            raise SoftswitchError("this line has carried its call; make a new Line")
+            raise SoftswitchError("this line has had its call; make a new Line")
         self._started = True
         with ExitStack() as stack:
             step = self._connect(stack)
-            self._carry(step)
+            self._run_steps(step)
 
     def _connect(self, stack: ExitStack) -> Callable[[], None]:
-        """Make the engines and return what moves them on by 20 ms."""
+        """Create the engines and return the function that advances them by 20 ms."""
         if self._t38 and self._called is not None:
             near = T38Engine(self._caller, calling=True)
             self._add("caller", near, stack)
@@ -181,24 +181,24 @@ class Line:
             other = AudioEngine(self._called, calling=False)
             self._add("called", other, stack)
             return _audio_step(phone, other)
-        return _lonely_step(phone, _speech() if self._hears == "voice" else _silence())
+        return _one_sided_step(phone, _speech() if self._hears == "voice" else _silence())
 
     def _add(self, side: Side, engine: SpandspEngine, stack: ExitStack) -> None:
         self._engines[side] = engine
         stack.callback(self._engines.clear)
         stack.callback(engine.close)
 
-    def _carry(self, step: Callable[[], None]) -> None:
+    def _run_steps(self, step: Callable[[], None]) -> None:
         started = sliced = time.monotonic()
-        parting = math.inf
+        hang_up_at = math.inf
         while True:
-            if self._hung_up.is_set() or self.line_seconds >= parting:
+            if self._hung_up.is_set() or self.line_seconds >= hang_up_at:
                 self._terminate()
                 return
             step()
             self._steps += 1
-            if self._tell():
-                parting = min(parting, self.line_seconds + _PARTING)
+            if self._notify_observer():
+                hang_up_at = min(hang_up_at, self.line_seconds + _MAX_PHASE_E_GAP)
                 if all(engine.finished for engine in self._engines.values()):
                     self._hung_up.set()
                     return
@@ -217,10 +217,10 @@ class Line:
         self._hung_up.set()
         for engine in self._engines.values():
             engine.terminate()
-        self._tell()
+        self._notify_observer()
 
-    def _tell(self) -> bool:
-        """Pass on what the engines have noted; return whether one reached phase E."""
+    def _notify_observer(self) -> bool:
+        """Pass the engines' notices to the observer; return whether one was of phase E."""
         ended = False
         for side, engine in self._engines.items():
             while engine.notices:
@@ -237,7 +237,7 @@ class Line:
         return ended
 
     def _page_fault(self) -> bool:
-        """Whether the middle of the page has come in which the line drops or stalls."""
+        """Drop or stall the line in the middle of the page of its fault; return whether it did."""
         faults = self._faults
         if not (faults.drop_in_page or faults.stall_in_page):
             return False
@@ -261,8 +261,8 @@ class Line:
 
     def _t38_step(self, caller: T38Engine, called: T38Engine) -> Callable[[], None]:
         loss = self._faults.packet_loss
-        # Which packets are lost must be the same in every run: no cryptography wanted.
-        dice = random.Random(self._faults.seed)  # noqa: S311
+        # The same packets must be lost in every run: not a cryptographic generator.
+        generator = random.Random(self._faults.seed)  # noqa: S311
         sequences = [0, 0]
         ways = ((0, caller, called), (1, called, caller))
 
@@ -273,7 +273,7 @@ class Line:
                     continue
                 packets, sender.sent = sender.sent, []
                 for packet in packets:
-                    if not loss or dice.random() >= loss:
+                    if not loss or generator.random() >= loss:
                         receiver.receive(packet, sequences[way])
                     sequences[way] = (sequences[way] + 1) & 0xFFFF
 
@@ -290,7 +290,7 @@ def _audio_step(caller: AudioEngine, called: AudioEngine) -> Callable[[], None]:
     return step
 
 
-def _lonely_step(caller: AudioEngine, heard: list[Array[c_int16]]) -> Callable[[], None]:
+def _one_sided_step(caller: AudioEngine, heard: list[Array[c_int16]]) -> Callable[[], None]:
     turn = 0
 
     def step() -> None:
@@ -307,7 +307,7 @@ def _silence() -> list[Array[c_int16]]:
 
 
 def _speech() -> list[Array[c_int16]]:
-    """Return a second of something like a voice: a 130 Hz buzz in four syllables a second."""
+    """Return a second of a sound like a voice: a 130 Hz buzz in four syllables a second."""
     rate = spandsp.SAMPLE_RATE
     samples = array("h")
     for index in range(rate):

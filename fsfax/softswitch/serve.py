@@ -1,4 +1,4 @@
-"""The stand-in in the foreground: what ``fsfax softswitch`` runs."""
+"""The stand-in in the foreground, as ``fsfax softswitch`` runs it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8021,
     *,
-    password: str = "ClueCon",  # noqa: S107  # FreeSWITCH's own, known to everybody
+    password: str = "ClueCon",  # noqa: S107  # FreeSWITCH's default
     speed: float = 1.0,
     root: Path | str | None = None,
     on_ready: Callable[[Softswitch], None] | None = None,
 ) -> None:
-    """Run a softswitch until SIGINT or SIGTERM.
+    """Run a softswitch until SIGINT or SIGTERM; the arguments are those of `Softswitch`.
 
     ``on_ready`` is called once the event socket is open.
 

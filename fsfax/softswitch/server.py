@@ -1,8 +1,8 @@
-"""The event socket's server side: connections, logging in, commands, events to listeners.
+"""The event socket's server side: connections, authentication, commands, events to listeners.
 
 Modelled on ``mod_event_socket.c``. A listener has one greenlet that reads commands and one
-that writes, so that a client that does not read delays nobody; when its queue overflows it is
-dropped, as FreeSWITCH drops it.
+that writes, so that a client that does not read delays no other client; when its queue overflows
+it is disconnected, as by FreeSWITCH.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _LOG_LEVELS = {
 
 _QUEUE = 50_000
 _MAX_COMMAND = 1024 * 1024
-_GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+_DISCONNECT_NOTICE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
 
 class Switch(Protocol):
-    """What the server needs of the switch behind it."""
+    """What the server calls in the switch behind it."""
 
     def api(self, command: str, arg: str) -> str:
-        """Run an API command, return its answer; it may wait."""
+        """Run an API command and return its answer; it may wait."""
         ...  # the protocol's body
 
     def background_done(self, job_id: str, command: str, arg: str, reply: str) -> None:
@@ -52,7 +52,7 @@ class Switch(Protocol):
         ...  # the protocol's body
 
     def send_message(self, call_id: str, headers: dict[str, str], body: bytes) -> bool:
-        """Carry out ``sendmsg``; False if there is no such channel."""
+        """Carry out ``sendmsg``; return False if there is no such channel."""
         ...  # the protocol's body
 
     def heartbeat(self) -> SwitchEvent:
@@ -72,7 +72,7 @@ class Listener:
         self._logging = False
 
     def run(self) -> None:
-        """Serve the client until it goes away."""
+        """Serve the client until its connection is closed."""
         writer = gevent.spawn(self._write)
         try:
             self.send(encode_frame("auth/request"))
@@ -84,7 +84,7 @@ class Listener:
             self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """Queue a frame; a client that has too many unread ones is dropped."""
+        """Queue a frame; disconnect the client if its queue is full."""
         if self._out.qsize() > _QUEUE:
             _log.warning("listener_overflow", queued=self._out.qsize())
             self.drop()
@@ -92,11 +92,11 @@ class Listener:
             self._out.put(data)
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Close the connection without a notice."""
         try:
             self._socket.shutdown(gevent.socket.SHUT_RDWR)
         except OSError:
-            return  # it was gone already
+            return  # it was closed already
 
     def _write(self) -> None:
         try:
@@ -104,7 +104,7 @@ class Listener:
                 self._server.flowing.wait()
                 self._socket.sendall(data)
         except OSError as error:
-            _log.debug("listener_gone", error=str(error))
+            _log.debug("listener_disconnected", error=str(error))
             self.drop()
 
     def _read(self) -> None:
@@ -115,24 +115,24 @@ class Listener:
                     if not self._serve(command):
                         return
         except ProtocolError as error:
-            _log.warning("not_esl", error=str(error))
-            self._goodbye()
+            _log.warning("listener_sent_invalid_frame", error=str(error))
+            self._send_disconnect_notice()
         except OSError as error:
-            _log.debug("listener_gone", error=str(error))
+            _log.debug("listener_disconnected", error=str(error))
 
-    def _goodbye(self) -> None:
-        self.send(encode_frame("text/disconnect-notice", (), _GOODBYE))
+    def _send_disconnect_notice(self) -> None:
+        self.send(encode_frame("text/disconnect-notice", (), _DISCONNECT_NOTICE))
 
     def _reply(self, text: str, *headers: tuple[str, str]) -> None:
         self.send(encode_reply(text, headers))
 
     def _serve(self, command: Command) -> bool:
-        """Carry out one command; False ends the connection."""
+        """Carry out one command; return False to close the connection."""
         try:
             return self._dispatch(command)
         except InvalidCommand as error:
-            # A reply that cannot be put on a line: a control character of the client's.
-            _log.info("reply_refused", error=str(error))
+            # The reply would repeat a control character of the client's, and does not fit a line.
+            _log.info("reply_not_encodable", error=str(error))
             self._reply("-ERR invalid")
             return True
 
@@ -140,7 +140,7 @@ class Listener:
         verb, arg = command.verb, command.arg
         if verb in ("exit", "..."):
             self._reply("+OK bye")
-            self._goodbye()
+            self._send_disconnect_notice()
             return False
         if not self.authenticated:
             return self._authenticate(verb, arg)
@@ -160,21 +160,21 @@ class Listener:
             self._reply("+OK accepted")
             return True
         self._reply("-ERR invalid")
-        self._goodbye()
+        self._send_disconnect_notice()
         return False
 
     def on_auth(self, _: Command) -> None:
-        """``auth`` once more."""
+        """``auth`` after authentication: accepted."""
         self._reply("+OK accepted")
 
     def on_api(self, command: Command) -> None:
-        """``api <command> <arguments>``: the answer comes as a frame of its own."""
+        """``api <command> <arguments>``: send the answer in an api/response frame."""
         name, _, arg = command.arg.partition(" ")
         text = self._server.switch.api(name, arg.strip())
         self.send(encode_frame("api/response", (), text.encode("utf-8", "replace")))
 
     def on_bgapi(self, command: Command) -> None:
-        """``bgapi``: the answer is a BACKGROUND_JOB event, its id may be the client's."""
+        """``bgapi``: the answer is a BACKGROUND_JOB event, whose id the client may choose."""
         name, _, arg = command.arg.partition(" ")
         arg = arg.strip()
         job_id = decode_headers(command.headers).get("job-uuid") or str(uuid.uuid4())
@@ -184,14 +184,14 @@ class Listener:
             reply = self._server.switch.api(name, arg)
             self._server.switch.background_done(job_id, name, arg, reply)
 
-        # Not this listener's greenlet: the job goes on when the client is gone.
+        # Not this listener's greenlet: the job goes on when the client disconnects.
         gevent.spawn(work)
 
     def on_event(self, command: Command) -> None:
-        """``event plain <names>``."""
+        """``event plain <names>``: subscribe."""
         words = command.arg.replace(",", " ").split()
         if words and words[0].lower() in ("json", "xml"):
-            self._reply("-ERR this stand-in speaks plain events alone")
+            self._reply("-ERR this stand-in sends plain events only; use event plain")
             return
         if words and words[0].lower() == "plain":
             words = words[1:]
@@ -201,7 +201,7 @@ class Listener:
             self._reply("-ERR no keywords supplied")
 
     def on_nixevent(self, command: Command) -> None:
-        """``nixevent <names>``."""
+        """``nixevent <names>``: unsubscribe."""
         words = command.arg.replace(",", " ").split()
         if words and words[0].upper() == "ALL":
             self.subscription.clear()
@@ -212,7 +212,7 @@ class Listener:
             self._reply("-ERR no keywords supplied")
 
     def on_noevents(self, _: Command) -> None:
-        """``noevents``."""
+        """``noevents``: unsubscribe from all events."""
         had = bool(self.subscription.names)
         self.subscription.clear()
         self._reply(
@@ -243,7 +243,7 @@ class Listener:
             self._reply(f"-ERR invalid session id [{call_id}]")
 
     def on_linger(self, _: Command) -> None:
-        """``linger`` and ``nolinger`` belong to sockets that a channel opened."""
+        """``linger`` and ``nolinger``: refused; they are for sockets that a channel opened."""
         self._reply("-ERR not controlling a session")
 
     def on_log(self, command: Command) -> None:
@@ -256,12 +256,12 @@ class Listener:
         self._reply(f"+OK log level {command.arg} [{level}]")
 
     def on_nolog(self, _: Command) -> None:
-        """``nolog``."""
+        """``nolog``: accepted after ``log``."""
         self._reply("+OK no longer logging" if self._logging else "-ERR not loging")
         self._logging = False
 
     def on_sendevent(self, _: Command) -> None:
-        """``sendevent``: accepted and dropped, but for its id in the reply."""
+        """``sendevent``: accepted and ignored; the reply has an id."""
         self._reply(f"+OK {uuid.uuid4()}")
 
 
@@ -284,7 +284,7 @@ _HANDLERS: dict[str, Callable[[Listener, Command], None]] = {
 
 
 class EslServer:
-    """Listens on a loopback port and keeps the listeners."""
+    """Listens on a port, serves the listeners and publishes events to them."""
 
     def __init__(self, switch: Switch, host: str, port: int, password: str) -> None:
         self.switch = switch
@@ -295,24 +295,24 @@ class EslServer:
         self.flowing.set()
         self._listeners: set[Listener] = set()
         self._server: StreamServer | None = None
-        self._heart: gevent.Greenlet[[], None] | None = None
-        self._to_lose = 0
+        self._heartbeat: gevent.Greenlet[[], None] | None = None
+        self._events_to_lose = 0
 
     def start(self) -> None:
-        """Open the port; ``port`` 0 takes a free one, and the same again after `stop`.
+        """Open the port; ``port`` 0 chooses a free one, which a start after `stop` uses again.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is in use.
         """
         self._server = StreamServer((self.host, self.port), self._accept)
         self._server.start()
         self.port = int(self._server.server_port or 0)
-        self._heart = gevent.spawn(self._beat)
+        self._heartbeat = gevent.spawn(self._publish_heartbeats)
 
     def stop(self) -> None:
         """Close the port and all connections."""
-        if self._heart:
-            self._heart.kill()
+        if self._heartbeat:
+            self._heartbeat.kill()
         if self._server:
             self._server.stop()
         self.drop_connections()
@@ -320,30 +320,30 @@ class EslServer:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
+        """The number of connected clients."""
         return len(self._listeners)
 
     def drop_connections(self) -> None:
-        """Cut every connection without a word."""
+        """Close every connection without a notice."""
         for listener in list(self._listeners):
             listener.drop()
 
     def stall(self, seconds: float) -> None:
-        """Send nothing to anybody for a while; what is due comes afterwards."""
+        """Send nothing for so many seconds, and what is queued afterwards."""
         self.flowing.clear()
         gevent.spawn_later(seconds, self.flowing.set)
 
     def lose_events(self, count: int) -> None:
-        """Deliver the next ``count`` events to nobody."""
-        self._to_lose += count
+        """Drop the next ``count`` events that a listener would get."""
+        self._events_to_lose += count
 
     def publish(self, event: SwitchEvent) -> None:
-        """Give an event to the listeners that asked for it."""
-        wanting = [one for one in self._listeners if one.subscription.wants(event)]
-        if wanting and self._to_lose:
-            self._to_lose -= 1
+        """Send an event to the listeners that subscribed to it."""
+        listeners = [one for one in self._listeners if one.subscription.wants(event)]
+        if listeners and self._events_to_lose:
+            self._events_to_lose -= 1
             return
-        for listener in wanting:
+        for listener in listeners:
             listener.send(event.encode())
 
     def _accept(self, sock: gevent.socket.socket, _: object) -> None:
@@ -355,7 +355,7 @@ class EslServer:
         finally:
             self._listeners.discard(listener)
 
-    def _beat(self) -> None:
+    def _publish_heartbeats(self) -> None:
         while True:
             gevent.sleep(HEARTBEAT_INTERVAL)
             self.publish(self.switch.heartbeat())

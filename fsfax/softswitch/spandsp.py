@@ -1,10 +1,10 @@
-"""Debian's ``libspandsp2`` (SpanDSP 0.0.6) through ctypes: just what a fax end needs.
+"""Debian's ``libspandsp2`` (SpanDSP 0.0.6) through ctypes: the part that a fax terminal needs.
 
 Prototypes, structures and values are those of its headers (``spandsp/t30.h``, ``t30_api.h``,
 ``t38_core.h``, ``t38_terminal.h``, ``fax.h``). FreeSWITCH's own SpanDSP 3 (``libspandsp.so.3``)
-lays its structures out differently and is not used.
+has other structure layouts and is not used.
 
-Importing this module needs no library; `load` does.
+This module can be imported without the library; `load` needs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fsfax.errors import SpandspMissing
 SONAME = "libspandsp.so.2"
 
 SAMPLE_RATE = 8000
-"""Samples a second: SpanDSP counts all time in them."""
+"""Samples a second; SpanDSP counts time in samples."""
 
 # t30.h: modems, image compressions, resolutions and sizes that an end supports.
 SUPPORT_V27TER, SUPPORT_V29, SUPPORT_V17 = 0x01, 0x02, 0x04
@@ -35,16 +35,16 @@ MAX_IDENT = 20
 MAX_HEADER = 50
 """Characters of the text in the header line (T30_MAX_PAGE_HEADER_INFO)."""
 MAX_PATH = 255
-"""Bytes of a file name: t30_state_t keeps 256 and cuts silently."""
+"""Bytes of a file name: t30_state_t has 256 with the NUL, and longer names are cut silently."""
 
 COMPRESSION_T6 = 3
 
 ENCODING_NAMES = {1: "T.4 1-D", 2: "T.4 2-D", 3: "T.6", 4: "T.85", 5: "T.85(L0)"}
 """``t4_image_compression_t`` (t4_rx.h) in FreeSWITCH's words (t4_encoding_to_str)."""
 
-# t30_fcf.h: the answers after which the sender starts a page, and its goodbye.
+# t30_fcf.h: the answers after which the sender starts a page, and its disconnect.
 FCF_CFR, FCF_MCF, FCF_DCN = 0x84, 0x8C, 0xFA
-# Bit of an FCF that says who answered whom (X in T.30 5.3.6.1).
+# The bit X of an FCF: 1 from the station that received a valid DIS (T.30 5.3.6.1).
 FCF_X = 0x01
 
 T38_UDPTL = 0
@@ -125,7 +125,7 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "span_log_set_level": (c_int, (c_void_p, c_int)),
     "span_set_message_handler": (None, (c_void_p,)),
     "span_set_error_handler": (None, (c_void_p,)),
-    # libtiff's, which libspandsp brings along: it would print warnings to stderr.
+    # Of libtiff, which libspandsp links: it would print warnings to stderr.
     "TIFFSetErrorHandler": (c_void_p, (c_void_p,)),
     "TIFFSetWarningHandler": (c_void_p, (c_void_p,)),
 }
@@ -134,9 +134,9 @@ _loaded: ctypes.PyDLL | None = None
 
 
 def _open(name: str) -> ctypes.PyDLL:
-    # PyDLL keeps the interpreter lock. The calls take microseconds and there are thousands a
-    # fax; giving the lock away in each would let one busy thread hold the line up for a whole
-    # switch interval (5 ms) every time.
+    # PyDLL holds the interpreter lock. The calls take microseconds and there are thousands a
+    # fax; if each released the lock, one busy thread could delay the line by a whole switch
+    # interval (5 ms) every time.
     return ctypes.PyDLL(name)
 
 
@@ -168,6 +168,6 @@ def load() -> ctypes.PyDLL:
 
 
 def completion_text(code: int) -> str:
-    """Return SpanDSP's words for a completion code (``T30_ERR_*``)."""
+    """Return SpanDSP's text for a completion code (``T30_ERR_*``)."""
     text: bytes | None = load().t30_completion_code_to_str(code)
     return text.decode("ascii", "replace") if text else ""

@@ -1,7 +1,7 @@
-"""``db`` and ``hash``: the small key stores of mod_db and mod_hash, with their answers.
+"""``db`` and ``hash``: the key stores of mod_db and mod_hash, with their answers.
 
-The answers are those of FreeSWITCH 1.10.12, asked one by one; an empty answer is what
-mod_event_socket turns into ``-ERR no reply``.
+The answers are those of FreeSWITCH 1.10.12, observed one by one; mod_event_socket turns an empty
+answer into ``-ERR no reply``.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class KeyStore(ABC):
         """Carry out ``<verb>/<realm>/<key>/<value>`` and return FreeSWITCH's answer."""
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         self._values.clear()
 
-    def _take_apart(self, arg: str) -> tuple[str, str, str, str]:
+    def _split(self, arg: str) -> tuple[str, str, str, str]:
         """Return verb, realm, key and value; a value may have slashes."""
         words = [*arg.split("/", 3), "", "", ""]
         return words[0].lower(), words[1], words[2], words[3]
 
 
 class Db(KeyStore):
-    """mod_db: outlives a restart of FreeSWITCH, and its death if it has a ``file``."""
+    """mod_db: survives a restart of FreeSWITCH, and with a ``file`` the end of this process."""
 
     def __init__(self, file: Path | None = None) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Db(KeyStore):
 
     def command(self, arg: str) -> str:
         """Carry out insert, select, delete, exists, count or list."""
-        verb, realm, key, value = self._take_apart(arg)
+        verb, realm, key, value = self._split(arg)
         match verb:
             case "insert" if value:
                 self._values[realm, key] = value
@@ -75,33 +75,33 @@ class Db(KeyStore):
     def _keep(self) -> None:
         if self._file:
             entries = [[realm, key, value] for (realm, key), value in self._values.items()]
-            # A process that dies leaves the old file or the new one; like FreeSWITCH's own
-            # SQLite file with its journal it need not survive a power cut.
-            beside = self._file.with_suffix(".part")
-            beside.write_text(json.dumps(entries), encoding="utf-8")
-            beside.replace(self._file)
+            # If the process is killed, the old file or the new one remains. A power cut need not
+            # be survived; FreeSWITCH's SQLite file with its journal does not either.
+            temporary = self._file.with_suffix(".part")
+            temporary.write_text(json.dumps(entries), encoding="utf-8")
+            temporary.replace(self._file)
 
 
 class Hash(KeyStore):
-    """mod_hash: kept in memory, gone with a restart."""
+    """mod_hash: in memory only, empty after a restart."""
 
     def command(self, arg: str) -> str:
         """Carry out insert, insert_ifempty, select, delete or delete_ifmatch."""
-        verb, realm, key, value = self._take_apart(arg)
-        at, held = (realm, key), self._values.get((realm, key))
+        verb, realm, key, value = self._split(arg)
+        entry, stored = (realm, key), self._values.get((realm, key))
         match verb:
-            case "insert_ifempty" if value and held is not None:
+            case "insert_ifempty" if value and stored is not None:
                 return "-ERR key already exists\n"
             case "insert" | "insert_ifempty" if value:
-                self._values[at] = value
+                self._values[entry] = value
                 return "+OK\n"
             case "select" if key:
-                return held or ""
-            case "delete_ifmatch" if value and held is not None and held != value:
+                return stored or ""
+            case "delete_ifmatch" if value and stored is not None and stored != value:
                 return "-ERR Doesn't match\n"
-            case "delete" | "delete_ifmatch" if key and held is None:
+            case "delete" | "delete_ifmatch" if key and stored is None:
                 return "-ERR Not found\n"
             case "delete" | "delete_ifmatch" if key:
-                del self._values[at]
+                del self._values[entry]
                 return "+OK\n"
         return _HASH_USAGE

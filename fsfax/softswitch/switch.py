@@ -1,4 +1,4 @@
-"""The stand-in as one object: start it, point fsfax at it, send faxes to magic numbers."""
+"""`Softswitch`, the stand-in as one object, which fsfax uses like a node of FreeSWITCH."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsfax.errors import SoftswitchError
 from fsfax.log import get_logger
 from fsfax.settings import GatewaySettings, NodeSettings
 from fsfax.softswitch import calls, commands
-from fsfax.softswitch.causes import Q850
+from fsfax.softswitch.causes import cause_named
 from fsfax.softswitch.core import CallRecord, Core
 from fsfax.softswitch.events import SwitchEvent
 from fsfax.softswitch.fax import problem
@@ -30,26 +30,26 @@ DOWN = "down"
 class Softswitch:
     """A stand-in for FreeSWITCH on loopback.
 
-    It lives in the hub of the thread that starts it, like any gevent server; see
-    `fsfax.testing` for one in a thread of its own.
+    It runs in the hub of the thread that starts it, like any gevent server; `fsfax.testing` has
+    one that runs in its own thread.
 
     Args:
-        port: of the event socket; 0 takes a free one, see `port`.
-        password: of the event socket.
+        port: port of the event socket; 0 chooses a free one, see `port`.
+        password: password of the event socket.
         speed: 1 = faxes take as long as on a telephone line, N = N times faster, 0 = as fast as
             the machine can, with other waits (ringing, timeouts) a hundredth of their length.
-        root: folder whose ``in`` holds received faxes; a temporary one, removed by `stop`, if
-            none is given.
+        root: folder whose ``in`` holds received faxes, and which stores the call log and ``db``;
+            a temporary one, removed by `stop` and without the latter two, if none is given.
         host: address to listen on.
-        gateways: names of sofia gateways that exist and work; one named "down" exists too,
-            but is down.
+        gateways: names of the sofia gateways that are up; there is one more, named "down", which
+            is down.
         name: the switch's name, and the node's in `node_settings`.
     """
 
     def __init__(
         self,
         port: int = 0,
-        password: str = "ClueCon",  # noqa: S107  # FreeSWITCH's own, known to everybody
+        password: str = "ClueCon",  # noqa: S107  # FreeSWITCH's default
         speed: float = 0.0,
         root: Path | str | None = None,
         *,
@@ -58,7 +58,9 @@ class Softswitch:
         name: str = "softswitch",
     ) -> None:
         if speed < 0:
-            raise SoftswitchError(f"the speed {speed} is negative: 0 is the fastest, 1 line time")
+            raise SoftswitchError(
+                f"the speed {speed} is negative: choose 1 for line time, or 0 for the fastest"
+            )
         self._temporary = tempfile.TemporaryDirectory(prefix="fsfax-") if root is None else None
         self.root = Path(self._temporary.name if self._temporary else str(root)).absolute()
         self._name = name
@@ -70,7 +72,7 @@ class Softswitch:
             down=[DOWN],
             speed=speed,
             publish=self._server.publish,
-            keeps=root is not None,
+            durable=root is not None,
         )
 
     def __enter__(self) -> Self:
@@ -84,7 +86,7 @@ class Softswitch:
         """Open the event socket.
 
         Raises:
-            SoftswitchError: the port is taken or the folder cannot be made.
+            SoftswitchError: the port is in use or the folder cannot be made.
         """
         try:
             (self.root / "in").mkdir(parents=True, exist_ok=True)
@@ -92,10 +94,10 @@ class Softswitch:
         except OSError as error:
             raise SoftswitchError(
                 f"the softswitch cannot start on {self._server.host}:{self._server.port} with"
-                f" {self.root}: {error}; give it another port (0 takes a free one) or folder"
+                f" {self.root}: {error}; give it another port (0 chooses a free one) or folder"
             ) from error
         if reason := problem():
-            _log.warning("softswitch_without_faxes", reason=reason)
+            _log.warning("softswitch_cannot_fax", reason=reason)
 
     def stop(self) -> None:
         """End all calls and close the event socket."""
@@ -120,7 +122,7 @@ class Softswitch:
         return self._core.calls
 
     def node_settings(self) -> NodeSettings:
-        """Return the settings of a node that leads here; paths are the same on both sides."""
+        """Return the settings of a node for this switch; paths are the same on both sides."""
         return NodeSettings(
             name=self._name,
             host=self._server.host,
@@ -137,9 +139,10 @@ class Softswitch:
         caller_name: str = "",
         ident: str = "+1 555 0190",
     ) -> CallRecord:
-        """Let a fax outside send ``tiff`` to ``number`` here; magic numbers work as usual.
+        """Call ``number`` here from a fax outside that sends ``tiff``; magic numbers apply.
 
-        Returns at once; the record's ``ended`` is set when the call is over (`wait_idle`).
+        Return the call's record at once; its ``ended`` is set when the call is over (see
+        `wait_idle`).
         """
         return calls.call_in(
             self._core,
@@ -154,40 +157,40 @@ class Softswitch:
         """Wait until no channel is up.
 
         Raises:
-            SoftswitchError: some still are, after ``timeout`` seconds.
+            SoftswitchError: a channel is still up after ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
         while self._core.channels or any(call.ended is None for call in self._core.calls):
             if time.monotonic() > deadline:
                 names = ", ".join(self._core.channels)
-                raise SoftswitchError(f"still up after {timeout:g} s: {names}")
+                raise SoftswitchError(f"channels are still up after {timeout:g} s: {names}")
             gevent.sleep(0.005)
 
-    # --- trouble on purpose ---------------------------------------------------------------
+    # --- faults for tests -----------------------------------------------------------------
 
     def drop_connections(self) -> None:
-        """Cut every event socket connection without a word; calls go on."""
+        """Close every event socket connection without a notice; calls go on."""
         self._server.drop_connections()
 
     def stall(self, seconds: float) -> None:
-        """Stop sending on the event socket for a while; calls go on."""
+        """Send nothing on the event socket for so many seconds; calls go on."""
         self._server.stall(seconds)
 
     def lose_events(self, count: int) -> None:
-        """Lose the next ``count`` events."""
+        """Drop the next ``count`` events that a listener would get."""
         self._server.lose_events(count)
 
     def restart(self) -> None:
-        """Do what a crash and restart of FreeSWITCH does.
+        """Behave as FreeSWITCH does in a crash and restart.
 
-        All channels are gone without an event, connections are cut, ``hash`` is empty, ``db``
-        and received files stay. The port stays the same.
+        All channels end without an event, connections are closed, ``hash`` is emptied; ``db``
+        and received files remain. The port stays the same.
         """
         self._core.reset()
         self._server.stop()
         self._server.start()
 
-    # --- what the server asks for ---------------------------------------------------------
+    # --- called by the event socket -------------------------------------------------------
 
     def api(self, command: str, arg: str) -> str:
         """Run an API command and return FreeSWITCH's answer; `originate` waits."""
@@ -198,7 +201,7 @@ class Softswitch:
         self._core.fire_job(job_id, command, arg, reply)
 
     def send_message(self, call_id: str, headers: dict[str, str], body: bytes) -> bool:
-        """Carry out ``sendmsg``; False if there is no such channel."""
+        """Carry out ``sendmsg``; return False if there is no such channel."""
         channel = self._core.channels.get(call_id)
         if channel is None:
             return False
@@ -207,8 +210,7 @@ class Softswitch:
                 data = headers.get("execute-app-arg", "") or body.decode("utf-8", "replace")
                 channel.messages.put((headers.get("execute-app-name", ""), data.strip("\r\n")))
             case "hangup":
-                cause = headers.get("hangup-cause", "").upper()
-                self._core.hang_up(channel, cause if cause in Q850 else "NORMAL_CLEARING")
+                self._core.hang_up(channel, cause_named(headers.get("hangup-cause", "")))
         return True
 
     def heartbeat(self) -> SwitchEvent:

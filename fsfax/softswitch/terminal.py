@@ -1,8 +1,8 @@
 """One fax terminal: a T.30 engine of SpanDSP behind a T.38 or an audio front end.
 
-SpanDSP calls back from the depth of its state machine. What it says is noted there and then,
-statistics included, and told to the outside only when the C function has returned: an observer
-may therefore wait, raise, or hang up, without any C frame standing above it.
+SpanDSP calls back from within its state machine. The callback queues a notice, statistics
+included, and observers get it only when the C function has returned: they may therefore wait,
+raise, or hang up, without a C frame on the stack.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STEP = 160
 """Samples that a line advances at a time: 20 ms."""
 
 _MODEMS = spandsp.SUPPORT_V27TER | spandsp.SUPPORT_V29
-# No T.85: it is newer than many machines, and three codings with two ECM modes are enough.
+# No T.85: many machines do not support it, and three codings with two ECM modes are enough.
 _COMPRESSIONS = spandsp.SUPPORT_T4_1D | spandsp.SUPPORT_T4_2D | spandsp.SUPPORT_T6
 _RESOLUTIONS = (
     spandsp.SUPPORT_STANDARD
@@ -51,13 +51,13 @@ _SIZES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
-    """One end of the line: what a channel's ``fax_*`` variables say.
+    """The settings of one end of the line, as in a channel's ``fax_*`` variables.
 
     ``ident`` is the station id (CSI/TSI, at most 20 bytes), ``header`` the text of the line
     printed above each page (at most 50 bytes; none if empty), ``timezone`` the POSIX zone of
     its clock. SpanDSP ignores an ident or header that is too long, and so does FreeSWITCH.
-    ``tx_file`` is the TIFF to send, from ``start_page`` to ``end_page`` in SpanDSP's counting
-    (from 0, both included, -1 = no bound); ``rx_file`` is where a received fax goes.
+    ``tx_file`` is the TIFF to send, from ``start_page`` to ``end_page``, counted from 0, both
+    included, -1 = no bound; ``rx_file`` is the file to which a received fax is written.
     ``v17`` False leaves V.29 and V.27ter: 9,600 bit/s at most instead of 14,400.
     """
 
@@ -76,9 +76,9 @@ class Terminal:
 class Stats:
     """SpanDSP's ``t30_stats_t`` at one moment, as FreeSWITCH's ``fax-*`` headers need it.
 
-    ``bit_rate`` in bit/s, ``image_size`` in bytes on the line, resolutions in dots per metre,
-    ``width`` and ``length`` in dots, ``encoding_name`` as FreeSWITCH writes it. The page's
-    figures are those of the page last begun or received.
+    ``bit_rate`` is in bit/s, ``image_size`` in bytes on the line, resolutions are in dots per
+    metre, ``width`` and ``length`` in dots, ``encoding_name`` is as FreeSWITCH writes it. The
+    figures of a page are those of the page last begun or received.
     """
 
     bit_rate: int = 0
@@ -99,7 +99,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an engine said from a callback; ``code`` is set in phase E alone."""
+    """What an engine reported in a callback; ``code`` is set in phase E only."""
 
     phase: Literal["b", "d", "e"]
     stats: Stats
@@ -108,11 +108,11 @@ class Notice:
 
 
 class SpandspEngine(ABC):
-    """A T.30 engine; the front end is a subclass's matter.
+    """A T.30 engine of SpanDSP; the subclasses add the front end, T.38 or audio.
 
     Raises:
         SpandspMissing: libspandsp2 is not installed.
-        SoftswitchError: a path is longer than SpanDSP keeps.
+        SoftswitchError: a path is too long for SpanDSP.
     """
 
     def __init__(self, terminal: Terminal, *, calling: bool) -> None:
@@ -120,14 +120,14 @@ class SpandspEngine(ABC):
         self.notices: deque[Notice] = deque()
         self.finished = False
         self.invited = False
-        """The other end has confirmed training or a page, and gets the (next) page's image."""
+        """The far end has confirmed training or a page; the next page's image follows."""
         self._error: Exception | None = None
-        # ctypes frees a callback that nobody holds, and C would jump into the void.
-        self._keep: list[Any] = []
+        # ctypes frees a callback without a reference, and C would call freed memory.
+        self._callbacks: list[Any] = []
         for path in (terminal.tx_file, terminal.rx_file):
             if path is not None and len(os.fsencode(path)) > spandsp.MAX_PATH:
                 raise SoftswitchError(
-                    f"the path is longer than the {spandsp.MAX_PATH} bytes that SpanDSP keeps; "
+                    f"the path is longer than the {spandsp.MAX_PATH} bytes that SpanDSP accepts; "
                     f"use a shorter one: {path}"
                 )
         self._state: int | None = self._open(calling)
@@ -136,7 +136,7 @@ class SpandspEngine(ABC):
 
     @abstractmethod
     def _open(self, calling: bool) -> int:
-        """Make the front end, return its state; the engine is part of it."""
+        """Create the front end, which contains the engine, and return its state."""
 
     @abstractmethod
     def _t30_state(self) -> int:
@@ -147,7 +147,7 @@ class SpandspEngine(ABC):
         """Free the front end and the engine."""
 
     def stats(self) -> Stats:
-        """Return the statistics as they are now."""
+        """Return the present statistics."""
         raw = spandsp.TransferStatistics()
         self._lib.t30_get_transfer_statistics(self._t30, ctypes.byref(raw))
         return Stats(
@@ -168,19 +168,19 @@ class SpandspEngine(ABC):
         )
 
     def terminate(self) -> None:
-        """The call is gone: phase E with code 49, unless this end was done already."""
+        """End the call: phase E with code 49, unless this end has reached phase E already."""
         if not self.finished:
             self._lib.t30_terminate(self._t30)
             self.check()
 
     def check(self) -> None:
-        """Raise what went wrong inside a callback since the last time."""
+        """Raise the first error of a callback since the last check, if there was one."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
     def close(self) -> None:
-        """Free the engine; it must not be used any more."""
+        """Free the engine; it must not be used afterwards."""
         if self._state is not None:
             self._free()
             self._state = None
@@ -193,7 +193,7 @@ class SpandspEngine(ABC):
             ("t30_set_tx_page_header_tz", terminal.timezone),
         ):
             if value and getattr(lib, option)(t30, value.encode("utf-8", "replace")):
-                _log.info("spandsp_refused", option=option, value=value)
+                _log.info("spandsp_option_refused", option=option, value=value)
         lib.t30_set_ecm_capability(t30, terminal.ecm)
         lib.t30_set_supported_modems(t30, _MODEMS | (spandsp.SUPPORT_V17 if terminal.v17 else 0))
         lib.t30_set_supported_compressions(t30, _COMPRESSIONS)
@@ -211,7 +211,7 @@ class SpandspEngine(ABC):
         phase_d = spandsp.PhaseHandler(self._guarded(lambda *_: self._note("d")))
         phase_e = spandsp.PhaseEHandler(self._guarded(self._on_phase_e))
         frame = spandsp.FrameHandler(self._guarded(self._on_frame))
-        self._keep += [phase_b, phase_d, phase_e, frame]
+        self._callbacks += [phase_b, phase_d, phase_e, frame]
         lib.t30_set_phase_b_handler(t30, phase_b, None)
         lib.t30_set_phase_d_handler(t30, phase_d, None)
         lib.t30_set_phase_e_handler(t30, phase_e, None)
@@ -221,7 +221,7 @@ class SpandspEngine(ABC):
         self._lib.span_log_set_level(logging_state, 0)
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., int]:
-        """Keep an error until C has returned: ctypes would print it and go on."""
+        """Return a callback that stores an error for `check`: ctypes would print and ignore it."""
 
         def callback(*args: int) -> int:
             try:
@@ -252,16 +252,16 @@ class SpandspEngine(ABC):
 
 
 class T38Engine(SpandspEngine):
-    """A terminal on T.38: packets in, packets out."""
+    """A terminal on T.38: IFP packets in both directions."""
 
     def _open(self, calling: bool) -> int:
         self.sent: list[bytes] = []
-        """IFP packets that wait to be carried to the other end."""
+        """IFP packets to be passed to the far end."""
         handler = spandsp.PacketHandler(self._guarded(self._on_packet))
-        self._keep.append(handler)
+        self._callbacks.append(handler)
         state: int | None = self._lib.t38_terminal_init(None, calling, handler, None)
         if not state:
-            raise SoftswitchError("SpanDSP could not make a T.38 terminal: out of memory?")
+            raise SoftswitchError("SpanDSP cannot create a T.38 terminal; is the memory full?")
         self._core: int = self._lib.t38_terminal_get_t38_core_state(state)
         self._lib.t38_set_data_transport_protocol(self._core, spandsp.T38_UDPTL)
         self._silence(self._lib.t38_terminal_get_logging_state(state))
@@ -276,33 +276,33 @@ class T38Engine(SpandspEngine):
         self._lib.t38_terminal_free(self._state)
 
     def _on_packet(self, _core: int, _data: int, packet: int, length: int, _count: int) -> None:
-        # Not straight into the other engine: its answer would come back into this one while
-        # it is still in the middle of a step.
+        # Not passed to the other engine at once: its answer would be received by this one in the
+        # middle of a step.
         self.sent.append(ctypes.string_at(packet, length))
 
     def step(self) -> None:
-        """Let 20 ms pass."""
+        """Advance the terminal by 20 ms."""
         self._lib.t38_terminal_send_timeout(self._state, STEP)
         if self._error is not None:
             self.check()
 
     def receive(self, packet: bytes, sequence: int) -> None:
-        """Take one IFP packet; gaps in ``sequence`` (modulo 65,536) are lost packets."""
+        """Receive one IFP packet; gaps in ``sequence`` (modulo 65,536) are lost packets."""
         self._lib.t38_core_rx_ifp_packet(self._core, packet, len(packet), sequence)
         if self._error is not None:
             self.check()
 
 
 class AudioEngine(SpandspEngine):
-    """A terminal on an audio line: 8,000 samples a second, 16 bit, both ways."""
+    """A terminal on an audio line: 8,000 samples a second, 16 bit, in both directions."""
 
     def _open(self, calling: bool) -> int:
         self.samples = (ctypes.c_int16 * STEP)()
-        """What this end said in the last step."""
+        """The 20 ms that this end sent in the last step."""
         state: int | None = self._lib.fax_init(None, calling)
         if not state:
-            raise SoftswitchError("SpanDSP could not make a fax modem: out of memory?")
-        # Silence is sound too: without it the line would stand still while nobody sends.
+            raise SoftswitchError("SpanDSP cannot create a fax modem; is the memory full?")
+        # Silence is sent as samples, so that the line's time advances while no modem sends.
         self._lib.fax_set_transmit_on_idle(state, 1)
         self._silence(self._lib.fax_get_logging_state(state))
         return state
@@ -315,15 +315,15 @@ class AudioEngine(SpandspEngine):
         self._lib.fax_free(self._state)
 
     def step(self) -> None:
-        """Say 20 ms into ``samples``."""
-        said = self._lib.fax_tx(self._state, self.samples, STEP)
-        if said < STEP:
-            ctypes.memset(ctypes.byref(self.samples, 2 * said), 0, 2 * (STEP - said))
+        """Send 20 ms into ``samples``."""
+        sent = self._lib.fax_tx(self._state, self.samples, STEP)
+        if sent < STEP:
+            ctypes.memset(ctypes.byref(self.samples, 2 * sent), 0, 2 * (STEP - sent))
         if self._error is not None:
             self.check()
 
     def hear(self, samples: ctypes.Array[ctypes.c_int16]) -> None:
-        """Take 20 ms of what the other end said."""
+        """Receive 20 ms of what the far end sent."""
         self._lib.fax_rx(self._state, samples, STEP)
         if self._error is not None:
             self.check()

@@ -2,10 +2,10 @@
 
     python tests/bench/bench_document.py [--rounds N] [--no-ocr]
 
-Both convert the same PDFs in the same run, by turns, so that a busy machine is busy for both.
+Both convert the same PDFs in the same run, by turns, so that a busy machine slows both.
 Times are processor seconds of the processes that do the work, for Ghostscript the whole process;
 the smallest of all rounds is printed, and the median of the ratios of each round. On two cores
-the ratios are of seconds. Needs ``gs``; reads the pages back where there is tesseract.
+the ratios are of seconds. Needs ``gs``; measures legibility where tesseract is installed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REPEAT = 40
 
 
 def ghostscript(pdf: Path, tiff: Path, y_dpi: int) -> tuple[float, float]:
-    """Convert; gives processor seconds and seconds."""
+    """Convert with Ghostscript; return processor seconds and seconds."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(
         ["gs", "-q", "-dNOPAUSE", "-dBATCH", "-sDEVICE=tiffg4", f"-r204x{y_dpi}",
@@ -53,15 +53,17 @@ def ghostscript(pdf: Path, tiff: Path, y_dpi: int) -> tuple[float, float]:
     return used, time.monotonic() - started
 
 
-def ours(converter: Converter, pdf: Path, tiff: Path, resolution: str) -> tuple[float, float]:
-    """Convert; gives processor seconds, of workers and of this process, and seconds."""
+def fsfax_times(
+    converter: Converter, pdf: Path, tiff: Path, resolution: str
+) -> tuple[float, float]:
+    """Convert with fsfax; return processor seconds, of workers and this process, and seconds."""
     before, started = time.process_time(), time.monotonic()
     done = converter.convert(pdf, tiff, resolution=resolution)  # type: ignore[arg-type]
     return done.worker_seconds + time.process_time() - before, time.monotonic() - started
 
 
 def repeated(pdf: bytes, pages: int) -> bytes:
-    """The pages of a PDF over and over, to this number."""
+    """Return a PDF of this number of pages, those of another one over and over."""
     reader, writer = pypdf.PdfReader(io.BytesIO(pdf)), pypdf.PdfWriter()
     for number in range(pages):
         writer.add_page(reader.pages[number % len(reader.pages)])
@@ -71,7 +73,7 @@ def repeated(pdf: bytes, pages: int) -> bytes:
 
 
 def gs_pages(tiff: Path) -> list[np.ndarray]:
-    """Ghostscript's pages as pels of 0 and 255."""
+    """Return Ghostscript's pages as pels of 0 and 255."""
     with Image.open(tiff) as image:
         pages = []
         for number in range(image.n_frames):
@@ -80,8 +82,8 @@ def gs_pages(tiff: Path) -> list[np.ndarray]:
     return pages
 
 
-def our_pages(tiff: Path) -> list[np.ndarray]:
-    """Our pages as pels of 0 and 255."""
+def fsfax_pages(tiff: Path) -> list[np.ndarray]:
+    """Return the pages of fsfax as pels of 0 and 255."""
     return [
         np.where(np.unpackbits(page.bits, axis=1)[:, : page.width] == 1, 0, 255).astype(np.uint8)
         for page in read_pages(tiff)
@@ -89,7 +91,7 @@ def our_pages(tiff: Path) -> list[np.ndarray]:
 
 
 def strip_bytes(pages: list[np.ndarray]) -> int:
-    """Bytes of the pages as MMR, each coded by the same coder."""
+    """Return the bytes of the pages as MMR, all coded by the same coder."""
     return sum(
         len(ccitt.encode(np.packbits(page == 0, axis=1), page.shape[1], "mmr")) for page in pages
     )
@@ -112,13 +114,13 @@ def bytes_and_times(folder: Path, one: Converter, two: Converter, rounds: int) -
             rows = []
             for _ in range(rounds):
                 their_time, their_wall = ghostscript(pdf, theirs, y_dpi)
-                used, wall = ours(one, pdf, mine, resolution)
-                both = ours(two, pdf, mine, resolution)[1]
+                used, wall = fsfax_times(one, pdf, mine, resolution)
+                both = fsfax_times(two, pdf, mine, resolution)[1]
                 ratios = (their_time / used, wall / both, their_wall / both)
                 rows.append((their_time, used, *ratios))
             their_best, best = np.min(rows, axis=0)[:2] / pages * 1000
             quicker, gain, gain_on_gs = np.median(rows, axis=0)[2:]
-            gs, fsfax = strip_bytes(gs_pages(theirs)), strip_bytes(our_pages(mine))
+            gs, fsfax = strip_bytes(gs_pages(theirs)), strip_bytes(fsfax_pages(mine))
             print(
                 f"{sample.name:12}{resolution:10}{gs // pages:10,}{fsfax // pages:8,}"
                 f"{fsfax / gs:8.2f}{their_best:12.1f}{best:9.1f}{quicker:9.2f}"
@@ -136,7 +138,7 @@ def legible(folder: Path, converter: Converter) -> None:
         ghostscript(pdf, theirs, y_dpi)
         converter.convert(pdf, mine, resolution=resolution)  # type: ignore[arg-type]
         figures = []
-        for pages in (gs_pages(theirs), our_pages(mine)):
+        for pages in (gs_pages(theirs), fsfax_pages(mine)):
             error = 100 * legibility.character_error(pages, y_dpi, sample.text)
             figures.append((strip_bytes(pages) // len(pages), error))
         (gs, gs_error), (fsfax, fsfax_error) = figures

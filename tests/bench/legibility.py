@@ -1,4 +1,4 @@
-"""How well tesseract reads a fax: character error against the text that was set."""
+"""The legibility of a fax: tesseract's character error against the text of the page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ AVAILABLE = shutil.which("tesseract") is not None
 
 
 def character_error(pages: Sequence[np.ndarray], y_dpi: int, texts: Sequence[str]) -> float:
-    """Edits per character, over all pages.
+    """Return the edits per character over all pages.
 
     Args:
         pages: arrays of pels, 0 is black and 255 white, 204 to the inch across.
         y_dpi: lines per inch; rows are doubled at standard.
-        texts: what the pages say; blanks and line breaks count as one blank.
+        texts: the text of each page; blanks and line breaks count as one blank.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         read = list(pool.map(lambda page: _read(page, y_dpi), pages))

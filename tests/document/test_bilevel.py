@@ -1,4 +1,4 @@
-"""Black and white: what is removed, what is kept, and how dark a screen is."""
+"""Black and white: what is removed, what remains, and how dark a screen is."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def rows_of_runs(draw):
 @quick
 @given(st.one_of(bitmaps(), rows_of_runs()))
 @settings(deadline=None, max_examples=300)
-def test_our_own_coder_makes_the_bytes_of_libtiff(bitmap):
+def test_the_coder_in_c_makes_the_bytes_of_libtiff(bitmap):
     bits, width = bitmap
     strip = with_libtiff(bits, width)
     assert mmr.encode(bits, width) == strip

@@ -37,7 +37,7 @@ def bitmaps(draw):
 @settings(deadline=None, max_examples=400)
 def test_both_ways_give_the_same_bits(bits):
     wanted = smooth_with_numpy(bits.copy())
-    room = np.full(bits.size + 64, 0xA5, np.uint8)  # what is around the page stays as it is
+    room = np.full(bits.size + 64, 0xA5, np.uint8)  # the bytes around the page must not change
     page = room[32:-32].reshape(bits.shape)
     page[:] = bits
     assert smooth_edges(page) is page

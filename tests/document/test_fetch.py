@@ -291,7 +291,7 @@ class TestRedirects:
         for name in ("host", "referer", "authorization"):
             assert new.headers[name] == old.headers[name]
 
-    def test_to_another_host_take_no_secrets_along(
+    def test_to_another_host_send_no_secrets(
         self, server: WebServer, get: Callable[..., Fetched]
     ) -> None:
         with WebServer() as other:
@@ -309,7 +309,7 @@ class TestRedirects:
         assert "intranet" not in str(visit.headers)
 
     def test_and_back_again_neither(self, server: WebServer, get: Callable[..., Fetched]) -> None:
-        """The other host must not choose what our secrets are sent to."""
+        """The other host must not choose which URL the secrets are sent to."""
         with WebServer(redirect(server.url("/chosen"))) as other:
             server.handlers["/"] = redirect(other.url(host="localhost"))
             url = server.url(host="me:pass@127.0.0.1")
@@ -318,7 +318,7 @@ class TestRedirects:
         assert server.visits[-1].path == "/chosen"
         assert not {"authorization", "referer"} & set(headers)
 
-    def test_do_not_carry_a_post_away(
+    def test_do_not_send_a_post_to_another_host(
         self, server: WebServer, refused: Callable[..., FetchError]
     ) -> None:
         with WebServer() as other:
@@ -554,7 +554,7 @@ class TestTls:
     def test_a_cut_connection_is_no_end(
         self, tls: WebServer, trusting: FetchSettings, refused: Callable[..., FetchError]
     ) -> None:
-        """Without close_notify, an answer until the end was cut by somebody (RFC 9112 9.8)."""
+        """Without close_notify, an answer that ends with the connection was cut (RFC 9112 9.8)."""
 
         def cut(visit: Visit) -> None:
             visit.send(b"HTTP/1.0 200 OK\r\n\r\n" + PDF)

@@ -191,7 +191,7 @@ def test_a_bomb(tmp_path: Path) -> None:
 
 
 def longest_pause(during: gevent.Greenlet) -> float:
-    """How long another greenlet was kept waiting, in seconds."""
+    """Return how long another greenlet had to wait at most, in seconds."""
     longest, last = 0.0, time.perf_counter()
     while not during.ready():
         gevent.sleep(0.001)
@@ -200,7 +200,7 @@ def longest_pause(during: gevent.Greenlet) -> float:
     return longest
 
 
-def test_others_have_their_turn(tmp_path: Path) -> None:
+def test_other_greenlets_run(tmp_path: Path) -> None:
     """Octets in chunks of one, from another thread, so that there is always something to read."""
     chunks = CHUNKED + b"5\r\n%PDF-\r\n" + b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"
     with blocking_server(chunks) as url:
@@ -266,7 +266,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, old)
             signal.signal(signal.SIGXFSZ, handler)
         assert str(tmp_path) in str(caught.value)
-        assert "make room" in str(caught.value)
+        assert "check the free space" in str(caught.value)
         assert caught.value.temporary
         assert list(tmp_path.iterdir()) == []
         assert fetch(FetchRequest(url=server.url()), tmp_path, SETTINGS).size == len(PDF)
@@ -277,7 +277,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         with pytest.raises(FetchError) as caught:
             fetch(FetchRequest(url=server.url()), tmp_path / "none", SETTINGS)
         assert caught.value.temporary
-        assert server.visits == [], "nobody was asked in vain"
+        assert server.visits == [], "no request was made"
 
 
 def test_nothing_stays_open(tmp_path: Path) -> None:

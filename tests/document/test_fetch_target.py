@@ -115,7 +115,7 @@ def test_credentials_become_a_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "url", "keeps"),
+    ("location", "url", "same_origin"),
     [
         ("/other", "http://host/other", True),
         ("other?x#y", "http://host/a/other?x", True),
@@ -128,11 +128,11 @@ def test_credentials_become_a_header() -> None:
         ("http://you:there@other/", "http://other/", False),
     ],
 )
-def test_redirects(location: str, url: str, keeps: bool) -> None:
+def test_redirects(location: str, url: str, same_origin: bool) -> None:
     before = parse_url("http://user:pass@host/a/b")
     after = follow(before, location)
     assert after.url == url
-    assert after.authorization == (before.authorization if keeps else None)
+    assert after.authorization == (before.authorization if same_origin else None)
 
 
 def test_no_way_back_from_tls() -> None:
@@ -227,7 +227,7 @@ def test_public_addresses(address: str) -> None:
         ("::1", True),
         ("fd12::1", True),
         ("::ffff:10.1.2.3", True),
-        ("169.254.169.254", False),  # whoever means the office network does not mean this
+        ("169.254.169.254", False),  # private networks do not include link-local addresses
         ("fe80::1", False),
         ("0.0.0.0", False),
         ("224.0.0.1", False),
@@ -239,7 +239,7 @@ def test_what_allow_private_allows(address: str, allowed: bool) -> None:
 
 
 @given(v4 | v6)
-def test_never_kinder_than_the_standard_library(address: Address) -> None:
+def test_never_more_permissive_than_the_standard_library(address: Address) -> None:
     """What `ipaddress` holds to be private, in any version, is refused here."""
     inner = embedded(address)
     if objection(address) is None:

@@ -102,7 +102,7 @@ def test_exif_orientation(fax, orientation, corner, form):
         document = saved(image, form, tiffinfo={274: orientation}, dpi=(150, 150))
     (page,) = fax(document)
     assert page.corner() == corner
-    # The frame reaches the foot, where the header line needs room.
+    # The frame reaches the foot, where the header line needs white rows.
     assert page.bitmap.height == pytest.approx(1825 + 32, abs=2)
 
 
@@ -259,7 +259,7 @@ def test_images_cut_short_are_refused(fax, form, quarter):
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_garbage_is_an_error_of_ours_or_a_fax(fax, data):
+def test_garbage_is_a_document_error_or_a_fax(fax, data):
     form = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF"]))
     options = {"compression": "group4"} if form == "TIFF" and data.draw(st.booleans()) else {}
     image = marked_image(120, 160).convert("1" if options else "L")

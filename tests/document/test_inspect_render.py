@@ -1,4 +1,4 @@
-"""Looking into documents, and TIFF-F to PDF and PNG and back."""
+"""Documents inspected, and TIFF-F converted to PDF and PNG and back."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ def test_the_exported_names_are_there():
         _ = document.no_such_name
 
 
+def test_paths_may_be_strings(converter, tmp_path):
+    source, target = str(tmp_path / "in.pdf"), str(tmp_path / "fax.tif")
+    (tmp_path / "in.pdf").write_bytes(make_pdf([text_content()]))
+    assert converter.convert(source, target).path == tmp_path / "fax.tif"
+    assert inspect(target).fax
+    assert inspect(source, converter=converter).kind == "pdf"
+    assert len(list(read_pages(target))) == 1
+    assert compare(target, target).identical
+    assert to_pdf(target, str(tmp_path / "fax.pdf")) == 1
+    assert to_png(target, 1, str(tmp_path / "fax.png"), width=100)[0] == 100
+
+
 def test_a_fax_is_inspected(tiff):
     found = inspect(tiff)
     assert found.kind == "tiff"
@@ -82,7 +94,7 @@ def test_a_pdf_is_inspected(converter, tmp_path):
     assert found.seconds_on_line() == 0
 
 
-def test_encryption_is_told_and_no_error(converter, tmp_path):
+def test_encryption_is_reported_and_no_error(converter, tmp_path):
     path = tmp_path / "locked.pdf"
     for user, wanted, pages in (("", "owner", 1), ("secret", "user", 0)):
         writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(make_pdf([""]))))

@@ -1,4 +1,4 @@
-"""The kind of a document is told from its bytes."""
+"""The kind of a document is found from its bytes."""
 
 import pytest
 from hypothesis import given

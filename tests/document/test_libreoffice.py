@@ -24,8 +24,8 @@ QUICK = DocumentSettings(timeout=0.7)
 Fake = Callable[[str], None]
 
 
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody has waited for does not."""
+def is_running(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -76,7 +76,7 @@ def test_a_pdf_is_all_that_is_left(fake: Fake, source: Path, folder: Path) -> No
     assert list(folder.iterdir()) == [made]
     notes = source.parent
     assert (notes / "seen").read_bytes() == RTF
-    # Nothing of ours: no password of a database, no token.
+    # Nothing of fsfax's environment: no password of a database, no token.
     names = {line.partition("=")[0] for line in (notes / "env").read_text().splitlines()}
     assert names <= {"PATH", "HOME", "TMPDIR", "LANG", "SAL_USE_VCLPLUGIN", "PWD", "_", "OLDPWD"}
 
@@ -85,12 +85,12 @@ BAD = [
     ("sleep 1000", ConversionFailed, "took more than 1 s"),
     ("trap '' TERM INT HUP; while :; do sleep 1; done", ConversionFailed, "took more than"),
     ("kill -SEGV $$; sleep 1000", ConversionFailed, "LibreOffice"),
-    ("sh -c 'kill -SEGV $$'", ConversionFailed, "broke while it converted"),
+    ("sh -c 'kill -SEGV $$'", ConversionFailed, "crashed while it converted"),
     ("exit 0", DocumentDamaged, "cannot read a Rich Text document"),
     ("echo 'source file could not be loaded' >&2; exit 1", DocumentDamaged, "cannot read"),
     (': > "$OUT"', DocumentDamaged, "cannot read"),
     ('cp "$GOOD" "$OUT"; exit 3', DocumentDamaged, "cannot read"),
-    ('cp "$GOOD" "$OUT"; sh -c "kill -KILL \\$\\$"; exit $?', ConversionFailed, "broke"),
+    ('cp "$GOOD" "$OUT"; sh -c "kill -KILL \\$\\$"; exit $?', ConversionFailed, "crashed"),
     ('ln -s "$GOOD" "$OUT"', DocumentDamaged, "cannot read"),
     ('mkdir "$OUT"; touch "$OUT/x"', DocumentDamaged, "cannot read"),
     # By a signal, or, where it is the first process of a namespace, by an error of write(2).
@@ -118,7 +118,7 @@ def test_what_goes_wrong(
 
 
 @pytest.mark.parametrize("end", ["sleep 1000", 'cp "$GOOD" "$OUT"', "exit 1", "kill -SEGV $$"])
-def test_no_process_stays(fake: Fake, source: Path, folder: Path, end: str) -> None:
+def test_no_process_remains(fake: Fake, source: Path, folder: Path, end: str) -> None:
     # Each child notes that it began; a word to a child that left the group is not enough.
     fake(f"sh -c 'sleep 1111.$PPID' & setsid sleep 2222.{os.getpid()} & sleep 0.2; {end}")
     before = sleepers()
@@ -128,7 +128,7 @@ def test_no_process_stays(fake: Fake, source: Path, folder: Path, end: str) -> N
         assert "GOOD" not in end
     gevent.sleep(0.05)
     stayed = sleepers() - before
-    if not libreoffice._apart():
+    if not libreoffice._isolation_command():
         stayed = {pid for pid in stayed if b"2222." not in command(pid)}
     assert not stayed
 
@@ -143,7 +143,7 @@ def command(pid: int) -> bytes:
 def sleepers() -> set[int]:
     pids = {int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()}
     marks = (b"1111.", b"2222.%d" % os.getpid())
-    return {pid for pid in pids if any(mark in command(pid) for mark in marks) and alive(pid)}
+    return {pid for pid in pids if any(mark in command(pid) for mark in marks) and is_running(pid)}
 
 
 def test_a_greenlet_that_is_killed_takes_its_process_along(

@@ -1,4 +1,4 @@
-"""Office documents: told by their bytes, converted by a process that may do little."""
+"""Office documents: their kind found from their bytes, converted by a confined process."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("data", "name", "suffix"), KINDS)
-def test_kinds_are_told_by_their_bytes(data: bytes, name: str, suffix: str | None) -> None:
+def test_kinds_are_found_from_their_bytes(data: bytes, name: str, suffix: str | None) -> None:
     kind = office.kind_of(data[:HEAD], name)
     assert (kind and kind.suffix) == suffix
     if kind:
@@ -78,7 +78,7 @@ def test_no_bytes_break_anything(data: bytes, name: str) -> None:
         office.kind_of(start + data, name)
 
 
-# --- the process, with a program of ours in LibreOffice's place -----------------------------
+# --- the process, with a test program in place of LibreOffice -------------------------------
 
 Pretend = Callable[[str], None]
 
@@ -154,7 +154,7 @@ def test_it_has_limits(pretend: Pretend, document: Path) -> None:
 
 
 def test_it_has_no_network(pretend: Pretend, document: Path) -> None:
-    if not libreoffice._apart():
+    if not libreoffice._isolation_command():
         pytest.skip("this system forbids unshare(1)")
     pretend('cat /proc/net/dev >"$OUT"')
     devices = convert(document).read_text().splitlines()[2:]

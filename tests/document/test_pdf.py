@@ -114,7 +114,7 @@ def test_white_is_under_transparency_and_blank_pages_stay(fax):
     assert pages[1].share < 0.1
 
 
-def test_letters_on_a_tint_keep_a_white_ring(fax):
+def test_letters_on_a_tint_have_a_white_ring(fax):
     content = "0.6 g 60 600 400 100 re f 0 g BT /F 24 Tf 100 640 Td (LEGIBLE) Tj ET"
     (page,) = fax(make_pdf([content]))
     tint = page.black[500:520, 400:1200]
@@ -123,7 +123,7 @@ def test_letters_on_a_tint_keep_a_white_ring(fax):
     assert 0.15 < letters.mean() < 0.6
 
 
-def test_pages_keep_their_order_over_all_workers(converter, tmp_path):
+def test_pages_are_in_order_over_all_workers(converter, tmp_path):
     count = 30
     source, target = tmp_path / "long.pdf", tmp_path / "long.tif"
     source.write_bytes(
@@ -221,7 +221,7 @@ def test_zeros_after_the_end_do_no_harm(fax):
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_garbage_inside_is_an_error_of_ours_or_a_fax(fax, data):
+def test_garbage_inside_is_a_document_error_or_a_fax(fax, data):
     pdf = bytearray(make_pdf([text_content(4)] * 2))
     for _ in range(data.draw(st.integers(1, 12))):
         at = data.draw(st.integers(9, len(pdf) - 1))

@@ -1,4 +1,4 @@
-"""The workers: other greenlets run, every thread may ask, and one bad document harms no other."""
+"""The workers: other greenlets run, all threads share them, a bad document harms no other one."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SLOW = 120
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition did not become true"
         gevent.sleep(0.005)
 
 
-def gone(pid: int) -> bool:
+def ended(pid: int) -> bool:
     """Whether the process has ended with all of its threads."""
     try:
         states = [
@@ -47,7 +47,7 @@ def gone(pid: int) -> bool:
 
 
 def busy(pid: int) -> bool:
-    """Whether the process has the endless document open (it keeps an earlier one for a while)."""
+    """Return whether the process has the endless document open, not an earlier one."""
     try:
         links = [os.fspath(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
@@ -73,8 +73,8 @@ def slow(tmp_path: Path) -> Path:
 def endless(tmp_path: Path) -> Path:
     """One page, drawn in one request that takes pdfium minutes.
 
-    Whoever has this open is at it until he is stopped, and nobody else gets his turn before that:
-    a document of many pages is drawn in portions, and others come in between.
+    A worker that draws it is busy until it is stopped, and no other document is drawn by it before
+    that: a document of many pages is drawn in portions, with other documents in between.
     """
     path = tmp_path / "endless.pdf"
     path.write_bytes(make_pdf(["3 w 0 0 m 595 842 l S 595 0 m 0 842 l S\n" * 400_000]))
@@ -137,7 +137,7 @@ def test_a_crash_is_an_error_of_that_document_alone(small, endless, tmp_path, ho
             job.get(timeout=20)
         assert caught.value.code == "crashed"
         assert waiting.get(timeout=20).pages
-        assert gone(pid)
+        assert ended(pid)
         assert pid not in converter.pool.pids
     assert sorted(path.name for path in tmp_path.glob("*.tif")) == ["1.tif", "2.tif"]
     assert not list(tmp_path.glob(".*"))
@@ -153,12 +153,12 @@ def test_a_hang_is_ended_in_time(small, slow, tmp_path):
             converter.convert(small, tmp_path / "2.tif")
         assert caught.value.code == "timeout"
         assert 3.9 < time.monotonic() - started < 12
-        until(lambda: gone(pid))
+        until(lambda: ended(pid))
         assert converter.convert(small, tmp_path / "3.tif").pages
 
 
 def test_a_document_too_large_for_the_memory(small, tmp_path):
-    # A kilobyte in the file, 400 MB in the memory of whoever decodes it.
+    # A kilobyte in the file, 400 MB in the memory of the decoder.
     image = tmp_path / "large.tif"
     side = 20_000
     strip = ccitt.encode(np.zeros((side, side // 8), np.uint8), side, "mmr")
@@ -178,7 +178,7 @@ def test_an_idle_worker_that_was_killed_is_replaced_unnoticed(small, tmp_path):
         converter.convert(small, tmp_path / "1.tif")
         (pid,) = converter.pool.pids
         os.kill(pid, signal.SIGKILL)
-        until(lambda: gone(pid))
+        until(lambda: ended(pid))
         assert converter.convert(small, tmp_path / "2.tif").pages
 
 
@@ -201,7 +201,7 @@ def test_a_timeout_of_the_caller_counts(endless, tmp_path):
         assert not (tmp_path / "endless.tif").exists()
 
 
-def test_closing_ends_workers_and_those_who_wait(small, endless, tmp_path):
+def test_closing_ends_workers_and_waiting_callers(small, endless, tmp_path):
     converter = Converter(DocumentSettings(workers=1))
     converter.convert(small, tmp_path / "1.tif")
     (pid,) = converter.pool.pids
@@ -212,7 +212,7 @@ def test_closing_ends_workers_and_those_who_wait(small, endless, tmp_path):
     for greenlet in (job, queued):
         with pytest.raises(Closed):
             greenlet.get(timeout=10)
-    until(lambda: gone(pid))
+    until(lambda: ended(pid))
     with pytest.raises(Closed, match="open a new one"):
         converter.convert(small, tmp_path / "3.tif")
 
@@ -240,7 +240,7 @@ def test_workers_end_with_their_parent_in_the_middle_of_a_page(endless, tmp_path
         pid = int(parent.stdout.readline())
         until(lambda: busy(pid))
         parent.kill()
-    until(lambda: gone(pid), seconds=3)
+    until(lambda: ended(pid), seconds=3)
 
 
 def test_in_a_monkey_patched_program(small, tmp_path):
@@ -323,7 +323,7 @@ def test_a_target_is_replaced_whole_or_left_alone(converter, small, tmp_path):
     with pytest.raises(DocumentDamaged):
         converter.convert(damaged, target)
     assert target.read_bytes() == b"before"
-    reader = target.open("rb")  # whoever has the old file open keeps all of it
+    reader = target.open("rb")  # a reader of the old file can still read all of it
     converter.convert(small, target)
     assert target.read_bytes()[:4] == b"II*\0"
     with reader:

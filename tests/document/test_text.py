@@ -86,7 +86,7 @@ def test_letters_that_cannot_be_drawn_are_refused_by_name(fax):
     assert "PDF" in str(caught.value)
 
 
-def test_boxes_and_arrows_have_stand_ins(fax):
+def test_boxes_and_arrows_are_replaced(fax):
     (page,) = fax("┌──┐\n│→ │\n└──┘".encode())
     assert page.share > 0
 

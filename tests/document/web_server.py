@@ -82,7 +82,7 @@ class WebServer:
 
 
 class RawServer(WebServer):
-    """Says its octets to whoever connects, whatever was asked, until the client is gone."""
+    """Sends its octets to every client, whatever the request, until the client disconnects."""
 
     def __init__(self, says: Iterable[bytes] | bytes = b"", *, close: bool = False) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class RawServer(WebServer):
 
 
 def closed_port() -> int:
-    """A port of loopback on which nobody listens."""
+    """Return a port of loopback on which no program listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

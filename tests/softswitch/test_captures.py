@@ -1,4 +1,4 @@
-"""The stand-in tells the same story as real FreeSWITCH 1.10.12 did in the recordings."""
+"""The stand-in fires the same events and headers as FreeSWITCH 1.10.12 in the recordings."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tests.softswitch.conftest import dial, eventually, labels, named, until
 
 
 def parked(switch, link, tiff):
-    """A call from outside that waits for somebody to take it over."""
+    """A call from outside that waits for a client to take it over."""
     record = switch.call_in(named("takeover"), tiff)
     watch = link.watch(record.uuid)
     # Parked when its application is; the event may be older than the watch.
@@ -29,7 +29,7 @@ def test_transfer_to_an_inline_dialplan(switch, link, tiff):
     assert len(tiff_f.read(path.read_bytes()).pages) == 3
 
 
-def test_transfer_to_nowhere(switch, link, tiff):
+def test_transfer_to_an_unknown_extension(switch, link, tiff):
     record, watch = parked(switch, link, tiff)
     link.api("uuid_transfer", f"{record.uuid} 100 XML public")
     assert until(watch, "CHANNEL_DESTROY")[-1].get("Hangup-Cause") == "NO_ROUTE_DESTINATION"
@@ -74,7 +74,7 @@ def test_a_call_from_outside_that_cannot_be(switch, arg, answer):
     assert switch.calls == []
 
 
-def test_a_killed_call_tells_its_cause(switch, link, tiff):
+def test_a_killed_call_has_the_cause_of_the_kill(switch, link, tiff):
     watch = dial(link, "call", named("stall_in_page_2"), tiff)
     until(watch, "spandsp::txfaxpageresult")
     link.api("uuid_kill", "call NETWORK_OUT_OF_ORDER")

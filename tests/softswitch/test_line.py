@@ -25,8 +25,8 @@ WIDTH, LENGTH = 1728, 1100
 
 
 @dataclass
-class Told:
-    """One thing that an observer was told."""
+class ObserverCall:
+    """One call of the observer."""
 
     phase: str
     side: Side
@@ -38,30 +38,30 @@ class Told:
 
 @dataclass
 class Recorder:
-    """An observer that remembers, and tells a test when a phase is reached."""
+    """An observer that records its calls, and calls the test's function in each."""
 
-    told: list[Told] = field(default_factory=list)
-    on_told: Callable[[Told], object] = lambda told: None
+    calls: list[ObserverCall] = field(default_factory=list)
+    on_call: Callable[[ObserverCall], object] = lambda call: None
 
     def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        self._tell(Told("b", side, stats, remote_ident))
+        self._record(ObserverCall("b", side, stats, remote_ident))
 
     def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        self._tell(Told("d", side, stats, remote_ident))
+        self._record(ObserverCall("d", side, stats, remote_ident))
 
     def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
-        self._tell(Told("e", side, stats, remote_ident, code, text))
+        self._record(ObserverCall("e", side, stats, remote_ident, code, text))
 
-    def _tell(self, told: Told) -> None:
-        self.told.append(told)
-        self.on_told(told)
+    def _record(self, call: ObserverCall) -> None:
+        self.calls.append(call)
+        self.on_call(call)
 
-    def of(self, side: Side, phase: str) -> list[Told]:
-        return [told for told in self.told if (told.side, told.phase) == (side, phase)]
+    def of(self, side: Side, phase: str) -> list[ObserverCall]:
+        return [call for call in self.calls if (call.side, call.phase) == (side, phase)]
 
-    def end(self, side: Side) -> Told:
-        (told,) = self.of(side, "e")  # exactly once
-        return told
+    def end(self, side: Side) -> ObserverCall:
+        (call,) = self.of(side, "e")  # exactly once
+        return call
 
     @property
     def codes(self) -> dict[Side, int]:
@@ -121,8 +121,8 @@ def test_what_arrives_is_what_was_sent(document: Path, received: Path, t38: bool
     assert read(received) == read(document)
     assert seen.codes == {"caller": 0, "called": 0}
     assert seen.end("caller").text == "OK"
-    assert [told.stats.pages_tx for told in seen.of("caller", "d")] == [1, 2, 3]
-    assert [told.stats.pages_rx for told in seen.of("called", "d")] == [1, 2, 3]
+    assert [call.stats.pages_tx for call in seen.of("caller", "d")] == [1, 2, 3]
+    assert [call.stats.pages_rx for call in seen.of("called", "d")] == [1, 2, 3]
     assert 20 < line.line_seconds < 60
     stats = seen.end("caller").stats
     assert (stats.bit_rate, stats.ecm, stats.pages_tx, stats.pages_in_file) == (14400, True, 3, 3)
@@ -140,7 +140,7 @@ def test_each_end_is_negotiated_before_its_pages_and_ends_last(
     seen = Recorder()
     fax(Line(Terminal(tx_file=document), Terminal(rx_file=received), seen))
     for side in ("caller", "called"):
-        assert [t.phase for t in seen.told if t.side == side] == ["b", "d", "d", "d", "e"]
+        assert [t.phase for t in seen.calls if t.side == side] == ["b", "d", "d", "d", "e"]
 
 
 @pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
@@ -166,11 +166,11 @@ def test_without_v17_at_one_end_both_take_v29(document: Path, received: Path, we
 def test_station_ids_reach_the_other_end(document: Path, received: Path) -> None:
     seen = Recorder()
     caller = Terminal(ident="+49 30 1234", tx_file=document)
-    # 20 bytes at most; what the far end puts into its id is not for this room to judge.
+    # 20 bytes at most; the content of the far end's id is not checked here.
     called = Terminal(ident="evil\nX: 1 ü %0A", rx_file=received)
     fax(Line(caller, called, seen))
     assert seen.end("called").remote_ident == "+49 30 1234"
-    assert {told.remote_ident for told in seen.told if told.side == "caller"} == {
+    assert {call.remote_ident for call in seen.calls if call.side == "caller"} == {
         "evil\nX: 1 ü %0A"
     }
 
@@ -228,7 +228,7 @@ def test_the_called_side_drops_in_the_middle_of_a_page(
     assert seen.end("caller").text == "The call dropped prematurely"
     assert seen.end("caller").stats.pages_tx == page - 1
     assert seen.end("called").stats.pages_rx == page - 1
-    if page > 1:  # what was confirmed is kept
+    if page > 1:  # confirmed pages are stored
         assert read(received)[: page - 1] == read(document)[: page - 1]
 
 
@@ -240,7 +240,7 @@ def blank(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("faults", [Faults(drop_in_page=3), Faults(stall_in_page=3)])
-def test_a_fault_behind_the_last_page_never_comes(
+def test_a_fault_after_the_last_page_has_no_effect(
     blank: Path, received: Path, faults: Faults
 ) -> None:
     seen = Recorder()
@@ -265,7 +265,7 @@ def test_a_stalled_line_waits_until_it_is_hung_up(document: Path, received: Path
         seen,
         faults=Faults(stall_in_page=2),
     )
-    seen.on_told = lambda told: stalled.set() if told.stats.pages_tx == 1 else None
+    seen.on_call = lambda call: stalled.set() if call.stats.pages_tx == 1 else None
     carrier = gevent.spawn(line.run)
     assert stalled.wait(30)
     moved = -1.0
@@ -284,11 +284,11 @@ def test_a_stalled_line_waits_until_it_is_hung_up(document: Path, received: Path
 
 @pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
 @pytest.mark.parametrize("hears", ["voice", "silence"])
-def test_nobody_faxes_back(document: Path, t38: bool, hears: line_module.Hears) -> None:
+def test_the_called_party_is_no_fax(document: Path, t38: bool, hears: line_module.Hears) -> None:
     seen = Recorder()
     line = Line(Terminal(tx_file=document), None, seen, t38=t38, hears=hears)
     fax(line)
-    assert [told.phase for told in seen.told] == ["e"]
+    assert [call.phase for call in seen.calls] == ["e"]
     assert seen.end("caller").code == 2
     assert seen.end("caller").text == "Timed out waiting for initial communication"
     assert line.line_seconds == pytest.approx(60, abs=1)  # T0 of 0.0.6
@@ -334,7 +334,7 @@ def test_when_one_end_gives_up_the_other_is_cut_off(document: Path, received: Pa
     caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
     line = Line(caller, called, seen, faults=Faults(packet_loss=1.0))
     ends: dict[Side, float] = {}
-    seen.on_told = lambda told: ends.setdefault(told.side, line.line_seconds)
+    seen.on_call = lambda call: ends.setdefault(call.side, line.line_seconds)
     fax(line)
     # The called side's DIS and its repetitions run out (T30_ERR_RETRYDCN) before the
     # caller's T0 of 60 s does.
@@ -348,7 +348,7 @@ def test_twenty_calls_side_by_side(document: Path, tmp_path: Path, t38: bool) ->
     recorders = [Recorder() for _ in range(20)]
     order: list[int] = []
     for number, recorder in enumerate(recorders):
-        recorder.on_told = lambda told, number=number: order.append(number)
+        recorder.on_call = lambda call, number=number: order.append(number)
     lines = [
         Line(
             Terminal(ident=str(number), tx_file=document, start_page=2),
@@ -380,7 +380,7 @@ def test_the_pace_follows_the_clock(blank: Path, received: Path) -> None:
 def test_hanging_up_from_within_an_observer(document: Path, received: Path) -> None:
     seen = Recorder()
     line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen)
-    seen.on_told = lambda told: line.hang_up() if told.phase == "d" else None
+    seen.on_call = lambda call: line.hang_up() if call.phase == "d" else None
     fax(line)
     assert seen.codes == {"caller": 49, "called": 49}
     assert seen.end("called").stats.pages_rx == 1
@@ -394,16 +394,16 @@ def test_hanging_up_before_and_after_the_call(document: Path, received: Path) ->
     fax(line)
     assert seen.codes == {"caller": 49, "called": 49}
     line.hang_up("called")
-    assert len(seen.told) == 2
+    assert len(seen.calls) == 2
 
 
 def test_an_observers_error_comes_out_of_run(document: Path, received: Path) -> None:
     seen = Recorder()
 
-    def fail(told: Told) -> None:
-        raise LookupError(told.phase)
+    def fail(call: ObserverCall) -> None:
+        raise LookupError(call.phase)
 
-    seen.on_told = fail
+    seen.on_call = fail
     line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen)
     with pytest.raises(LookupError, match="b"):
         fax(line)
@@ -434,7 +434,7 @@ def test_engines_are_freed_whatever_happens(
 
     monkeypatch.setattr(T38Engine, "_free", count)
     begun, seen = Event(), Recorder()
-    seen.on_told = lambda told: begun.set()
+    seen.on_call = lambda call: begun.set()
     speed = 100 if end == "kill" else 0
     line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, speed=speed)
     carrier = gevent.spawn(line.run)
@@ -449,7 +449,7 @@ def test_engines_are_freed_whatever_happens(
 def test_a_document_that_is_not_there(tmp_path: Path, received: Path) -> None:
     seen = Recorder()
     fax(Line(Terminal(tx_file=tmp_path / "none.tif"), Terminal(rx_file=received), seen))
-    # T30_ERR_FILEERROR; the other end is told goodbye where it waits for DCS: T30_ERR_RX_DCNWHY.
+    # T30_ERR_FILEERROR; the far end gets DCN while it waits for DCS: T30_ERR_RX_DCNWHY.
     assert seen.codes == {"caller": 41, "called": 35}
 
 
@@ -459,7 +459,7 @@ def test_a_path_that_spandsp_would_cut(tmp_path: Path) -> None:
         fax(Line(Terminal(tx_file=long), Terminal(), Recorder()))
 
 
-def test_a_line_carries_one_call(document: Path) -> None:
+def test_a_line_is_for_one_call(document: Path) -> None:
     line = Line(Terminal(tx_file=document), None, Recorder(), hears="silence")
     line.hang_up()
     fax(line)
@@ -467,7 +467,7 @@ def test_a_line_carries_one_call(document: Path) -> None:
         line.run()
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="called"):
         Line(Terminal(), None, Recorder())
     with pytest.raises(InvalidRequest, match="speed"):

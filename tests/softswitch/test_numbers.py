@@ -55,7 +55,7 @@ def test_every_number_is_tested():
     assert {b.name for b in NUMBERS.values()} == ENDINGS.keys() | KILLED
 
 
-def test_t38_is_not_asked_for_before_the_fax(link, switch, tiff):
+def test_t38_is_not_requested_before_the_fax(link, switch, tiff):
     seen = until(dial(link, "call", named("hangs_up"), tiff), "CHANNEL_DESTROY")
     (result,) = (event for event in seen if event.subclass == "spandsp::txfaxresult")
     assert (result.get("fax-t38-status"), result.get("fax-result-code")) == ("off", "49")
@@ -171,18 +171,18 @@ def test_line_time(tiff, tmp_path):
         ("+1 (212) 555-0101", "busy"),
         ("555010", "fax"),
         ("", "fax"),
-        ("\N{ARABIC-INDIC DIGIT FIVE}550101", "fax"),  # a digit, but none of ours
+        ("\N{ARABIC-INDIC DIGIT FIVE}550101", "fax"),  # a digit, but not ASCII
     ],
 )
 def test_how_numbers_are_read(number, name):
     assert behaviour(number).name == name
 
 
-def test_names_lead_to_numbers():
+def test_numbers_are_found_by_name():
     assert number_of("busy") == "5550101"
     assert behaviour("1234567") is PLAIN
     assert len(table().splitlines()) == len(NUMBERS) + 1
-    with pytest.raises(KeyError, match="there are: fax, busy"):
+    with pytest.raises(KeyError, match="choose one of: fax, busy"):
         number_of("nonsense")
 
 
@@ -212,7 +212,7 @@ def test_takeover_by_a_client(link, tiff, switch, tmp_path):
     assert len(tiff_f.read(path.read_bytes()).pages) == 3
 
 
-def test_a_parked_call_that_nobody_takes(link, tiff, switch):
+def test_a_parked_call_that_no_client_takes_over(link, tiff, switch):
     watch = dial(link, "call", named("takeover"), tiff, "originate_timeout=1")
     assert until(watch, "BACKGROUND_JOB")[-1].body == b"-ERR NO_ANSWER\n"
     eventually(lambda: link.api("show", "channels as json") == '{"row_count": 0}')

@@ -143,7 +143,7 @@ def test_replies(connect, line, reply):
         assert answer == reply
 
 
-def test_marks_are_kept_and_removed(connect):
+def test_marks_are_stored_and_removed(connect):
     client = connect()
     for store in ("db", "hash"):
         assert client.ask(f"api {store} insert/r/k/value/with/slashes").strip() == "+OK"
@@ -173,7 +173,7 @@ def test_the_doctor_finds_nothing_wrong(switch, tmp_path):
     assert [check for check in found if check.verdict is not CheckStatus.OK] == []
 
 
-def test_a_background_job_keeps_its_id(connect):
+def test_a_background_job_has_the_id_of_the_client(connect):
     client = connect()
     client.ask("event plain BACKGROUND_JOB")
     assert client.ask("bgapi echo a b", Job_UUID="mine") == "+OK Job-UUID: mine"
@@ -387,7 +387,7 @@ def still_works(switch: Softswitch) -> None:
         b"auth ClueCon\n\napi originate sofia/gateway/softswitch/" + b"9" * 9999 + b" &x\n\n",
     ],
 )
-def test_nonsense_harms_nobody_else(switch, data):
+def test_nonsense_harms_no_other_client(switch, data):
     client = Client(switch.port)
     client.socket.sendall(data + b"exit\n\n")
     assert client.is_closed()
@@ -419,7 +419,7 @@ def test_any_words_get_an_answer(switch, words):
     client.close()
 
 
-def test_a_far_end_that_names_itself_wickedly(switch, link, tiff):
+def test_a_hostile_station_id(switch, link, tiff):
     """A line feed in a station id stays a value, it becomes no header."""
     with link.watch_all(["spandsp::rxfaxresult"]) as results:
         switch.call_in("5550100", tiff, ident="x\nEvil: 1", caller_name="a\r\nEvil: 2")
@@ -429,7 +429,7 @@ def test_a_far_end_that_names_itself_wickedly(switch, link, tiff):
     switch.wait_idle(5)
 
 
-def test_a_client_that_does_not_read_delays_nobody(switch, connect, link, tiff):
+def test_a_client_that_does_not_read_delays_no_other(switch, connect, link, tiff):
     lazy = connect()
     lazy.ask("event plain ALL")
     for n in range(5):
@@ -471,7 +471,7 @@ def test_serve_ends_with_a_signal(tmp_path):
     assert ready
 
 
-def test_the_finer_points_of_the_stores(connect):
+def test_answers_of_the_stores(connect):
     client = connect()
 
     def ask(store: str, arg: str) -> str:

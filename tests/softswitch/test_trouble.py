@@ -85,9 +85,9 @@ def test_lost_events(link, switch, tiff):
     assert "CHANNEL_HANGUP_COMPLETE" in labels(seen)
 
 
-def test_a_restart_forgets_all_but_db_and_files(link, switch, tiff):
+def test_a_restart_loses_all_but_db_and_files(link, switch, tiff):
     port, core = switch.port, switch.api("global_getvar", "core_uuid")
-    switch.api("db", "insert/r/k/kept")
+    switch.api("db", "insert/r/k/stored")
     switch.api("hash", "insert/r/k/forgotten")
     with dial(link, "call", named("linger"), tiff, HOOKS) as watch:
         until(watch, "spandsp::txfaxpageresult")
@@ -99,7 +99,7 @@ def test_a_restart_forgets_all_but_db_and_files(link, switch, tiff):
     assert switch.port == port
     assert switch.api("global_getvar", "core_uuid") != core
     assert link.api("show", "channels as json") == '{"row_count": 0}'
-    assert link.api("db", "select/r/k") == "kept"
+    assert link.api("db", "select/r/k") == "stored"
     assert switch.api("hash", "select/r/k") == "-ERR no reply\n"
     assert switch.api("hash", "select/r/call") == "-ERR no reply\n"
     # and it goes on
@@ -198,7 +198,7 @@ def test_a_call_from_outside_that_a_client_takes(link, switch, tiff, tmp_path):
     assert (call.pages, call.code) == (3, 0)
 
 
-def test_t38_that_nobody_asks_for(link, switch, tiff, tmp_path):
+def test_t38_that_no_end_requests(link, switch, tiff, tmp_path):
     """Both ends could, but neither sends the re-INVITE: the fax goes in audio."""
     settings = "origination_uuid=call,fax_enable_t38=true"
     with link.watch_all(["CHANNEL_PARK"]) as parks, link.watch("call") as watch:
@@ -244,7 +244,7 @@ def test_how_idents_are_decoded(value, meaning):
     assert decoded(value) == meaning
 
 
-def test_both_ends_gone_at_once(link, switch, tiff):
+def test_both_ends_hang_up_at_once(link, switch, tiff):
     """hupall in the middle of a fax leaves no channel behind."""
     with dial(link, "call", named("stall_in_page_1"), tiff) as watch:
         until(watch, "spandsp::txfaxnegociateresult")

@@ -1,6 +1,6 @@
-"""What a worker process tells about a document for `inspect`; pypdf looks into PDFs.
+"""The task ``inspect``: what a worker process reports about a document.
 
-pdfium says how many pages there are and how large; pypdf knows what else is in the file:
+pdfium gives the number and sizes of the pages of a PDF; pypdf reads what else is in the file:
 encryption, title, form fields. Both run in the worker, because the file is hostile.
 """
 
@@ -19,8 +19,8 @@ from fsfax.document.sources.source import open_source
 _LONGEST_TITLE = 200
 
 
-def details(path: Path, limits: Limits) -> dict[str, Any]:
-    """Fields of an `Inspection`, as JSON can carry them.
+def inspect_document(path: Path, limits: Limits) -> dict[str, Any]:
+    """Return the fields of an `fsfax.document.Inspection` that a worker finds, for JSON.
 
     Raises:
         DocumentError: what is wrong with the document.
@@ -52,8 +52,8 @@ def _pdf(path: Path) -> dict[str, Any]:
         fields = len(reader.get_fields() or {})
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - pdfium has opened it; this is a remark, no failure
-        return {"problems": [f"the PDF is not quite sound ({type(error).__name__}: {error})"]}
+    except Exception as error:  # noqa: BLE001 - pdfium has opened it: a problem, not a failure
+        return {"problems": [f"pypdf cannot read this PDF ({type(error).__name__}: {error})"]}
     return {
         "encrypted": "owner" if encrypted else "no",
         "title": "".join(char for char in title if char.isprintable()),

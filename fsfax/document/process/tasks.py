@@ -1,4 +1,4 @@
-"""The tasks of a worker process: plan a document and draw pages of it."""
+"""The tasks of a worker process: plan a document, draw pages of it, inspect it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from fsfax.document.sources.source import Source, open_source
 
 
 class TaskHandler:
-    """Handles requests one after another, keeping the last document open between them."""
+    """Handles requests one after another; the last document stays open between them."""
 
     def __init__(self) -> None:
         self._source: Source | None = None
         self._key: tuple[object, ...] = ()
 
     def close(self) -> None:
-        """Let go of the document."""
+        """Close the document that is open."""
         if self._source is not None:
             self._source.close()
         self._source, self._key = None, ()
 
     def handle(self, task: str, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Carry out one task: ``plan``, ``draw`` or ``inspect``.
+        """Carry out one task, ``plan``, ``draw`` or ``inspect``, and return header and payload.
+
+        The payload holds the coded strips one after another, the header their ``lengths`` and
+        ``rows``. ``plan`` also draws a document of at most ``draw_up_to`` fax pages.
 
         Raises:
             DocumentError: what is wrong with the document.
         """
         if task == "inspect":
-            from fsfax.document.process.inspect_task import details  # noqa: PLC0415
+            from fsfax.document.process.inspect_task import inspect_document  # noqa: PLC0415
 
-            return details(Path(request["path"]), Limits(**request["limits"])), b""
+            return inspect_document(Path(request["path"]), Limits(**request["limits"])), b""
         source = self._open(Path(request["path"]), Limits(**request["limits"]), request["job"])
         paper = paper_named(request["paper"])
         resolution = resolution_named(request["resolution"])
@@ -51,10 +54,10 @@ class TaskHandler:
             ]
             check_pages(len(plan), Limits(**request["limits"]))
             header["plan"] = [dataclasses.astuple(placement) for placement in plan]
-            wanted = plan if len(plan) <= request["at_once"] else []
+            to_draw = plan if len(plan) <= request["draw_up_to"] else []
         else:
-            wanted = [Placement(*fields) for fields in request["plan"]]
-        pages = [code_page(source, placement, resolution, coding) for placement in wanted]
+            to_draw = [Placement(*fields) for fields in request["plan"]]
+        pages = [code_page(source, placement, resolution, coding) for placement in to_draw]
         header["lengths"] = [len(page.strip) for page in pages]
         header["rows"] = [page.rows for page in pages]
         return header, b"".join(page.strip for page in pages)
@@ -65,7 +68,7 @@ class TaskHandler:
             status = path.stat()
             key = (job, os.fspath(path), status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError:
-            pass  # open_source says it better
+            pass  # open_source raises an error with a remedy
         if self._source is None or key != self._key or not key:
             self.close()
             self._source, self._key = open_source(path, limits), key

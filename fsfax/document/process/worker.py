@@ -1,12 +1,13 @@
-"""A worker process: opens documents and draws fax pages, for one `pool` over one socket.
+"""A worker process: opens documents and draws fax pages, for one `pool`, over one socket.
 
-`pool` starts it with the bytes of memory it may use as argument and a Unix socket as standard
-input. It never imports gevent and never forks. Untrusted bytes are decoded here and nowhere
-else, under limits of the operating system: address space (RLIMIT_AS), processor time for each
-request (RLIMIT_CPU), no core files. It ends when its socket is closed, and a watching thread ends
-it even in the middle of a page, because decoders release the interpreter's lock.
+`pool` starts it with a Unix socket as standard input; its argument is the memory, in bytes, that
+it may use. It never imports gevent and never forks. Untrusted bytes are decoded here and nowhere
+else, under limits of the operating system: address space (RLIMIT_AS), processor time of each
+request (RLIMIT_CPU), no core files. It ends when its socket is closed; a thread watches the
+socket and ends the process in the middle of a page too, because decoders release the
+interpreter lock.
 
-Both directions speak frames: two 32-bit lengths, a JSON object, and bytes.
+Requests and answers are frames: two 32-bit lengths (little-endian), a JSON object, and bytes.
 """
 
 from __future__ import annotations
@@ -20,27 +21,32 @@ import struct
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsfax.errors import DocumentDamaged, DocumentError
+
+if TYPE_CHECKING:
+    from fsfax.document.process.tasks import TaskHandler
 
 FRAME = struct.Struct("<II")
 MAX_FRAME = 1 << 30
 EXIT_MEMORY = 77
-"""Exit status of a worker that had no memory left, for the pool to tell from a crash."""
+"""Exit status of a worker that ran out of memory; it lets the pool tell this from a crash."""
 
 _IDLE_SECONDS = 1.0
+"""Without a request for this long, the document that is open is closed."""
 _GRACE_SECONDS = 5
+"""Processor time beyond a request's own before the system kills the process (SIGXCPU)."""
 
 
 def pack(header: dict[str, Any], payload: bytes = b"") -> bytes:
-    """Make a frame."""
+    """Return a frame of a JSON object and bytes."""
     text = json.dumps(header).encode()
     return FRAME.pack(len(text), len(payload)) + text + payload
 
 
 def main() -> int:
-    """Serve requests until the socket is closed."""
+    """Serve requests until the socket is closed; return the exit status."""
     memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = socket.socket(fileno=os.dup(0))
@@ -50,39 +56,40 @@ def main() -> int:
     from fsfax.document.process.tasks import TaskHandler  # noqa: PLC0415
 
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    desk = TaskHandler()
+    handler = TaskHandler()
     while True:
         connection.settimeout(_IDLE_SECONDS)
         try:
             first = connection.recv(1)
         except TimeoutError:
-            desk.close()
+            handler.close()
             continue
         if not first:
             return 0
         connection.settimeout(None)
-        lengths = FRAME.unpack(first + _exactly(connection, FRAME.size - 1))
-        request = json.loads(_exactly(connection, lengths[0]))
+        lengths = FRAME.unpack(first + _receive_exactly(connection, FRAME.size - 1))
+        request = json.loads(_receive_exactly(connection, lengths[0]))
         try:
-            connection.sendall(_answer(desk, request))
+            connection.sendall(_answer(handler, request))
         except MemoryError:
             os._exit(EXIT_MEMORY)
 
 
-def _answer(desk: Any, request: dict[str, Any]) -> bytes:
+def _answer(handler: TaskHandler, request: dict[str, Any]) -> bytes:
+    """Carry out a request and return the frame of its answer or error."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     used = time.process_time()
     seconds = int(used + request.pop("seconds")) + _GRACE_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
     try:
-        header, payload = desk.handle(request.pop("task"), request)
+        header, payload = handler.handle(request.pop("task"), request)
         header["cpu"] = time.process_time() - used
         return pack(header, payload)
     except DocumentError as error:
         return pack({"error": type(error).__name__, "code": error.code, "message": str(error)})
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - a decoder tripped over its input: tell the pool
+    except Exception as error:  # noqa: BLE001 - a decoder failed on its input: the pool raises it
         damaged = DocumentDamaged(
             f"the document cannot be drawn: it is damaged ({type(error).__name__}: {error}); "
             "save or print it anew"
@@ -90,7 +97,7 @@ def _answer(desk: Any, request: dict[str, Any]) -> bytes:
         return pack({"error": "DocumentDamaged", "code": damaged.code, "message": str(damaged)})
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
+def _receive_exactly(connection: socket.socket, count: int) -> bytes:
     parts = bytearray()
     while len(parts) < count:
         part = connection.recv(min(count - len(parts), 1 << 20))
@@ -101,7 +108,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 
 def _watch(descriptor: int) -> None:
-    """End the process as soon as the other end of its socket is gone."""
+    """End the process as soon as the other end of its socket is closed."""
     poll = select.poll()
     poll.register(descriptor, select.POLLRDHUP)
     while not poll.poll():

@@ -1,11 +1,11 @@
-"""TIFF, PNG and JPEG pages: decoded by Pillow, scaled to the fax page; fax pages kept as they are.
+"""TIFF, PNG and JPEG pages: decoded by Pillow, scaled to the fax page; fax pages are not redrawn.
 
-A TIFF page that already is a fax page of the wanted geometry is never drawn again: its pels go
-out unchanged, and its strip is copied where the coding fits too, after it was decoded once to
-see that it is whole and needs no white rows at its foot (see `fsfax.document.fax_page`).
+A TIFF page that already is a fax page of the wanted geometry is never drawn again: its pels are
+sent unchanged. Where its coding fits too, its strip is copied, after it was decoded once to
+check that it is complete and needs no white rows at its foot (see `fsfax.document.fax_page`).
 
 The size of an image is what its dots per inch say. Without a credible figure it is fitted to an
-A4 sheet, but never drawn coarser than `COARSEST_DPI`, so that an icon stays an icon.
+A4 sheet, but never drawn coarser than `COARSEST_DPI`, so that an icon stays small.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ A4_MM = (210.0, 297.0)
 
 _FORMATS = {"tiff": ("TIFF",), "png": ("PNG",), "jpeg": ("JPEG", "MPO")}
 _DPI_RANGE = (20.0, 5000.0)
-_SQUARENESS = 5.0
+_MAX_DPI_RATIO = 5.0
 _ORIENTATION = 0x0112
-_SIDEWAYS = 5  # EXIF orientations from here on lie on their side.
+_SIDEWAYS = 5  # EXIF orientations from 5 on are turned by 90° or 270°.
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 _WIDE = ("I;16", "I;16B", "I;16L", "I;16N")
 
-# Our own limit holds, and is checked for every page before it is decoded.
+# fsfax checks its own limit (document.max_pixels) on every page before decoding it.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -51,7 +51,7 @@ class ImageSource:
     Raises:
         DocumentDamaged: it cannot be decoded.
         DocumentTooLarge: too many pages or pixels.
-        DocumentUnsupported: pixels of a kind that has no black and white.
+        DocumentUnsupported: its pixels cannot be made grey.
     """
 
     def __init__(self, path: Path, kind: str, limits: Limits) -> None:
@@ -76,7 +76,7 @@ class ImageSource:
     def _read_directories(path: Path) -> tiff_f.TiffFile | None:
         data = path.read_bytes()
         if data[2:4] in (b"+\0", b"\0+"):
-            return None  # BigTIFF: Pillow's business
+            return None  # BigTIFF, which Pillow alone reads
         file = tiff_f.read(data)
         if file.problems:
             raise DocumentDamaged(
@@ -100,7 +100,7 @@ class ImageSource:
             dpi = (page.x_dpi, page.y_dpi)
         else:
             width, height = image.size
-            # Before the orientation is asked for: a PNG is decoded to find it.
+            # Checked before the orientation is read, because a PNG is decoded to find it.
             check_pixels(width, height, self._limits, index)
             orientation = _orientation(image)
             dpi = image.info.get("dpi", (0.0, 0.0))
@@ -111,7 +111,7 @@ class ImageSource:
         return size
 
     def pixels(self, index: int) -> dict[str, Any]:
-        """Width, height and coding of a page, for an inspection."""
+        """Return width, height and coding of a page, for an inspection."""
         image = self._seek(index)
         return {
             "width": image.width,
@@ -120,7 +120,7 @@ class ImageSource:
         }
 
     def fax_pages(self, index: int, paper: Paper, resolution: Resolution) -> list[Placement]:
-        """The page itself, if it is a fax page of the wanted geometry."""
+        """Return the page itself, if it is a fax page of the wanted geometry."""
         if self._fax is None or not tiff_f.matches(self._fax.pages[index], paper.width, resolution):
             return []
         page = self._fax.pages[index]
@@ -128,7 +128,7 @@ class ImageSource:
         return [Placement(index, *size, 0, 0, *size, turn=0, scale=1.0, as_it_is=True)]
 
     def strip(self, placement: Placement, coding: Coding) -> bytes | None:
-        """The strip of a fax page that is coded as wanted, whole, and white at its foot."""
+        """Return the strip of a fax page if it is coded as wanted, complete, white at its foot."""
         if self._fax is None or not placement.as_it_is:
             return None
         page = self._fax.pages[placement.page]
@@ -142,7 +142,7 @@ class ImageSource:
         return strip if whole and white else None
 
     def draw(self, placement: Placement) -> tuple[Grey, list[Rect]] | Bits:
-        """Draw one fax page."""
+        """Return one fax page: in grey with the box of the image, or as the bits it has."""
         if self._fax is not None and placement.as_it_is:
             return tiff_f.page_bits(self._fax, self._fax.pages[placement.page])[0]
         image = self._seek(placement.page)
@@ -179,16 +179,17 @@ class ImageSource:
 
 
 def natural_size(width: int, height: int, dpi: tuple[float, float]) -> PageSize:
-    """How large an image of so many pixels wants to be.
+    """Return the size on paper of an image.
 
     Args:
         width: pixels across.
         height: pixels down.
-        dpi: dots per inch across and down; values that are no figures or absurd are not used.
+        dpi: dots per inch across and down; used if both are from 20 to 5,000 and neither is more
+            than 5 times the other.
     """
     lowest, highest = _DPI_RANGE
     if all(lowest <= value <= highest for value in dpi) and (
-        1 / _SQUARENESS <= dpi[0] / dpi[1] <= _SQUARENESS
+        1 / _MAX_DPI_RATIO <= dpi[0] / dpi[1] <= _MAX_DPI_RATIO
     ):
         return PageSize(width / dpi[0] * MM_PER_INCH, height / dpi[1] * MM_PER_INCH)
     short, long = sorted((width, height))
@@ -198,7 +199,7 @@ def natural_size(width: int, height: int, dpi: tuple[float, float]) -> PageSize:
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """Any image as 8-bit grey on white.
+    """Return any image as 8-bit grey on white.
 
     Raises:
         DocumentUnsupported: its pixels are of a kind that cannot be made grey.
@@ -228,7 +229,7 @@ def _narrow(image: Image.Image) -> Image.Image:
     highest = float(pixels.max(initial=0.0))
     if image.mode in _WIDE:
         span = 65535.0
-    else:  # No bit depth is known: 0…1, 8 bits or 16, whichever the brightest pixel fits.
+    else:  # The bit depth is not known: the smallest of 0…1, 8 and 16 bits that holds all pixels.
         span = next((span for span in (1.0, 255.0, 65535.0) if highest <= span), highest)
     return Image.fromarray(np.clip(pixels * (255.0 / span), 0, 255).astype(np.uint8))
 

@@ -1,11 +1,11 @@
-"""PDF pages drawn by pdfium, straight at the resolution of the fax page.
+"""PDF pages drawn by pdfium, directly at the resolution of the fax page.
 
-pdfium scales both directions on its own, so a page is drawn once at 204 by 98, 196 or 391 dots
-per inch in 8-bit grey; drawing it square and shrinking it costs six times as long. /Rotate and
-the crop box are pdfium's business, annotations are drawn as on a screen, and the fields of a
-form as they are filled in, without the tint that pdfium gives them.
+pdfium scales across and down independently, so a page is drawn once at 204 by 98, 196 or 391
+dots per inch in 8-bit grey; drawing it with square pixels and shrinking it takes six times as
+long. pdfium applies /Rotate and the crop box, draws annotations as on a screen, and the fields
+of a form as they are filled in, without the tint that it gives them by default.
 
-Runs in a worker process only: pdfium is not safe to call from two threads.
+Runs in a worker process only: pdfium must not be called from two threads.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OPEN_ERRORS: dict[int, DocumentError] = {
 
 
 def _check_end(path: Path) -> None:
-    """Refuse a PDF without its end: pdfium would rebuild it and drop what is missing."""
+    """Raise for a PDF without its end: pdfium would rebuild it and drop what is missing."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         tail = file.read().rstrip(b"\0\t\n\f\r ")[-_END_WINDOW:]
@@ -62,7 +62,7 @@ class PdfSource:
     """An open PDF document.
 
     Raises:
-        DocumentEncrypted: it needs a password. One with an owner's password alone opens.
+        DocumentEncrypted: it needs a password. One that has an owner's password only opens.
         DocumentDamaged: it cannot be parsed.
         DocumentEmpty, DocumentTooLarge: it has no pages, or too many.
     """
@@ -70,7 +70,7 @@ class PdfSource:
     def __init__(self, document: Path | bytes, limits: Limits, kind: str = "pdf") -> None:
         self.kind = kind
         self._limits = limits
-        self._data = document  # pdfium reads from these bytes as long as it lives
+        self._data = document  # pdfium reads from these bytes until the document is closed
         if isinstance(document, bytes):
             self._document = pdfium.FPDF_LoadMemDocument64(document, len(document), None)
         else:
@@ -84,7 +84,7 @@ class PdfSource:
         count = pdfium.FPDF_GetPageCount(self._document)
         check_pages(count, limits)
         self._form: Any = None
-        # pdfium keeps a pointer to this structure as long as the form lives.
+        # pdfium holds a pointer to this structure until the form is closed.
         self._form_info = pdfium.FPDF_FORMFILLINFO(version=2)
         if pdfium.FPDF_GetFormType(self._document) != pdfium.FORMTYPE_NONE:
             self._form = pdfium.FPDFDOC_InitFormFillEnvironment(
@@ -94,7 +94,7 @@ class PdfSource:
         self.sizes = [self._size(index) for index in range(count)]
 
     def close(self) -> None:
-        """Free what pdfium holds."""
+        """Close the document and its form in pdfium."""
         if self._form:
             pdfium.FPDFDOC_ExitFormFillEnvironment(self._form)
             self._form = None
@@ -113,7 +113,7 @@ class PdfSource:
         )
 
     def draw(self, placement: Placement) -> tuple[Grey, list[Rect]]:
-        """Draw one fax page in grey; also gives where its continuous-tone pictures are."""
+        """Return one fax page in grey, and the boxes of its continuous-tone pictures."""
         grey = np.full((placement.height, placement.width), 255, np.uint8)
         with self._page(placement.page) as page:
             pictures = list(self._pictures(page, placement))
@@ -143,12 +143,12 @@ class PdfSource:
         return grey, pictures
 
     def fax_pages(self, index: int, paper: Paper, resolution: Resolution) -> list[Placement]:
-        """No page of a PDF is a fax page already."""
+        """Return no placement: no page of a PDF is a fax page already."""
         del index, paper, resolution
         return []
 
     def strip(self, placement: Placement, coding: Coding) -> bytes | None:
-        """No page of a PDF is coded already."""
+        """Return None: no page of a PDF is coded already."""
         del placement, coding
         return None
 
@@ -169,17 +169,17 @@ class PdfSource:
             pdfium.FPDF_ClosePage(page)
 
     def _pictures(self, page: Any, placement: Placement) -> Iterator[Rect]:
-        """The boxes of images of more than one bit, on the fax page."""
-        seen = 0
+        """Yield the boxes, on the fax page, of images of more than one bit and of shadings."""
+        visited = 0
         stack = [
             (pdfium.FPDFPage_GetObject(page, index), 0)
             for index in range(min(pdfium.FPDFPage_CountObjects(page), _MAX_OBJECTS))
         ]
         whole = (0, 0, placement.width, placement.height)
         width, height = ctypes.c_uint(), ctypes.c_uint()
-        while stack and seen < _MAX_OBJECTS:
+        while stack and visited < _MAX_OBJECTS:
             item, depth = stack.pop()
-            seen += 1
+            visited += 1
             form = pdfium.FPDFPageObj_GetType(item)
             if form == pdfium.FPDF_PAGEOBJ_FORM and depth < _MAX_FORM_DEPTH:
                 stack += [

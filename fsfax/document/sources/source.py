@@ -1,4 +1,4 @@
-"""An open document of any kind: what the sources have in common, and how one is opened."""
+"""The interface of an open document of any kind, and the function that opens one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from fsfax.errors import DocumentNotFound
 
 
 class Source(Protocol):
-    """An open document: the sizes of its pages, and a way to draw them."""
+    """An open document: the sizes of its pages, and its pages drawn as fax pages."""
 
     kind: str
     sizes: list[PageSize]
 
     def draw(self, placement: Placement) -> tuple[Grey, list[Rect]] | Bits:
-        """Draw a fax page in grey with the boxes of its pictures, or as finished bits."""
+        """Return a fax page in grey with the boxes of its pictures, or as finished bits."""
 
     def fax_pages(self, index: int, paper: Paper, resolution: Resolution) -> list[Placement]:
-        """The fax pages of a page that is one already; empty if it has to be placed."""
+        """Return the placement of a page that is a fax page already; empty if it is not one."""
 
     def strip(self, placement: Placement, coding: Coding) -> bytes | None:
-        """The coded strip of a page that can be copied as it is, white foot included."""
+        """Return the coded strip of a page that can be copied as it is, white foot included."""
 
     def close(self) -> None:
-        """Free what is held."""
+        """Close the document and free its memory."""
 
 
 def open_source(path: Path, limits: Limits) -> Source:
-    """Open a document of any supported kind.
+    """Return an open document of any supported kind.
 
     Raises:
         DocumentError: it is missing, empty, too large, damaged, encrypted or of no known kind.
@@ -56,7 +56,7 @@ def open_source(path: Path, limits: Limits) -> Source:
         ) from error
     check_bytes(size, limits)
     kind = sniff(head)
-    # Imported as needed: a worker that draws PDFs has no use for the image decoders.
+    # Imported as needed: a worker that draws PDFs does not load the image decoders.
     if kind == "pdf":
         from fsfax.document.sources.pdf import PdfSource  # noqa: PLC0415
 

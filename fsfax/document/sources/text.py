@@ -1,12 +1,12 @@
-"""Plain text as pages: read, laid out, and written as a small PDF for pdfium to draw.
+"""Plain text laid out in pages and written as a small PDF, which pdfium draws.
 
-pdfium carries a Courier of its own with all of windows-1252 (umlauts, accents, the euro), while
-the only scalable font in Pillow has no letter beyond ASCII; so text takes the way of a PDF and
-needs no font package. Characters that this font lacks are refused by name: a fax with silent
-gaps is worse than none.
+pdfium contains a Courier with all of windows-1252 (umlauts, accents, the euro), while the only
+scalable font in Pillow has no letter beyond ASCII; so text is converted by way of a PDF and no
+font package is needed. A text with characters that this font lacks is refused, and the error
+shows them: a fax with silent gaps is worse than none.
 
-A page is A4: 80 columns of 10 point Courier, 61 lines. Tabs go to the next eighth column, a form
-feed starts a page, longer lines are broken, at a space where there is one.
+A page is A4: 80 columns of 10 point Courier, 61 lines. Tabs stop at every eighth column, a form
+feed starts a page, and longer lines are broken, at a space where there is one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEFT, _TOP = 57.6, 780.0
 _CODE = "windows-1252"
 _SHOWN = 8
 
-_STAND_INS = str.maketrans(
+_REPLACEMENTS = str.maketrans(
     {
         **dict.fromkeys("─━═┄┅┈┉╌╍", "-"),
         **dict.fromkeys("│┃║┆┇┊┋╎╏", "|"),
@@ -57,10 +57,10 @@ _STAND_INS = str.maketrans(
 
 
 def read_text(data: bytes) -> str:
-    """Decode text: UTF-8, UTF-16 with its mark, else windows-1252 and at last Latin-1.
+    """Return decoded text: UTF-16 with a byte order mark, UTF-8, windows-1252, or else Latin-1.
 
     Raises:
-        DocumentDamaged: it has the mark of UTF-16 and is none.
+        DocumentDamaged: it has the byte order mark of UTF-16 and is not UTF-16.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
@@ -78,7 +78,7 @@ def read_text(data: bytes) -> str:
 
 
 def lay_out(text: str) -> list[list[str]]:
-    """Break text into pages of lines, none longer than `COLUMNS`."""
+    """Return text as pages of lines, none longer than `COLUMNS`."""
     pages: list[list[str]] = []
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n")
     for sheet in text.removesuffix("\f").split("\f"):
@@ -101,14 +101,14 @@ def _fold(line: str) -> Iterator[str]:
 
 
 def text_pdf(data: bytes, limits: Limits) -> bytes:
-    """Make a PDF of a text.
+    """Return a PDF of a text.
 
     Raises:
-        DocumentEmpty: nothing but blanks.
+        DocumentEmpty: there is nothing but blanks.
         DocumentTooLarge: too many pages.
         DocumentUnsupported: characters that the font lacks (``characters``).
     """
-    text = unicodedata.normalize("NFC", read_text(data)).translate(_STAND_INS)
+    text = unicodedata.normalize("NFC", read_text(data)).translate(_REPLACEMENTS)
     if not text.strip():
         raise DocumentEmpty("the text holds nothing but blanks; there is nothing to fax")
     check_pages(text.count("\f") + text.count("\n") // LINES, limits) if len(text) > COLUMNS else 0
@@ -129,7 +129,7 @@ def _encode(line: str) -> bytes:
     try:
         return line.encode(_CODE)
     except UnicodeEncodeError:
-        # The compatibility form of a ligature, a full-width letter or a superscript will do.
+        # Ligatures, full-width letters and superscripts have a compatibility form.
         line = unicodedata.normalize("NFKC", line)
     try:
         return line.encode(_CODE)

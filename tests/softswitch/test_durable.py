@@ -1,4 +1,4 @@
-"""A softswitch with a folder of its own keeps what FreeSWITCH would keep."""
+"""A softswitch with its own folder stores there what survives a restart of FreeSWITCH."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_call_log_is_a_file(
     assert lines[-1]["cause"] == "USER_BUSY"
 
 
-def test_one_without_a_folder_keeps_nothing(
+def test_without_a_folder_nothing_is_stored(
     fsfax_softswitch_factory: SoftswitchFactory,
 ) -> None:
     switch = fsfax_softswitch_factory()
