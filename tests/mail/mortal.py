@@ -29,7 +29,7 @@ def die_after(owner: Any, name: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[2] == POINTS[0]:
-        die_after(smtplog, "put")  # the last that is done in the transaction
+        die_after(smtplog, "insert_record")  # the last that is done in the transaction
     else:
         die_after(Acceptance, "take")
     server = MailServer(Settings(database=SecretStr(sys.argv[1]), smtp=SmtpSettings(port=0)))
