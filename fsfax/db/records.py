@@ -187,7 +187,7 @@ class Attempt:
     core: Core-UUID of the FreeSWITCH process that was to dial it.
     gateways: those that may be tried, in this order; gateway: the last one that was tried.
     why: plain sentences, why it was tried that way.
-    page: the last page of the document that was seen to be confirmed, 0 = none.
+    page: the last page of the document that was observed to be confirmed, 0 = none.
     stored_result: `result` as it is stored (JSON values).
     """
 

@@ -56,7 +56,7 @@ def test_faxes_wait_and_nobody_works(
     assert check.detail == "none, and 1 faxes wait"
     assert "fsfax worker" in check.remedy
     Leases(database, "w", 60.0).register()
-    assert found(database_url)["workers"].detail == "1 alive"
+    assert found(database_url)["workers"].detail == "1 running"
 
 
 def test_who_gets_faxes_to_unknown_numbers(database_url: str, database: Database) -> None:

@@ -197,7 +197,7 @@ def test_reasons_are_words_for_a_person() -> None:
     assert choice.why == ("In the last call a page was not confirmed: the next one uses audio.",)
     choice = next_mode([failed(BEST, 49, pages=3)], BEST)
     assert choice is not None
-    assert choice.why == ("The last call carried pages before it broke off: T.38 again.",)
+    assert choice.why == ("The last call confirmed pages before it broke off: T.38 again.",)
 
 
 def test_the_first_call_needs_no_history() -> None:

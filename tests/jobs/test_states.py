@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.db.states import (
-    INCOMING,
+    INBOUND,
     OUTBOUND,
     AttemptState,
     Direction,
@@ -79,7 +79,7 @@ def test_the_refusal_names_both_states() -> None:
 
 
 def test_both_tables_know_every_state() -> None:
-    assert set(OUTBOUND) == set(INCOMING) == set(JobState)
+    assert set(OUTBOUND) == set(INBOUND) == set(JobState)
 
 
 def test_final_is_what_has_no_way_out() -> None:
