@@ -142,7 +142,7 @@ class TestTokens:
             tokens.check(secret)
         tokens.check(kept)
 
-    def test_wrong_wishes(self, tokens: Tokens, mine: Account, clock: Clock) -> None:
+    def test_invalid_requests(self, tokens: Tokens, mine: Account, clock: Clock) -> None:
         with pytest.raises(AccountNotFound):
             tokens.create(NOBODY)
         with pytest.raises(InvalidRequest, match="scope"):
@@ -253,7 +253,7 @@ class TestFaxboxes:
         with pytest.raises(InvalidRequest, match="name"):
             boxes.create(mine.id, {"name": name})
 
-    def test_nobodys(self, boxes: Faxboxes) -> None:
+    def test_an_unknown_account(self, boxes: Faxboxes) -> None:
         with pytest.raises(AccountNotFound):
             boxes.create(NOBODY, {"name": "x"})
         with pytest.raises(FaxboxNotFound):

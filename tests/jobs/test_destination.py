@@ -83,7 +83,7 @@ def taught(
         ([lost(16)], Mode("on", ecm=False)),
         # Two failures of different kinds.
         ([lost(20, fax_speed=0), lost(21)], Mode("off", v17=False)),
-        # Nobody there, busy, a person: nothing against the mode.
+        # No answer, busy, a person: nothing against the mode.
         ([result(Outcome.BUSY), result(Outcome.NO_ANSWER), result(Outcome.NOT_A_FAX)], BEST),
         # The call broke off in the middle: once that is chance, twice it is not.
         ([lost(49, confirmed=1)], BEST),
@@ -235,19 +235,23 @@ pins = st.builds(
     v17=st.none() | st.booleans(),
     give_up=st.booleans(),
 )
-wishes = st.builds(
+requests = st.builds(
     Mode, t38=st.sampled_from(["off", "on", "required"]), ecm=st.booleans(), v17=st.booleans()
 )
 
 
-@given(calls, pins, wishes)
-def test_the_wish_comes_first_then_the_pins(
-    lived: list[tuple[TxResult, Mode, float]], pinned: Pins, wish: Mode
+@given(calls, pins, requests)
+def test_the_request_comes_first_then_the_pins(
+    lived: list[tuple[TxResult, Mode, float]], pinned: Pins, requested: Mode
 ) -> None:
     history, now = remembered(lived)
-    choice = advise(replace(history, pins=pinned), wish, now)
-    assert choice.mode == choice.mode.within(wish) == pinned.applied(choice.mode).within(wish)
-    assert first_mode(wish, choice) == choice
+    choice = advise(replace(history, pins=pinned), requested, now)
+    assert (
+        choice.mode
+        == choice.mode.within(requested)
+        == pinned.applied(choice.mode).within(requested)
+    )
+    assert first_mode(requested, choice) == choice
     assert choice.why
     assert all(choice.why)
 
@@ -342,7 +346,7 @@ class TestPins:
         history = pin(taught(lost(21), lost(16)), t38="on", ecm=True)
         assert advise(history, BEST, NOW).mode == BEST
 
-    def test_the_wish_comes_before_pins(self) -> None:
+    def test_the_request_comes_before_pins(self) -> None:
         choice = advise(pin(FRESH, t38="required"), AUDIO, NOW)
         assert choice.mode == AUDIO
         assert choice.why == ("T.38: required, pinned, but the job asks for something else.",)

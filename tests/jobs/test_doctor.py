@@ -47,7 +47,7 @@ def test_nothing_is_changed(
         assert connection.execute(text("SELECT * FROM jobs")).all() == before
 
 
-def test_faxes_wait_and_nobody_works(
+def test_faxes_wait_and_no_worker_runs(
     database_url: str, database: Database, ready: Callable[[], str]
 ) -> None:
     ready()
@@ -78,7 +78,7 @@ def test_who_gets_faxes_to_unknown_numbers(database_url: str, database: Database
         assert "inbound" in gone.remedy
 
 
-def test_somebody_has_to_decide(
+def test_an_operator_has_to_decide(
     database_url: str, database: Database, ready: Callable[[], str]
 ) -> None:
     ready()

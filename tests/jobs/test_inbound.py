@@ -107,7 +107,7 @@ def blocked(result: RxResult) -> RxResult:
     )
 
 
-def news(database: Database) -> list[tuple[str, str]]:
+def notifications(database: Database) -> list[tuple[str, str]]:
     with database.read() as connection:
         rows = connection.execute(select(outbox.c.account_id, outbox.c.kind).order_by(outbox.c.id))
         return [tuple(row) for row in rows]
@@ -190,7 +190,7 @@ class TestRouting:
             job = inbox.store(replace(result, call_id=f"call-{number}"))
             assert (job.account_id, job.faxbox_id) == expected
             assert "called_number_is_nobodys" in caplog.text
-            assert news(database)[-1] == (expected[0], "fax_in_completed")
+            assert notifications(database)[-1] == (expected[0], "fax_in_completed")
 
     def test_a_faxbox_that_went_between_two_looks(
         self,
@@ -233,7 +233,7 @@ class TestCallers:
         assert incoming.admit("0035316660000", called) is REJECT
         assert incoming.admit("+4930123456", called) is REJECT
         assert incoming.admit("+4930123456", "200") is ACCEPT
-        assert incoming.admit("+4930123456", "201") is ACCEPT, "nobody's number"
+        assert incoming.admit("+4930123456", "201") is ACCEPT, "a number without an owner"
 
     def test_the_lists_of_the_faxbox_for_unknown_numbers(
         self, database: Database, boxes: Faxboxes, mine: Account
@@ -268,7 +268,7 @@ class TestCallers:
         assert job.result is not None
         assert (job.result.result_text, job.result.blocked) == ("blocked", True)
         assert store.documents(job.id) == ()
-        assert news(database) == [], "nobody is told"
+        assert notifications(database) == [], "no notification"
         assert store.list(mine.id, direction=Direction.IN, with_pages=True).jobs == ()
 
 
@@ -314,9 +314,9 @@ class TestForwarding:
         (document,) = store.documents(job.id)
         (original,) = store.documents(came.id)
         assert (document.kind, document.sha256) == ("original", original.sha256)
-        assert [seen.data["job"] for seen in store.events(came.id) if seen.kind == "forwarded"] == [
-            job.id
-        ]
+        assert [
+            event.data["job"] for event in store.events(came.id) if event.kind == "forwarded"
+        ] == [job.id]
 
     def test_without_a_caller_id_it_comes_from_the_called_number(
         self,
@@ -460,9 +460,9 @@ class TestRetention:
             faxbox_id=box.id, account_id=mine.id, not_before=clock.now + timedelta(days=900)
         )
         worker = hand()
-        from tests.jobs.conftest import ROOM
+        from tests.jobs.conftest import NODE_CAPACITY
 
-        (claim,) = worker.claims.claim([ROOM], 5)
+        (claim,) = worker.claims.claim([NODE_CAPACITY], 5)
         assert claim.job.id == done
         clock.move(DAY * 30)
         retention = Retention(database, clock=clock)

@@ -19,7 +19,7 @@ from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now
 from fsfax.settings import Settings
 from tests.jobs.conftest import (  # noqa: F401  # fixtures
-    ROOM,
+    NODE_CAPACITY,
     Clock,
     Hand,
     clock,
@@ -94,7 +94,7 @@ def sent(
         job = store.accept(NewFax(**values | changes))
         for preparation in hand.claims.claim_unprepared(10):
             hand.settlement.prepared(preparation, tiff, 3)
-        for claim in hand.claims.claim([ROOM], 10):
+        for claim in hand.claims.claim([NODE_CAPACITY], 10):
             hand.settlement.settle(claim, result)
         return job.id
 
