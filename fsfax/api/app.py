@@ -66,7 +66,7 @@ class ApiApplication:
         )
         self.registry.register(
             metrics.DatabaseGauges(
-                lambda: services.threads.run(overview.look, services.database), nodes
+                lambda: services.threads.run(overview.read_overview, services.database), nodes
             )
         )
         self.app: falcon.App[Any, Any] = falcon.App(middleware=[gate], cors_enable=True)

@@ -147,7 +147,7 @@ def _of_database(seen: Overview, seconds: float) -> Iterable[Metric]:
         ("fsfax_jobs_held_uncertain", "Jobs that wait for a person", seen.uncertain),
         ("fsfax_queue_age_seconds", "Age of the oldest job that is due", seen.queue_age),
         ("fsfax_workers", "Workers alive", seen.workers),
-        ("fsfax_outbox", "News of which no deliveries were made yet", seen.news),
+        ("fsfax_outbox", "News of which no deliveries were made yet", seen.notifications),
         ("fsfax_delivery_age_seconds", "Age of the oldest open delivery", seen.delivery_age),
         ("fsfax_dead_letters", "Deliveries that were given up", seen.dead_letters),
         ("fsfax_database_seconds", "Seconds that this look took", seconds),

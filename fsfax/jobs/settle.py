@@ -83,7 +83,7 @@ class Settlement:
         """Store a document that was fetched, so that it is not fetched again.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row = self._fenced(connection, preparation)
@@ -101,7 +101,7 @@ class Settlement:
         """Store the TIFF-F of a job, which can be called from then on.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -130,7 +130,7 @@ class Settlement:
         """Put the preparation of a document off by ``delay`` seconds; no attempt is used up.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -154,7 +154,7 @@ class Settlement:
         """Fail a job whose document cannot be fetched or faxed.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -171,7 +171,7 @@ class Settlement:
         Returns whether the job is to be cancelled.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         if type(observation) not in _STAGES:
             return False
@@ -212,7 +212,7 @@ class Settlement:
         """Close the attempt with its result, and decide what becomes of the job.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -266,7 +266,7 @@ class Settlement:
         """Close an attempt that provably dialled nothing; the job can be claimed again.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -294,7 +294,7 @@ class Settlement:
         """Fail a job whose number, options or document cannot be used; nothing was dialled.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()

@@ -66,7 +66,7 @@ def _letters(settings: Settings) -> Iterator[Check]:
         if file is not None and not file.exists():
             return
         with Database(url) as database:
-            seen = overview.look(database)
+            seen = overview.read_overview(database)
     except (ConfigurationError, StoreError):
         return  # the doctor of the jobs says so
     waiting = ", ".join(f"{count} {channel}" for channel, count in sorted(seen.deliveries.items()))

@@ -49,7 +49,7 @@ def pdf(tmp_path: Path) -> Path:
     return file
 
 
-ROOM = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
+NODE_CAPACITY = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
 
 NUMBERS = (f"+35315550{number:03}" for number in itertools.count(100))
 
@@ -92,7 +92,7 @@ def ready(store: JobStore, hand: Callable[[], Hand], pdf: Path) -> Callable[...,
 
 
 def fill(file: Path) -> None:
-    """Take all the room that is left."""
+    """Fill the rest of the disk."""
     with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
         while True:
             stream.write(bytes(4096))

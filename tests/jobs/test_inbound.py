@@ -235,7 +235,7 @@ class TestCallers:
         assert incoming.admit("0035316660000", called) is REJECT
         assert incoming.admit("+4930123456", called) is REJECT
         assert incoming.admit("+4930123456", "200") is ACCEPT
-        assert incoming.admit("+4930123456", "201") is ACCEPT, "nobody's number"
+        assert incoming.admit("+4930123456", "201") is ACCEPT, "a number without an owner"
 
     def test_the_lists_of_the_faxbox_for_unassigned_numbers(
         self, database: Database, boxes: Faxboxes, mine: Account
@@ -316,9 +316,9 @@ class TestForwarding:
         (document,) = store.documents(job.id)
         (original,) = store.documents(came.id)
         assert (document.kind, document.sha256) == ("original", original.sha256)
-        assert [seen.data["job"] for seen in store.events(came.id) if seen.kind == "forwarded"] == [
-            job.id
-        ]
+        assert [
+            event.data["job"] for event in store.events(came.id) if event.kind == "forwarded"
+        ] == [job.id]
 
     def test_without_a_caller_id_it_is_sent_from_the_called_number(
         self,
@@ -467,9 +467,9 @@ class TestRetention:
             faxbox_id=box.id, account_id=mine.id, not_before=clock.now + timedelta(days=900)
         )
         worker = hand()
-        from tests.jobs.conftest import ROOM
+        from tests.jobs.conftest import NODE_CAPACITY
 
-        (claim,) = worker.claims.claim([ROOM], 5)
+        (claim,) = worker.claims.claim([NODE_CAPACITY], 5)
         assert claim.job.id == done
         clock.move(DAY * 30)
         retention = Retention(database, clock=clock)
