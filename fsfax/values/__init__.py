@@ -2,9 +2,9 @@
 
 Modules:
 
-    results      what became of a call: TxResult, RxResult and their pages
-    outcome      the classes of endings, and what each allows
-    preferences  how a fax is to be sent, over what the settings say
+    results      results of calls: TxResult, RxResult and their pages
+    outcome      how a call ended, in a few classes, and what each allows
+    preferences  how a fax is to be sent, and the settings for the rest
     numbers      numbers that can be dialled
-    events       the names of what happens to a job and on its call
+    events       the names of the events of a job and of its calls
 """

@@ -153,7 +153,7 @@ def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
     source.write_bytes(b"II*\0")
     blocked = tmp_path / "inbox"
     blocked.touch()  # stands where the folder should be: nothing can be written
-    with pytest.raises(SpoolError, match="kept"):
+    with pytest.raises(SpoolError, match="stays"):
         InboundSpool(blocked).store_tiff("id", source)
     assert source.exists()
     assert stat.S_ISREG(source.stat().st_mode)

@@ -106,7 +106,7 @@ def test_silence_at_a_command(server: Server, plain: Any, ours: Any) -> None:
     with hangs():
         esl.send("api status")
     link = connected(ours)
-    with pytest.raises(EslTimeout, match="no answer"):
+    with pytest.raises(EslTimeout, match="no reply"):
         link.api("status", timeout=0.1)
 
 

@@ -360,7 +360,7 @@ def test_a_node_is_up_when_its_subscriptions_are(server: Server) -> None:
     server.answers["event"] = silent
     quick = QUICK.model_copy(update={"command": 0.05})
     with Pool([server.node()], quick, ["CHANNEL_HANGUP"]) as pool:
-        with pytest.raises(NoNode, match="no answer"):
+        with pytest.raises(NoNode, match="no reply"):
             pool.acquire()
         del server.answers["event"]
         pool.wait_up(PATIENCE)
