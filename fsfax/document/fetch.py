@@ -194,7 +194,7 @@ def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
             data = piece
             while data and not gzip.eof:
                 yield gzip.decompress(data, _PIECE)
-                turns.give()
+                turns.yield_if_due()
                 data = gzip.unconsumed_tail
     except zlib.error as error:
         raise FetchError("the server sends damaged gzip data; mend it there") from error

@@ -78,7 +78,7 @@ class HubYield:
     def __init__(self) -> None:
         self._since = time.monotonic()
 
-    def give(self) -> None:
+    def yield_if_due(self) -> None:
         """Let other greenlets run if this one has run for 5 ms."""
         if time.monotonic() - self._since > _TURN:
             # Not 0: gevent runs up to fifty of those before it serves timers and sockets.
@@ -172,7 +172,7 @@ class Exchange:
                 if not _HTTP.startswith(self._start):
                     raise self._not_http()
             self._http.receive_data(data)
-        self._turns.give()
+        self._turns.yield_if_due()
         return event
 
     @contextmanager

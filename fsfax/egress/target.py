@@ -79,7 +79,7 @@ def parse_url(url: str) -> Target:
     if len(url) > MAX_URL:
         raise InvalidFetch(f"the URL is longer than {MAX_URL} characters; use a shorter one")
     url = url.strip(" ")
-    # urlsplit removes tabs and line breaks silently: another URL than the checked one were used.
+    # urlsplit removes tabs and line breaks silently: not the checked URL would be used.
     if not url.isprintable():
         raise InvalidFetch("the URL contains control characters; remove them")
     try:
@@ -172,11 +172,7 @@ _BLOCKS: tuple[tuple[Network, str, bool], ...] = tuple(
         ("100.64.0.0/10", "private (shared by a provider)", True),  # RFC 6598
         ("127.0.0.0/8", "loopback", True),  # RFC 1122
         ("0.0.0.0/8", "unspecified", False),  # Linux connects 0.0.0.0 to itself
-        (
-            "169.254.0.0/16",
-            "link-local",
-            False,
-        ),  # RFC 3927; credentials of cloud machines are served here
+        ("169.254.0.0/16", "link-local", False),  # RFC 3927; clouds serve credentials here
         ("192.0.0.0/24", "reserved", False),  # RFC 6890
         ("192.0.2.0/24", "reserved", False),  # documentation, RFC 5737
         ("198.51.100.0/24", "reserved", False),

@@ -190,7 +190,7 @@ def _t38(link: Link, settings: Settings) -> Iterator[Check]:
     yield Check(
         "T.38",
         CheckStatus.OK,
-        f"{settings.fax.t38}: each call asks for it; t38_status of the results shows whether the"
+        f"{settings.fax.t38}: each call requests it; t38_status of the results shows whether the"
         " carrier agrees",
     )
 

@@ -66,7 +66,7 @@ class OutboundSpool:
         return in_thread(lambda: self._take(self.path(attempt_id), document))
 
     def sweep(self, keep: Collection[str], older_than: float) -> list[str]:
-        """Remove the files of attempts that are not to be kept; return the attempts' ids.
+        """Remove the files of all attempts but those in ``keep``; return those attempts' ids.
 
         Args:
             keep: ids of attempts whose files stay.

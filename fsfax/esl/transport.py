@@ -79,12 +79,12 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
             ) from error
         except UnicodeError as error:
             raise ConnectError(
-                f"{self.host!r} is no host name: mend the node's settings"
+                f"{self.host!r} is no host name: correct the node's settings"
             ) from error
         except InvalidCommand:
             # Without the cause, whose message contains the password.
             raise AuthenticationError(
-                f"the password for {self._address} has a line break or NUL: mend the node's"
+                f"the password for {self._address} has a line break or NUL: correct the node's"
                 " settings"
             ) from None
         except ValueError as error:
@@ -178,4 +178,4 @@ class Transport(InboundESL):  # type: ignore[misc]  # greenswitch has no types
         return bool(data)
 
     def _no_answer(self, seconds: float) -> str:
-        return f"{self._address} said nothing for {seconds:g} s"
+        return f"{self._address} sent nothing for {seconds:g} s"

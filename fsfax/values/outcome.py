@@ -45,10 +45,10 @@ _NOT_ABOUT_THE_NUMBER = frozenset(
 
 
 class Doubt(StrEnum):
-    """May a page beyond the confirmed ones have been delivered by this call?"""
+    """Whether this call may have delivered a page beyond the confirmed ones."""
 
     NONE = "none"
-    """No: every page that arrived is confirmed, or none was sent."""
+    """No page: every page that arrived is confirmed, or none was sent."""
     LAST_PAGE = "last_page"
     """The page after the last confirmed one may have arrived, and its confirmation been lost."""
     ANY = "any"

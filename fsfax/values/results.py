@@ -81,7 +81,7 @@ class FaxResult:
     outcome: how the call ended, one stable word.
     error_message: the reason in plain words, "" on success.
     retry: another attempt may succeed although nothing is changed.
-    doubt: may a page beyond the confirmed ones have been delivered?
+    doubt: whether a page beyond the confirmed ones may have been delivered.
     result_code: SpanDSP's T.30 completion code; for a call that was not answered the SIP
         status; None where neither is known.
     result_text: SpanDSP's text, or the hangup cause of a call without a fax result.

@@ -149,7 +149,7 @@ def test_a_result_is_read_back_as_it_was(result: RxResult | TxResult) -> None:
         ("gaps", "one word"),
     ],
 )
-def test_a_damaged_record_is_an_error_of_ours(name: str, wrong: object) -> None:
+def test_a_damaged_record_is_refused(name: str, wrong: object) -> None:
     values = received("id").as_dict()
     with pytest.raises(InvalidRequest, match=name):
         RxResult.from_dict({**values, name: wrong})

@@ -127,7 +127,7 @@ def test_marks_hold_nothing_foreign(word: str) -> None:
         marks.variables(word, "id")
 
 
-def test_the_inbox_keeps_a_fax_whole(tmp_path: Path) -> None:
+def test_the_inbox_stores_a_fax_completely(tmp_path: Path) -> None:
     source = tmp_path / "x.tif"
     source.write_bytes(b"II*\0" + bytes(5000))
     inbox = InboundSpool(tmp_path / "inbox")
@@ -143,7 +143,7 @@ def test_the_inbox_keeps_a_fax_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a.b", "x" * 65])
-def test_the_inbox_takes_no_foreign_names(tmp_path: Path, call_id: str) -> None:
+def test_the_inbox_refuses_foreign_names(tmp_path: Path, call_id: str) -> None:
     with pytest.raises(InvalidRequest):
         InboundSpool(tmp_path).store_tiff(call_id, tmp_path / "x.tif")
 
