@@ -481,9 +481,9 @@ class TestReceiving:
             pages_total=3,
             from_number="+1",
             to_number="+2",
-            file=inbox.keep("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
+            file=inbox.store_tiff("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
         )
-        inbox.record(received)
+        inbox.store_record(received)
         # Once more, as if the crash had come between the database and the removal.
         incoming = InboundFaxes(live_store.database)
         incoming.store(received)
