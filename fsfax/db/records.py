@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter
-from pathlib import Path
+from os import PathLike
 from typing import Any, Literal, Protocol, Self
 
 from sqlalchemy import Row
@@ -63,7 +63,7 @@ class NewFax:
     """
 
     to_number: str
-    documents: Sequence[Path] = ()
+    documents: Sequence[str | PathLike[str]] = ()
     source: FetchRequest | None = None
     from_number: str = ""
     from_name: str = ""
