@@ -22,9 +22,9 @@ from fsfax.api.models import (
     FaxBody,
     FaxRequest,
     FaxSummary,
+    InboundFax,
     ListQuery,
-    ReceivedFax,
-    SentFax,
+    OutboundFax,
 )
 from fsfax.api.services import FaxboxId, Services
 from fsfax.api.validation import checked
@@ -76,7 +76,7 @@ class OutgoingList:
         "Send a fax",
         scope=Scope.WRITE,
         bodies=_FAX_BODIES,
-        answers={201: SentFax},
+        answers={201: OutboundFax},
         errors=(404, 408, 409, 413, 415, 507),
         headers={"Idempotency-Key": "The same key creates one fax, however often it is sent."},
     )
@@ -119,7 +119,7 @@ class OutgoingFax:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @describe("Show a fax that is being sent", answers={200: SentFax}, errors=(404,))
+    @describe("Show a fax that is being sent", answers={200: OutboundFax}, errors=(404,))
     def on_get(
         self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
@@ -130,7 +130,7 @@ class OutgoingFax:
     @describe(
         "Cancel a fax; a running call is ended",
         scope=Scope.WRITE,
-        answers={200: SentFax},
+        answers={200: OutboundFax},
         errors=(404, 409),
     )
     def on_delete(
@@ -187,7 +187,7 @@ class IncomingFax:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @describe("Show a fax that is being received", answers={200: ReceivedFax}, errors=(404,))
+    @describe("Show a fax that is being received", answers={200: InboundFax}, errors=(404,))
     def on_get(
         self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:

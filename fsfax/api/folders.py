@@ -16,7 +16,15 @@ from fsfax.api.attachments import PDF, PNG, TIFF, Attachments
 from fsfax.api.description import describe
 from fsfax.api.envelope import ApiError, bad_identifier, invalid, succeed
 from fsfax.api.faxes import new_fax
-from fsfax.api.models import Action, AttachmentQuery, Fax, FaxBody, ListQuery, Nothing, SentFax
+from fsfax.api.models import (
+    AttachmentQuery,
+    Empty,
+    Fax,
+    FaxBody,
+    ListQuery,
+    OutboundFax,
+    ResubmitAction,
+)
 from fsfax.api.services import FaxboxId, Services
 from fsfax.api.validation import checked
 from fsfax.db.records import Job
@@ -80,8 +88,8 @@ class FolderFax(_InFolder):
     @describe(
         "Send a fax once more (outbox: resubmit, inbox: forward)",
         scope=Scope.WRITE,
-        bodies={"application/json": Action},
-        answers={201: SentFax},
+        bodies={"application/json": ResubmitAction},
+        answers={201: OutboundFax},
         errors=(404, 408, 409, 413),
     )
     def on_put(
@@ -90,7 +98,7 @@ class FolderFax(_InFolder):
         """Create a fax with the same documents, and return it; ``data`` replaces fields."""
         job = self._job(account_id, fax_id, faxbox_id)
         body = bodies.receive_json(req, seconds=self._services.settings.api.body_timeout)
-        action = checked(Action, _with_action(body))
+        action = checked(ResubmitAction, _with_action(body))
         if action.action != _ACTIONS[self._direction]:
             raise ApiError(400, "invalid action", {"message": "invalid action"})
         again = self._services.threads.run(
@@ -141,7 +149,7 @@ class Attachment(_InFolder):
     @describe(
         "Remove the documents of a fax; its record stays",
         scope=Scope.WRITE,
-        answers={200: Nothing},
+        answers={200: Empty},
         errors=(404, 409),
     )
     def on_delete(
