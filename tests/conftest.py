@@ -18,6 +18,8 @@ import pytest
 from fsfax.db.database import Database
 from tests.postgresql import Server, programs
 
+pytest_plugins = ["tests.job_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def _postgresql() -> Iterator[Server]:

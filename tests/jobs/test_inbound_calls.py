@@ -29,7 +29,7 @@ from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 from tests.jobs.inbound_process import POINTS
-from tests.jobs.test_worker import over, until
+from tests.jobs.waiting import over, until
 
 pytestmark = pytest.mark.spandsp
 

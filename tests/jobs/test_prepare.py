@@ -25,7 +25,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.settings import DocumentSettings, FetchSettings, Settings
 from tests.document.conftest import make_pdf, text_content
 from tests.document.web_server import Visit, WebServer, closed_port
-from tests.jobs.conftest import NUMBERS, Clock, Hand
+from tests.job_fixtures import NUMBERS, Clock, Hand
 
 DEADLINE = 30.0
 

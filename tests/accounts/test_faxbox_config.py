@@ -20,7 +20,7 @@ from fsfax.db.schema import faxboxes as faxbox_table
 from fsfax.errors import InvalidRequest
 from fsfax.settings import InboundSettings
 from fsfax.values.webhook_secret import new_secret
-from tests.jobs.conftest import Clock
+from tests.job_fixtures import Clock
 
 NUMBER = "+35315550100"
 SECRET = new_secret()

@@ -18,7 +18,7 @@ from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
-from tests.jobs.conftest import NUMBERS
+from tests.job_fixtures import NUMBERS
 from tests.postgresql import Server
 
 POLL = 0.05

@@ -23,7 +23,7 @@ from fsfax.db.schema import chunks
 from fsfax.errors import DocumentNotFound, JobNotFound, StoreError, StoreFull
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.clock import utc_now
-from tests.jobs.conftest import NUMBERS
+from tests.job_fixtures import NUMBERS
 
 Keep = Callable[[bytes], Document]
 
