@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import exc, insert, select, text
+from sqlalchemy import delete, exc, insert, select, text
 
+from fsfax.db import transitions
 from fsfax.db.database import Database
-from fsfax.db.schema import attempts, metadata
+from fsfax.db.schema import attempts, jobs, metadata, workers
 from fsfax.jobs.store import JobStore
 from tests.job_fixtures import NODE_CAPACITY, Hand
 from tests.postgresql import Server
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class TestMigrations:
@@ -90,12 +96,10 @@ def columns_of(sql: str) -> list[str]:
 
 
 Ready = Callable[..., str]
-
-
 Hands = Callable[[], Hand]
 
 
-class TestTheDatabaseItselfRefuses:
+class TestConstraints:
     @pytest.mark.parametrize("same", ["job_id", "dial_number"])
     def test_a_second_open_attempt(
         self, store: JobStore, ready: Ready, hand: Hands, same: str
@@ -117,3 +121,69 @@ class TestTheDatabaseItselfRefuses:
             copy["dial_number"] = "+1"
         with pytest.raises(exc.IntegrityError), store.database.write() as connection:
             connection.execute(insert(attempts).values(copy))
+
+    def test_a_second_job_of_one_inbound_call(self, database: Database) -> None:
+        with database.write() as connection:
+            transitions.ensure_default_account(connection, NOON)
+            connection.execute(insert(jobs).values(inbound_job("a", call_id="one")))
+            connection.execute(insert(jobs).values(inbound_job("b", call_id="two")))
+        with pytest.raises(exc.IntegrityError), database.write() as connection:
+            connection.execute(insert(jobs).values(inbound_job("c", call_id="two")))
+
+    def test_a_second_job_with_the_hex_digits_of_another(self, database: Database) -> None:
+        """Both would be found by their id without the month."""
+        with database.write() as connection:
+            transitions.ensure_default_account(connection, NOON)
+            connection.execute(insert(jobs).values(inbound_job("a", call_id="one")))
+        values = inbound_job("a", call_id="two") | {"id": f"202612-{'a' * 32}"}
+        with pytest.raises(exc.IntegrityError), database.write() as connection:
+            connection.execute(insert(jobs).values(values))
+
+    def test_a_removed_worker_owns_no_job(self, store: JobStore, ready: Ready, hand: Hands) -> None:
+        ready()
+        worker = hand()
+        assert worker.claims.claim([NODE_CAPACITY])
+        owner = select(jobs.c.worker_id)
+        with store.database.read() as connection:
+            assert connection.execute(owner).scalars().all() == [worker.leases.worker_id]
+        with store.database.write() as connection:
+            connection.execute(delete(workers))
+            assert connection.execute(owner).scalars().all() == [None]
+
+
+def inbound_job(letter: str, call_id: str) -> dict[str, Any]:
+    return {
+        "id": f"202611-{letter * 32}",
+        "account_id": transitions.DEFAULT_ACCOUNT,
+        "direction": "in",
+        "state": "processing",
+        "created_at": NOON,
+        "modified_at": NOON,
+        "due_at": NOON,
+        "preferences": {},
+        "fields": {},
+        "call_id": call_id,
+    }
+
+
+class TestTimes:
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+    def test_a_time_is_stored_in_utc(self, database: Database, zone: str) -> None:
+        at = NOON.astimezone(ZoneInfo(zone))
+        row = {"id": "w", "name": "w", "started_at": at, "lease_until": at}
+        with database.write() as connection:
+            connection.execute(insert(workers).values(row))
+        with database.read() as connection:
+            found = connection.execute(select(workers.c.started_at)).scalar_one()
+            earlier = select(workers.c.id).where(workers.c.started_at < at + timedelta(seconds=1))
+            assert connection.execute(earlier).all()
+        assert (found, found.utcoffset()) == (NOON, timedelta(0))
+
+    def test_a_time_without_a_zone_is_refused(self, database: Database) -> None:
+        at = NOON.replace(tzinfo=None)
+        row = {"id": "w", "name": "w", "started_at": at, "lease_until": at}
+        with (
+            pytest.raises(exc.StatementError, match="has no time zone"),
+            database.write() as connection,
+        ):
+            connection.execute(insert(workers).values(row))

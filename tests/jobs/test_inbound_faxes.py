@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from fsfax.accounts.accounts import Account, Accounts
@@ -20,8 +19,7 @@ from fsfax.engine.admission import ACCEPT, REJECT
 from fsfax.engine.observations import Answered, Created, PageDone
 from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.store import JobStore
-from fsfax.settings import InboundSettings, JobsSettings, Settings
-from fsfax.testing import LiveSoftswitch
+from fsfax.settings import InboundSettings
 from fsfax.values.outcome import Outcome
 from fsfax.values.results import PageRecord, RxResult
 from tests.jobs.inbound_results import NUMBER, blocked, notifications
@@ -208,22 +206,6 @@ class TestLive:
         assert (again.id, again.state, again.status_text) == (job.id, JobState.COMPLETED, "")
         with store.database.read() as connection:
             assert connection.execute(select(func.count()).select_from(job_table)).scalar() == 1
-
-
-@pytest.fixture
-def live_store(database_url: str) -> Iterator[JobStore]:
-    with JobStore(database_url) as store:
-        yield store
-
-
-@pytest.fixture
-def options(database_url: str, fsfax_softswitch: LiveSoftswitch) -> Settings:
-    return Settings(
-        nodes=(fsfax_softswitch.node_settings(),),
-        spool=fsfax_softswitch.root,
-        database=SecretStr(database_url),
-        jobs=JobsSettings(lease=5.0, poll=0.05),
-    )
 
 
 class TestLost:
