@@ -20,6 +20,8 @@ from fsfax.testing import LiveSoftswitch
 from fsfax.values.outcome import Doubt, Outcome
 from fsfax.values.results import RxResult, Status
 from tests.job_fixtures import Clock
+from tests.jobs.model_worker import ModelWorker, Script, delivered
+from tests.jobs.switch_model import ModelSwitch
 
 
 @pytest.fixture
@@ -83,3 +85,21 @@ def options(database_url: str, fsfax_softswitch: LiveSoftswitch) -> Settings:
         database=SecretStr(database_url),
         jobs=JobsSettings(lease=5.0, poll=0.05),
     )
+
+
+@pytest.fixture
+def model_switch() -> ModelSwitch:
+    return ModelSwitch()
+
+
+@pytest.fixture
+def model_worker(
+    database: Database, clock: Clock, tmp_path: Path, model_switch: ModelSwitch
+) -> Callable[..., ModelWorker]:
+    """Return a function that makes workers on one switch; it takes settings of the jobs."""
+
+    def make(script: Script = delivered, **jobs: Any) -> ModelWorker:
+        settings = Settings(spool=tmp_path / "spool", jobs=JobsSettings(**jobs))
+        return ModelWorker(database, settings, clock, model_switch, script)
+
+    return make
