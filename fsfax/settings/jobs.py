@@ -108,7 +108,7 @@ class JobsSettings(Section):
     @field_validator("retry", mode="before")
     @classmethod
     def _complete(cls, given: Any) -> Any:
-        """Merge the given rules into the defaults, so that ``retry.busy.delay`` alone can be set."""
+        """Merge given rules into the defaults: ``retry.busy.delay`` alone can be set."""
         if not isinstance(given, Mapping):
             return given
         if unknown := ", ".join(sorted(map(str, given.keys() - RETRIES.keys()))):
@@ -134,7 +134,8 @@ class JobsSettings(Section):
                 raise ValueError(f"{name}.counts must be true: only local_trouble may be false")
             if rule.max_tries is None:
                 raise ValueError(
-                    f"{name}.max_tries is required where {name}.counts is false: retries would never end"
+                    f"{name}.max_tries is required where {name}.counts is false:"
+                    " retries would never end"
                 )
         return rules
 

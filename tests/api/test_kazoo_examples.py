@@ -1,4 +1,4 @@
-"""Every request of the documentation of Kazoo's Faxes API, by curl, but for host, account, token, ids."""
+"""Every request of the documentation of Kazoo's Faxes API, by curl, with our host and ids."""
 
 from __future__ import annotations
 
