@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from fsfax.db.database import Database
 from fsfax.jobs.store import JobStore
 from fsfax.mail.smtplog import SmtpLog
 from fsfax.testing import LiveSoftswitch
+from tests.forked_command import start_fsfax
 
 _SERVING = re.compile(r"serving (http\S+) ")
 SOON = 60.0
@@ -85,10 +84,11 @@ class Service:
     def start(self) -> None:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fsfax", "serve", "--port", "0", *self.words],
-                stderr=log,
-                env=self.environment,
+            self.process = start_fsfax(
+                *("serve", "--port", "0", *self.words),
+                stdout=2,
+                stderr=log.fileno(),
+                environment=self.environment,
                 cwd=self.folder,
             )
 
