@@ -15,10 +15,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fsfax.db.database import Database
 from tests.postgresql import Server, programs
+
+# No deadline: how long an example takes on a busy machine says nothing about what is tested.
+hypothesis.settings.register_profile("fsfax", deadline=None)
+hypothesis.settings.load_profile("fsfax")
 
 # --- marks and order ------------------------------------------------------------------------
 

@@ -205,7 +205,7 @@ def news_out(folder: Path, count: int) -> None:
             cwd=folder,
         )
         try:
-            mailbox.wait(20)
+            mailbox.wait(min(20, count))
             before = peak(process.pid)
             sent = mailbox.wait(count, timeout=600)
             ours = time.perf_counter() - begun
