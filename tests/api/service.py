@@ -27,7 +27,7 @@ SOON = 60.0
 
 
 def until(condition: Callable[[], Any], what: str, timeout: float = SOON) -> Any:
-    """Wait for something that happens elsewhere; return it."""
+    """Wait until a condition is true; return its value."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
@@ -101,7 +101,7 @@ class Service:
         self.url: str = found[1]
 
     def again(self, number: int = signal.SIGTERM) -> None:
-        """Stop the process and start another one, at another port."""
+        """Stop the process and start another one, on another port."""
         self.client.close()
         self.process.send_signal(number)
         self.process.wait(60)
@@ -123,7 +123,7 @@ class Service:
     # --- what most tests do -----------------------------------------------------------------
 
     def send(self, document: Path, to: str, **more: Any) -> dict[str, Any]:
-        """Make a fax of a file; return its data."""
+        """Create a fax of a file; return its data."""
         data = {"to_number": to, "from_number": "15550100", **more}
         answer = self.client.put(
             "/faxes",
