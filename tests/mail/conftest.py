@@ -27,7 +27,7 @@ NUMBER = "5550100"
 
 
 def until(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-    """Wait for something that happens elsewhere; return it."""
+    """Wait until a condition is true; return its value."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
