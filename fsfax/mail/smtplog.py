@@ -1,4 +1,4 @@
-"""The log of mails: every one that came to be faxed, accepted or refused, and what came of it."""
+"""The SMTP log: every mail that was accepted or refused, why, and the jobs that it became."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fsfax.runtime.clock import Clock, utc_now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRecord:
-    """A mail. ``errors``: why it was refused, or what of it was; ``job_ids``: its faxes."""
+    """An entry: one recipient of a mail. ``errors``: why it was refused; ``job_ids``: its faxes."""
 
     id: str
     account_id: str | None
@@ -33,7 +33,7 @@ class MailRecord:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
-        """Make a record of a row of the table."""
+        """Return the record of a row of the table."""
         return cls(
             id=row.id,
             account_id=row.account_id,
@@ -47,15 +47,15 @@ class MailRecord:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the record as plain JSON values."""
         return plain_fields(self)
 
 
 class SmtpLog:
-    """The mails of a database.
+    """The SMTP log of a database.
 
     Args:
-        database: where they are.
+        database: the database.
         clock: for tests.
     """
 
@@ -74,7 +74,7 @@ class SmtpLog:
         job_ids: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
     ) -> MailRecord:
-        """Write a mail down; ``data`` is whatever else is known of it (JSON)."""
+        """Add an entry and return it; ``data``: further details (JSON)."""
         with self._database.write() as connection:
             id = put(
                 connection,
@@ -90,10 +90,10 @@ class SmtpLog:
         return self.get(id)
 
     def get(self, record_id: str, account_id: str | None = None) -> MailRecord:
-        """Return a mail's record.
+        """Return an entry.
 
         Raises:
-            JobNotFound: there is none (of that account).
+            JobNotFound: there is no such entry (of that account).
         """
         query = select(mails).where(mails.c.id == record_id)
         if account_id is not None:
@@ -114,10 +114,10 @@ class SmtpLog:
         limit: int = 50,
         ascending: bool = False,
     ) -> tuple[tuple[MailRecord, ...], str | None]:
-        """Return an account's mails, the newest first, and where the list goes on (None = ends).
+        """Return an account's entries, the newest first, and the next ``start`` (None = the end).
 
         Raises:
-            InvalidRequest: ``start`` is not what a list gave.
+            InvalidRequest: ``start`` was not returned by this method.
         """
         query = select(mails).where(mails.c.account_id == account_id)
         if created_from is not None:
@@ -150,7 +150,7 @@ def put(
     job_ids: Sequence[str] = (),
     data: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write a mail down inside a transaction of the caller's; return the entry's id."""
+    """Add an entry inside the caller's transaction; return its id."""
     id = f"{now:%Y%m}-{uuid.uuid4().hex}"
     connection.execute(
         insert(mails).values(

@@ -31,7 +31,7 @@ if __name__ == "__main__":
     if sys.argv[2] == POINTS[0]:
         die_after(smtplog, "put")  # the last that is done in the transaction
     else:
-        die_after(Acceptance, "take")
+        die_after(Acceptance, "accept")
     server = MailServer(Settings(database=SecretStr(sys.argv[1]), smtp=SmtpSettings(port=0)))
     server.start()
     print(server.port, flush=True)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsfax.mail import message
-from fsfax.mail.message import Mail, take_apart
+from fsfax.mail.message import Mail, parse_mail
 from fsfax.mail.refusal import SmtpRefusal
 from tests.mail.mails import PDF, mail, picture, raw
 
@@ -25,7 +25,7 @@ def apart(tmp_path: Path) -> Any:
     def take(data: bytes, **more: Any) -> Mail:
         folder = tmp_path / str(next(_folders))
         folder.mkdir()
-        return take_apart(io.BytesIO(data), folder, **more)
+        return parse_mail(io.BytesIO(data), folder, **more)
 
     return take
 

@@ -31,7 +31,7 @@ def test_postgresql_is_killed(postgresql_server: Server, new_house: NewHouse) ->
         client.begin(SENDER, [house.to()])
         postgresql_server.kill()
         client.write(LETTER + b".\r\n")
-        away = "451 4.3.0 the database cannot be used: try later"
+        away = "451 4.3.0 the database cannot be used: try again later"
         assert client.answer() == away
         # The same session goes on, and so does the server.
         assert client.say(f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{house.to()}>")[1] == away
@@ -57,7 +57,7 @@ def test_the_disk_of_sqlite_is_full(
     ballast = small_disk / "ballast"
     large = raw(mail(("letter.pdf", "application/pdf", PDF + b"%" + bytes(300_000))))
     fill(ballast)
-    assert house.send(large) == (452, "4.3.1 there is no room for the mail: try later")
+    assert house.send(large) == (452, "4.3.1 the disk is full: try again later")
     ballast.unlink()
     assert house.send(large)[0] == 250
     assert len(house.jobs()) == 1
@@ -68,9 +68,9 @@ def test_no_room_for_the_mail_itself(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
     large = raw(mail(("letter.pdf", "application/pdf", PDF + bytes(3_000_000))))
-    assert house.send(large) == (452, "4.3.1 there is no room for the mail: try later")
+    assert house.send(large) == (452, "4.3.1 the disk is full: try again later")
     (entry,) = house.entries()
-    assert entry.errors == ("there is no room for the mail: try later",)
+    assert entry.errors == ("the disk is full: try again later",)
     assert house.send(LETTER)[0] == 250
     assert list(small_disk.iterdir()) == []
 
@@ -109,7 +109,7 @@ def test_the_answer_waits_for_the_commit(new_house: NewHouse) -> None:
         client = Wire(house.server.port)
         client.begin(SENDER, [house.to()])
         client.write(LETTER + b".\r\n")
-        until(lambda: house.server._turns._used, "the mail is worked on")
+        until(lambda: house.server._budget._used, "the mail is worked on")
         client._socket.settimeout(0.3)
         with pytest.raises(TimeoutError):
             client._socket.recv(1)

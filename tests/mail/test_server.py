@@ -228,8 +228,8 @@ class TestRefused:
                 raw(mail(("a.zip", "application/zip", b"PK\x03\x04zip"))),
                 "554 5.6.1 no valid attachment: a.zip: this seems to be a ZIP archive",
             ),
-            (letter(Auto_Submitted="auto-replied"), "554 5.7.1 mails of programs are not faxed"),
-            (letter(Auto_Submitted="auto-generated"), "554 5.7.1 mails of programs are not faxed"),
+            (letter(Auto_Submitted="auto-replied"), "554 5.7.1 automatic mails are not faxed"),
+            (letter(Auto_Submitted="auto-generated"), "554 5.7.1 automatic mails are not faxed"),
             (letter(List_Id="<l.example>"), "554 5.7.1 mails of mailing lists are not faxed"),
             (
                 b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * MAX_PARTS,
@@ -255,7 +255,7 @@ class TestRefused:
         code, words = house.send(data)
         assert (code, words) == (
             554,
-            "5.6.1 a.odt: Office documents are not taken here: send PDF",
+            "5.6.1 a.odt: Office documents are not accepted here: send PDF",
         )
 
     def test_a_programs_mail_where_the_settings_let_it_in(self, new_house: NewHouse) -> None:
@@ -272,7 +272,7 @@ class TestRefused:
         house = new_house(max_size=5000)
         data = letter() + b"x" * 5000
         code, words = house.send(data)
-        wanted = f"5.3.4 Message too large: {len(data)} bytes, at most 5000 are taken"
+        wanted = f"5.3.4 Message too large: {len(data)} bytes, at most 5000 are accepted"
         assert (code, words) == (552, wanted)
         (entry,) = house.entries()
         assert entry.errors == (wanted[6:],)

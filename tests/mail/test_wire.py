@@ -158,11 +158,11 @@ class TestSlow:
     def test_silence(self, new_house: NewHouse) -> None:
         house = new_house(idle_timeout=0.2)
         with wire(house) as client:
-            assert client.until_end() == "421 4.4.2 timeout: nothing came for too long\r\n"
+            assert client.until_end() == "421 4.4.2 timeout: nothing was received for too long\r\n"
         with wire(house) as client:
             client.begin(SENDER, [house.to()])
             client.write(LETTER)
-            assert client.until_end() == "421 4.4.2 timeout: nothing came for too long\r\n"
+            assert client.until_end() == "421 4.4.2 timeout: nothing was received for too long\r\n"
         until(lambda: not house.server.sessions, "the sessions are over")
         assert house.jobs() == []
 
@@ -200,10 +200,10 @@ class TestSlow:
         until(lambda: any(each.busy for each in house.server.sessions), "a mail is on its way")
         stop = threading.Thread(target=house.server.stop)
         stop.start()
-        assert idle.answer() == "421 4.3.2 the server stops: come again"
+        assert idle.answer() == "421 4.3.2 the server is stopping: connect again"
         busy.write(LETTER + b".\r\n")
         assert busy.answer().startswith("250 2.0.0 accepted as")
-        assert busy.answer() == "421 4.3.2 the server stops: come again"
+        assert busy.answer() == "421 4.3.2 the server is stopping: connect again"
         stop.join(30)
         assert not stop.is_alive()
         assert len(house.jobs()) == 1

@@ -1,4 +1,4 @@
-"""Origin: whom an answer would set going."""
+"""Automatic mails: those whose sender would answer a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CASES = [
     ({"list-post": ["<mailto:l@example.com>"]}, True, "mailing lists"),
     ({"list-unsubscribe": ["<mailto:u@example.com>"]}, False, ""),  # of many an invoice
     ({"received": ["by x"] * (MOST_HOPS - 1)}, False, ""),
-    ({"received": ["by x"] * MOST_HOPS}, True, "goes round"),
+    ({"received": ["by x"] * MOST_HOPS}, True, "mail loop"),
 ]
 
 
