@@ -1,4 +1,4 @@
-"""What there is news of, and who wants to hear which of it. Pure."""
+"""Kinds of notifications, their webhook events, and which are sent by which channel. Pure."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from enum import StrEnum
 
 
 class NotificationKind(StrEnum):
-    """Kinds of news, as they stand in the outbox and as webhooks name them (with dots)."""
+    """Kinds of notifications, as the outbox stores them; webhooks name them with dots."""
 
     OUT_COMPLETED = "fax_out_completed"
     OUT_FAILED = "fax_out_failed"
     OUT_CANCELLED = "fax_out_cancelled"
     OUT_UNCERTAIN = "fax_out_uncertain"
-    """Nobody knows whether it arrived; it waits for a person."""
+    """It is not known whether the fax arrived; the job is held."""
     OUT_RETRYING = "fax_out_retrying"
     """A call failed, and another one is planned."""
     IN_COMPLETED = "fax_in_completed"
     IN_FAILED = "fax_in_failed"
-    """It broke off; what came of it is kept."""
+    """The call broke off; the pages that arrived are stored."""
 
     @property
     def event(self) -> str:
-        """The type of a webhook's message: ``fax.out.completed``."""
+        """The event of webhook messages: ``fax.out.completed``."""
         return self.value.replace("_", ".")
 
     @property
     def is_inbound(self) -> bool:
-        """Of a fax that came in."""
+        """Whether it is about an inbound fax."""
         return self.value.startswith("fax_in_")
 
 
 TEST_EVENT = "webhook.test"
-"""The type of the message that tries a webhook out."""
+"""The event of a test message to a webhook."""
 
 EVENTS = tuple(kind.event for kind in NotificationKind)
 
@@ -39,7 +39,7 @@ BY_MAIL = frozenset(NotificationKind) - {
     NotificationKind.OUT_CANCELLED,
     NotificationKind.OUT_RETRYING,
 }
-"""What people hear of by mail: whoever cancels a fax knows it, and a retry is no end."""
+"""What is sent by mail: the person who cancels a fax knows it, and a retry is not an end."""
 
 BY_SMS = frozenset(
     {
@@ -52,7 +52,7 @@ BY_SMS = frozenset(
 
 
 class DeliveryChannel(StrEnum):
-    """Ways to tell somebody."""
+    """Ways to send a notification."""
 
     MAIL = "mail"
     SMS = "sms"

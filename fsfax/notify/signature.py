@@ -1,9 +1,9 @@
-"""Signatures of webhooks in the Standard Webhooks form. Pure.
+"""Signatures of webhook messages as in Standard Webhooks. Pure.
 
 https://github.com/standard-webhooks/standard-webhooks, version 1.0.0: the receiver gets
-``webhook-id`` (the same in every try), ``webhook-timestamp`` (seconds since 1970, of this try)
-and ``webhook-signature``: ``v1,`` and the base64 of HMAC-SHA256 over ``id.timestamp.body``. The
-secret is ``whsec_`` and the base64 of 24 to 64 bytes.
+``webhook-id`` (the same in every attempt), ``webhook-timestamp`` (of this attempt, seconds since
+1970) and ``webhook-signature``: ``v1,`` and the base64 of HMAC-SHA256 over ``id.timestamp.body``.
+The secret is ``whsec_`` and the base64 of 24 to 64 bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def new_secret() -> str:
 
 
 def require_secret(secret: str) -> str:
-    """Return a secret that somebody chose, if it is one.
+    """Return a secret that a client chose, if it is valid.
 
     Raises:
         InvalidRequest: it is not; the message does not show it.
@@ -39,13 +39,13 @@ def require_secret(secret: str) -> str:
     if not good:
         raise InvalidRequest(
             f"a webhook's secret is whsec_ and the base64 of {_FEWEST} to {_MOST} bytes;"
-            " leave it out and one is made"
+            " without one fsfax makes it"
         )
     return secret
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers that show whom a message is from; without a secret unsigned ones."""
+    """Return the headers of a message, with a signature if there is a secret."""
     headers = {"webhook-id": message_id, "webhook-timestamp": str(timestamp)}
     if secret:
         signed = b"%b.%d.%b" % (message_id.encode(), timestamp, body)

@@ -315,7 +315,7 @@ class TestWebhooks:
             assert "410: moved away" in dead.problem
             assert not Webhooks(database).get(hook.id).enabled
             sent()
-            until(lambda: not seen.waiting().news, "the next one is nobody's")
+            until(lambda: not seen.waiting().unexpanded, "the next one is nobody's")
             assert len(seen.list(account).deliveries) == 1
             seen.repeat(dead.id)
             until(lambda: seen.get(dead.id).problem == "the webhook is disabled", "it is not told")
@@ -442,11 +442,11 @@ class TestLife:
         first, second = Recorder(), Recorder()
         first.hold = True
         options = settings(database_url)
-        with dispatcher(options, carriers={DeliveryChannel.MAIL: first}) as made:
+        with dispatcher(options, senders={DeliveryChannel.MAIL: first}) as made:
             assert first.holding.wait(30)
             made.stop(0.0)
         assert states(seen, account) == {"open": 1}
-        with dispatcher(options, carriers={DeliveryChannel.MAIL: second}):
+        with dispatcher(options, senders={DeliveryChannel.MAIL: second}):
             until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
         assert second.carried == first.carried, "the same message id"
 
@@ -518,7 +518,7 @@ class TestLife:
             return found  # type: ignore[no-any-return]
 
         sent(notify=MAIL)
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: Recorder(answer)}):
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: Recorder(answer)}):
             until(lambda: states(seen, account) == {"done": 1}, "the third try")
         assert seen.list(account).deliveries[0].tries == 3
 
@@ -535,7 +535,7 @@ class TestLife:
         blocker = sqlite3.connect(
             sqlite.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
         )
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: carrier}):
             until(lambda: carrier.carried, "it is carried")
             blocker.execute("ROLLBACK") if blocker.in_transaction else None
             until(lambda: states(seen, account) == {"done": 1}, "it is written down")
@@ -553,7 +553,7 @@ class TestLife:
     def test_never_is_never(self, sqlite: str, sent: Send, seen: Deliveries, account: str) -> None:
         carrier = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
         sent(notify=MAIL)
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: carrier}):
             until(lambda: states(seen, account) == {"dead": 1}, "given up")
         (dead,) = seen.list(account).deliveries
         assert dead.problem.startswith("no way xxx")

@@ -59,9 +59,9 @@ class TestExpansion:
     ) -> None:
         Webhooks(database).create(account, "https://a.org/x")
         job_id = sent(notify=MAIL | {"sms": {"send_to": ["0155501", "0155502"]}})
-        assert deliveries.waiting().news
+        assert deliveries.waiting().unexpanded
         assert expand(deliveries) == 1
-        assert not deliveries.waiting().news
+        assert not deliveries.waiting().unexpanded
         found = deliveries.list(account).deliveries
         assert sorted((each.channel.value, each.target) for each in found) == [
             ("mail", "a@b.org"),
@@ -349,9 +349,9 @@ class TestLists:
         one, two = claim(deliveries)
         deliveries.delivered(one)
         deliveries.give_up(two, "never")
-        assert deliveries.forget(timedelta(days=1)) == 0
+        assert deliveries.apply_retention(timedelta(days=1)) == 0
         clock.move(100_000)
-        deliveries.forget(timedelta(days=1))
+        deliveries.apply_retention(timedelta(days=1))
         with database.read() as connection:
             assert list(connection.execute(select(table.c.message_id)).scalars()) == [two.id]
             assert len(connection.execute(select(outbox.c.id)).all()) == 1, "a dead letter stays"

@@ -26,7 +26,7 @@ from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.sms import HttpGateway
 from fsfax.notify.template_context import template_context
 from fsfax.notify.template_loader import Templates
-from fsfax.notify.zone import zone_of
+from fsfax.runtime.timezone import tzinfo_of
 from fsfax.settings.notify import SmsSettings
 from fsfax.values.outcome import Outcome
 from fsfax.values.preferences import SendPreferences
@@ -35,7 +35,7 @@ from tests.notify.mailbox import parts
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TEXTS = Templates(None, "en")
-DUBLIN = zone_of("Europe/Berlin")
+DUBLIN = tzinfo_of("Europe/Berlin")
 
 
 def a_job(**changes: Any) -> Job:
@@ -303,4 +303,4 @@ def test_short_messages_in_a_form(text: str) -> None:
     ],
 )
 def test_the_clock_of_whoever_reads_it(names: tuple[str, ...], hour: int) -> None:
-    assert AT.astimezone(zone_of(*names)).hour == hour
+    assert AT.astimezone(tzinfo_of(*names)).hour == hour
