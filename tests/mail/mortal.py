@@ -17,7 +17,7 @@ POINTS = ("before the commit", "between the commit and the answer")
 
 
 def die_after(owner: Any, name: str) -> None:
-    """Let the process end at once, without a word to anybody, behind a function."""
+    """Kill the process with SIGKILL after a call of a function."""
     real = getattr(owner, name)
 
     def mortal(*args: Any, **named: Any) -> Any:

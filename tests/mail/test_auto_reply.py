@@ -29,7 +29,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("fields", "automatic", "why"), CASES)
-def test_mails_that_must_not_be_answered(
+def test_automatic_mails_are_refused(
     fields: dict[str, list[str]], automatic: bool, why: str
 ) -> None:
     found = objection(lambda name: fields.get(name, []), automatic=automatic)

@@ -74,7 +74,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("each", "use"), CASES, ids=lambda value: getattr(value, "shown", value))
-def test_what_becomes_of_a_part(each: Part, use: str) -> None:
+def test_the_decision_about_a_part(each: Part, use: str) -> None:
     judged = judge(each, some_office)
     assert judged.use == use
     assert bool(judged.why) == (use in ("skipped", "unusable"))
@@ -120,7 +120,7 @@ def test_nothing_to_fax_is_refused(policy: TextPolicy) -> None:
 
 
 def test_one_attachment_that_cannot_be_faxed_refuses_the_mail() -> None:
-    """Nobody is told "sent" for two of three documents."""
+    """No success is reported for two of three documents."""
     sheet = part("application/zip", b"PK\x03\x04", "all.zip", attached=True)
     with pytest.raises(SmtpRefusal, match=r"all\.zip.*ZIP archive"):
         choose([LETTER, sheet], "never", no_office)

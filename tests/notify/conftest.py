@@ -1,4 +1,4 @@
-"""Faxes that are over, on both databases, and those that are told of them."""
+"""Faxes that have ended, on both databases, and their recipients."""
 
 from __future__ import annotations
 

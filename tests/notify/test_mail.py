@@ -1,4 +1,4 @@
-"""Mails and reports: what is in them, and what strangers cannot put there."""
+"""Mails and reports: what is in them, and foreign text in them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_mail_about_a_fax_that_was_sent() -> None:
         assert said in text, said
     for said in ("15550199 (Clinic)", "3 of 3", "it was line_trouble", 'src="cid:page1"'):
         assert said in page, said
-    assert "secret" not in str(mail), "machines and lines are nobody's business"
+    assert "secret" not in str(mail), "nodes and gateways are internal"
     related = next(part for part in mail.walk() if part.get_content_type() == "multipart/related")
     assert [part.get_content_type() for part in related.iter_parts()] == ["text/html", "image/png"]  # type: ignore[attr-defined]
 
@@ -169,7 +169,7 @@ def test_german() -> None:
         )  # type: ignore[attr-defined]
 
 
-def test_own_texts_go_first_file_by_file(tmp_path: Path) -> None:
+def test_templates_of_the_user_replace_those_of_fsfax(tmp_path: Path) -> None:
     (tmp_path / "de").mkdir()
     (tmp_path / "de" / "mail.subject").write_text("Fax von {{ from_number }}, {{ pages }} S.")
     (tmp_path / "de" / "mail.html").write_text("<p>{{ station }}{% if broken %}")
@@ -230,7 +230,7 @@ def hostile_job(said: str, direction: Direction) -> Job:
 
 @pytest.mark.parametrize("said", HOSTILE)
 @pytest.mark.parametrize("direction", Direction)
-def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None:
+def test_foreign_text_is_sanitised(said: str, direction: Direction) -> None:
     kind = NotificationKind.IN_FAILED if direction is Direction.IN else NotificationKind.OUT_FAILED
     box = Faxbox(
         id="1", account_id="2", name=said, data={}, numbers=(), smtp_email_address="x",
@@ -244,7 +244,7 @@ def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80) | st.text(alphabet="\r\n<>&\"'{}%=?:;\u202e\x00 ab", max_size=80))
-def test_whatever_strangers_say(said: str) -> None:
+def test_any_foreign_text(said: str) -> None:
     check(mail_of(NotificationKind.IN_COMPLETED, hostile_job(said, Direction.IN)))
 
 
@@ -302,5 +302,5 @@ def test_short_messages_in_a_form(text: str) -> None:
         (("../../etc/passwd",), 12),
     ],
 )
-def test_the_clock_of_whoever_reads_it(names: tuple[str, ...], hour: int) -> None:
+def test_time_zones(names: tuple[str, ...], hour: int) -> None:
     assert AT.astimezone(tzinfo_of(*names)).hour == hour
