@@ -14,7 +14,7 @@ from fsfax.notify.events import EVENTS
 from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook, Webhooks
 from fsfax.notify.targets import without_password
-from fsfax.notify.webhook import try_out
+from fsfax.notify.webhook import send_test
 
 _events = click.option(
     "--event",
@@ -149,7 +149,7 @@ def test(common: Common, *, webhook_id: str) -> int:
     settings = common.load().settings
     with open_database(settings) as database:
         hook = Webhooks(database).get(webhook_id)
-    result = try_out(hook, settings)
+    result = send_test(hook, settings)
     if isinstance(result, Delivered):
         click.echo("delivered")
         return exits.OK

@@ -1,4 +1,4 @@
-"""Faxes that are over, on both databases, and the recipients of their notifications."""
+"""Faxes that have ended, on both databases, and their recipients."""
 
 from __future__ import annotations
 
