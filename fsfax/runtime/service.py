@@ -35,7 +35,7 @@ _THREADS = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 
 
-class Listener(Protocol):
+class WakeSource(Protocol):
     """Wakes the loop when the database changes: `fsfax.db.change_listener.ChangeListener`."""
 
     def wake(self) -> None:
@@ -72,7 +72,7 @@ class Service(ABC):
     def __init__(
         self,
         database: Closable,
-        listener: Callable[[], Listener],
+        listener: Callable[[], WakeSource],
         *,
         hub: HubChoice,
         drain: float,
@@ -134,7 +134,7 @@ class Service(ABC):
 
     # --- in the hub ---------------------------------------------------------------------------
 
-    def _start(self, listener: Callable[[], Listener]) -> None:
+    def _start(self, listener: Callable[[], WakeSource]) -> None:
         self._stopped_event = gevent.event.Event()
         self._drain_now = gevent.event.Event()
         self._threads = Threads(_THREADS)
