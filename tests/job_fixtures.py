@@ -57,7 +57,7 @@ NUMBERS = (f"+35315550{number:03}" for number in itertools.count(100))
 
 
 class Hand:
-    """A worker without a loop: the test calls its claims, its settlement and its leases."""
+    """A worker without a loop: the test calls what the loop would call."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self.leases = Leases(database, "test", settings.jobs.lease, clock=clock)

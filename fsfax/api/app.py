@@ -25,13 +25,14 @@ from prometheus_client import CollectorRegistry
 from fsfax.api import administration, envelope, faxes, folders, health, metrics, webhooks
 from fsfax.api.description import describe
 from fsfax.api.docs_page import page
-from fsfax.api.middleware import Middleware, RateLimits
+from fsfax.api.middleware import Middleware
 from fsfax.api.openapi import document
 from fsfax.api.services import Services
 from fsfax.db.states import Direction
 from fsfax.errors import FsfaxError
 from fsfax.jobs import overview
 from fsfax.log import get_logger
+from fsfax.runtime.rate_limit import RateLimiter
 
 _log = get_logger(__name__)
 
@@ -62,7 +63,7 @@ class ApiApplication:
         middleware = Middleware(
             services.tokens,
             services.threads,
-            RateLimits(settings.rate, settings.burst),
+            RateLimiter(settings.rate, settings.burst),
             metrics.RequestCounts(self.registry),
         )
         self.registry.register(

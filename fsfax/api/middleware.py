@@ -14,7 +14,6 @@ import binascii
 import re
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +25,7 @@ from fsfax.api.envelope import ApiError
 from fsfax.api.metrics import RequestCounts
 from fsfax.errors import TokenError, TokenExpired
 from fsfax.log import REQUESTS, get_logger
+from fsfax.runtime.rate_limit import RateLimiter
 from fsfax.runtime.threads import Threads
 
 _log = get_logger(REQUESTS)
@@ -36,52 +36,22 @@ _OWN_ACCOUNT = "/v2/account/"
 _INVALID: Mapping[str, Any] = {"message": "invalid credentials"}
 
 
-class RateLimits:
-    """Token buckets: so many requests a second, with so many at once after a pause.
-
-    Args:
-        rate: requests a second; 0 = no limit.
-        burst: requests at once.
-    """
-
-    _MOST = 10_000
-    """Clients that are remembered; the one that was silent for longest is forgotten."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = float(burst)
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str, now: float | None = None) -> float:
-        """Take one; return 0, or the seconds after which there will be one."""
-        if not self._rate:
-            return 0.0
-        now = time.monotonic() if now is None else now
-        level, at = self._levels.pop(client, (self._burst, now))
-        level = min(self._burst, level + (now - at) * self._rate)
-        wait = 0.0 if level >= 1 else (1 - level) / self._rate
-        self._levels[client] = (level if wait else level - 1, now)
-        if len(self._levels) > self._MOST:
-            self._levels.popitem(last=False)
-        return wait
-
-
 class Middleware:
     """Authenticates, authorises, limits, logs and counts requests.
 
     Args:
         tokens: the store of tokens.
         threads: real threads for database work.
-        buckets: the rate limits.
+        limiter: requests of each token, and of each address without one.
         requests: the metrics.
     """
 
     def __init__(
-        self, tokens: Tokens, threads: Threads, buckets: RateLimits, requests: RequestCounts
+        self, tokens: Tokens, threads: Threads, limiter: RateLimiter, requests: RequestCounts
     ) -> None:
         self._tokens = tokens
         self._threads = threads
-        self._buckets = buckets
+        self._limiter = limiter
         self._requests = requests
 
     # --- requests ---------------------------------------------------------------------------
@@ -137,7 +107,7 @@ class Middleware:
         return token
 
     def _limit(self, client: str) -> None:
-        if wait := self._buckets.take(client):
+        if wait := self._limiter.take(client):
             message = {"message": f"too many requests: wait for {wait:.1f} seconds"}
             seconds = str(max(1, round(wait + 0.5)))
             raise ApiError(429, "too_many_requests", message, {"Retry-After": seconds})

@@ -258,14 +258,14 @@ class MailLog(MailLogSummary):
     job_ids: list[str]
 
 
-class AccountShown(OpenModel):
+class AccountDetails(OpenModel):
     """An account."""
 
     id: str = Field(pattern=ACCOUNT_ID)
     name: str
 
 
-class TokenShown(OpenModel):
+class TokenDetails(OpenModel):
     """A token; its secret is shown when it is created, and never again."""
 
     id: str
@@ -275,7 +275,7 @@ class TokenShown(OpenModel):
     secret: str | None = None
 
 
-class FaxboxShown(OpenModel):
+class FaxboxDetails(OpenModel):
     """A faxbox."""
 
     id: str = Field(pattern=ACCOUNT_ID)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import ssl
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,12 +23,11 @@ import gevent.socket
 from gevent import pywsgi
 
 from fsfax.api import http_head
-from fsfax.errors import ConfigurationError
+from fsfax.runtime.sockets import listening_socket, server_tls, url_host
 from fsfax.settings import ApiSettings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
-_BACKLOG = 256
 _LINGER = 2.0
 """Seconds in which the rest of a body is read after its request was answered."""
 
@@ -188,10 +186,16 @@ class Server:
     """
 
     def __init__(self, application: Application, settings: ApiSettings) -> None:
-        tls = {"ssl_context": _tls(settings)} if settings.certificate else {}
-        listener = _listen(settings.host, settings.port)
+        tls = {}
+        if settings.certificate:
+            tls["ssl_context"] = server_tls(settings.certificate, settings.key)
+        # The type is gevent's, whether the program is monkey-patched or not.
+        plain = listening_socket(settings.host, settings.port, section="api")
+        listener = gevent.socket.socket(
+            plain.family, plain.type, plain.proto, fileno=plain.detach()
+        )
         self.port: int = listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://{_host_of_url(settings.host)}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{url_host(settings.host)}:{self.port}"
         self._wsgi = _Wsgi(
             listener,
             application,
@@ -230,37 +234,3 @@ def _refusal(status: HTTPStatus, reason: str, request_id: str) -> bytes:
         "Connection: close",
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def _listen(host: str, port: int) -> Any:
-    """A listening socket; several processes may share its address, each gets some connections."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = gevent.socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; see api.host and api.port"
-        ) from error
-    return listener
-
-
-def _host_of_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _tls(settings: ApiSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(str(settings.certificate), settings.key and str(settings.key))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"the certificate {settings.certificate} or its key cannot be used: {error}"
-        ) from error
-    return context

@@ -28,7 +28,7 @@ from fsfax.errors import AccountNotFound, DeliveryNotFound, WebhookNotFound
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook
-from fsfax.notify.webhook import try_out
+from fsfax.notify.webhook import send_test
 
 _JSON = "application/json"
 
@@ -132,7 +132,7 @@ class WebhookOne(_NotificationResource):
         """Send one test request to the webhook's URL and return the result."""
         hook = self._webhook(account_id, webhook_id)
         checked(WebhookAction, self._body(req))
-        result = try_out(hook, self._services.settings)
+        result = send_test(hook, self._services.settings)
         problem = "" if isinstance(result, Delivered) else result.problem
         succeed(req, resp, {"delivered": isinstance(result, Delivered), "problem": problem})
 

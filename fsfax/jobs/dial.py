@@ -10,10 +10,9 @@ afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import gevent
 
 from fsfax.db import documents
 from fsfax.db.database import Database
@@ -34,12 +33,12 @@ from fsfax.errors import (
 from fsfax.jobs.claims import Claim
 from fsfax.jobs.settle import Settlement
 from fsfax.log import get_logger
+from fsfax.runtime.service import retry_until_stored
 from fsfax.settings import Settings
 from fsfax.values.results import FaxResult, Status, TxResult
 
 _log = get_logger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _NO_CAPACITY_DELAY = 5.0
 _SPOOL_DELAY = 60.0
 
@@ -155,19 +154,12 @@ class Dialler:
             _log.info("marks_left", attempt=claim.attempt.id, error=str(error))
 
     def keep_trying(self, write: Callable[..., Any], *args: Any) -> Any:
-        """Do a write until the database takes it.
+        """Call ``write`` in a thread until the database takes it; return its value.
 
         Raises:
-            LeaseLost: it never will: the job belongs to somebody else.
+            LeaseLost: it never will: another worker owns the job now.
         """
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return self.in_thread(write, *args)
-            except StoreError as error:
-                _log.warning("not_stored_yet", what=write.__name__, error=str(error))
-                gevent.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+        return retry_until_stored(partial(self.in_thread, write, *args), write.__name__)
 
     def cancel(self, job_id: str) -> bool:
         """End the call of a job; return False if this worker has no call of it."""

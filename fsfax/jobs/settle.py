@@ -187,7 +187,7 @@ class Settlement:
             case PageDone():
                 page = claim.attempt.plan.first_page + observation.number - 1
                 text = f"page {page} of {claim.job.pages_total} confirmed"
-                data = {"page": page} | replace(observation.page, number=page).as_dict()
+                data = _page_event(replace(observation.page, number=page))
                 changes["page"] = page
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -391,6 +391,13 @@ def _confirmed(row: Row[Any], attempt: Row[Any], plan: AttemptPlan, result: TxRe
     return min(int(last), int(row.pages_total))
 
 
+def _page_event(page: PageRecord) -> dict[str, Any]:
+    """Return a confirmed page as the data of its event: ``page`` is its number in the document."""
+    data = page.as_dict()
+    del data["seconds"]  # not known until the call is over
+    return {"page": data.pop("number"), **data}
+
+
 def _completed_from_events(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
     """Return the result with what only the recorded events know, after a crash of the worker."""
     rows = connection.execute(
@@ -413,7 +420,9 @@ def _completed_from_events(connection: Connection, attempt: Row[Any], result: Tx
     pages = {
         page.number: page
         for page in (
-            PageRecord.from_dict(row.data) for row in rows if row.kind == EventKind.PAGE_DONE
+            PageRecord.from_dict({**row.data, "number": row.data["page"]})
+            for row in rows
+            if row.kind == EventKind.PAGE_DONE
         )
     }
     pages |= {page.number: page for page in result.pages}

@@ -59,7 +59,7 @@ class PageRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the page that `as_dict` wrote; unknown fields are ignored."""
-        return cls(**{item.name: values[item.name] for item in fields(cls)})
+        return cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

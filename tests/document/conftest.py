@@ -77,7 +77,7 @@ def marked_image(width: int, height: int) -> Image.Image:
 
 @dataclass
 class Pels:
-    """A decoded page as an array of black pels, with questions to ask of it."""
+    """A decoded page as an array of black pels, and what can be measured in it."""
 
     black: np.ndarray
     bitmap: FaxBitmap
@@ -116,7 +116,7 @@ def pels(tiff: Path) -> list[Pels]:
 
 
 def assert_fax_or_refusal(fax: Callable[..., list[Pels]], document: bytes) -> None:
-    """Any bytes become a fax, or an error of the document that no worker died of."""
+    """Check that bytes become a fax or an error of the document, and that no worker crashes."""
     failure: DocumentError | None = None
     pages: list[Pels] = []
     try:
@@ -138,7 +138,7 @@ def converter() -> Iterator[Converter]:
 
 @pytest.fixture
 def fax(converter: Converter, tmp_path: Path) -> Callable[..., list[Pels]]:
-    """Convert bytes and give back the pels of the fax pages."""
+    """Convert bytes; return the pels of the fax pages."""
     count = 0
 
     def run(document: bytes | Image.Image, name: str = "document", **options: object) -> list[Pels]:

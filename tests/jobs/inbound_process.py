@@ -87,7 +87,7 @@ if __name__ == "__main__":
     )
     with Worker(settings) as worker:
         worker.engine.wait_up()
-        while worker._reception is None:
+        while worker._inbound_service is None:
             time.sleep(0.01)
         print("ready", flush=True)
         worker.wait()

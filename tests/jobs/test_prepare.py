@@ -264,8 +264,10 @@ class TestConverted:
 
     def test_a_conversion_that_crashes(self, setup: Setup, letter: Path, tmp_path: Path) -> None:
         """A document that breaks its process fails alone; the next one is converted."""
+        # One page, drawn in one request that takes many seconds: a process that has it open works
+        # on it. A killed process that only waits for the next request is replaced unnoticed.
         slow = tmp_path / "slow.pdf"
-        slow.write_bytes(make_pdf([text_content(60)] * 120))
+        slow.write_bytes(make_pdf(["3 w 0 0 m 595 842 l S 595 0 m 0 842 l S\n" * 40_000]))
         job = setup.accept(slow)
         running = gevent.spawn(setup.prepare)
         pool = setup.preparer.engine._converter.pool

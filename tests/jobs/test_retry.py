@@ -274,14 +274,14 @@ class TestSettings:
         ("table", "words"),
         [
             # A slip of the pen.
-            ({"buzy": {"delay": 30}}, "no class of ending: buzy"),
+            ({"buzy": {"delay": 30}}, "not an outcome: buzy"),
             ({"busy": {"delai": 30}}, "busy.delai"),
             ([], "valid dictionary"),
             # It arrived.
-            ({"delivered": {"retry": True}}, "never tried again"),
-            ({"cancelled": {"retry": True}}, "never tried again"),
+            ({"delivered": {"retry": True}}, "never retried"),
+            ({"cancelled": {"retry": True}}, "never retried"),
             # For ever.
-            ({"local_trouble": {"max_tries": None}}, "it never ends"),
+            ({"local_trouble": {"max_tries": None}}, "never end"),
             ({"busy": {"counts": False}}, "only local_trouble"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Faxes that are over, on both databases, and those that are told of them."""
+"""Faxes that have ended, on both databases, and their recipients."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def sent(
     letter: Path,
     tiff: Path,
 ) -> Iterator[Callable[..., str]]:
-    """Sends a fax without a call; returns its id. ``result``: how its call ended."""
+    """Create a fax that was sent without a call; return its id. ``result``: how its call ended."""
     hand = Hand(database, Settings(), utc_now)  # type: ignore[arg-type]
     numbers = iter(range(15550100, 15560000))
 

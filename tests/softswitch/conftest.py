@@ -45,7 +45,7 @@ class Client:
         return self.frames.pop(0)
 
     def ask(self, line: str, **headers: str) -> str:
-        """Send a command, skip events, return the answer."""
+        """Send a command and skip events; return the answer."""
         self.send(line, **headers)
         while True:
             frame = self.next()
@@ -65,7 +65,7 @@ class Client:
         return self.ask(f"auth {password}")
 
     def is_closed(self) -> bool:
-        """Read up to the end of the stream."""
+        """Read to the end of the stream; return True, or time out."""
         try:
             while True:
                 self.next()
@@ -110,7 +110,7 @@ def connect(switch: Softswitch) -> Iterator[Callable[..., Client]]:
 
 
 def named(name: str) -> str:
-    """The number of a behaviour, as a user would write it."""
+    """Return the number of a behaviour, as a user would write it."""
     return f"+1{number_of(name)}"
 
 
@@ -128,7 +128,7 @@ def dial(
 
 
 def until(watch: Watch, name: str) -> list[Event]:
-    """The events up to one of that name or subclass."""
+    """Return the events up to one of that name or subclass."""
     seen: list[Event] = []
     while True:
         item = watch.get(timeout=PATIENCE)
@@ -139,7 +139,7 @@ def until(watch: Watch, name: str) -> list[Event]:
 
 
 def labels(events: list[Event]) -> list[str]:
-    """What each event is, in short."""
+    """Return a short name for each event."""
     return [
         event.subclass or " ".join(filter(None, (event.name, event.get("Application"))))
         for event in events
@@ -147,7 +147,7 @@ def labels(events: list[Event]) -> list[str]:
 
 
 def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait for a condition."""
+    """Wait until a condition is true."""
     with gevent.Timeout(timeout):
         while not condition():
             gevent.sleep(0.002)
