@@ -12,7 +12,7 @@ UNKNOWN_ID = "f" * 32
 
 
 class TestAccounts:
-    def test_made_and_found(self, accounts: Accounts, mine: Account, clock: Clock) -> None:
+    def test_created_and_found(self, accounts: Accounts, mine: Account, clock: Clock) -> None:
         assert accounts.get(mine.id) == mine
         assert mine.numbers == ("100", "101")
         assert mine.created_at == clock.now
@@ -22,14 +22,14 @@ class TestAccounts:
         assert (later.id, later.max_calls) == ("0" * 32, 3)
 
     @pytest.mark.parametrize("id", ["", "x" * 32, "A" * 32, "0" * 31, "0" * 32 + "\n", "0" * 33])
-    def test_ids(self, accounts: Accounts, id: str) -> None:
+    def test_valid_and_invalid_ids(self, accounts: Accounts, id: str) -> None:
         if not id:
             assert len(accounts.create("any", account_id=id).id) == 32
             return
         with pytest.raises(InvalidRequest, match="32 hex digits"):
             accounts.create("x", account_id=id)
 
-    def test_an_id_twice(self, accounts: Accounts, mine: Account) -> None:
+    def test_an_id_that_is_taken(self, accounts: Accounts, mine: Account) -> None:
         with pytest.raises(InvalidRequest, match="already"):
             accounts.create("again", account_id=mine.id)
         assert accounts.get(mine.id).name == "mine"

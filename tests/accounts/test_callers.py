@@ -57,19 +57,21 @@ class TestCallers:
         assert may_send(caller, **lists) is expected
 
     @given(digits, st.sampled_from(["", "+"]), st.integers(1, 15))
-    def test_the_beginning_of_a_number_means_it(self, number: str, plus: str, length: int) -> None:
+    def test_the_beginning_of_a_number_matches_it(
+        self, number: str, plus: str, length: int
+    ) -> None:
         caller = plus + number
         if not is_anonymous(caller):
             assert matches(f"{plus}{number[:length]}*", caller)
             assert matches(caller, caller)
 
     @given(world, world)
-    def test_no_other_number(self, one: str, other: str) -> None:
+    def test_a_pattern_matches_no_other_number(self, one: str, other: str) -> None:
         assert matches(f"+{one}", other) is (one == other)
         assert matches(f"+{one}*", other) is other.startswith(one)
 
     @given(st.text(max_size=40), st.lists(st.text(max_size=20)), st.lists(st.text(max_size=20)))
-    def test_any_words(self, caller: str, allow: list[str], block: list[str]) -> None:
+    def test_any_text(self, caller: str, allow: list[str], block: list[str]) -> None:
         is_allowed = may_send(caller, allow=allow, block=block)
         assert not may_send(caller, allow=allow, block=[*block, "*"])
         if is_allowed:

@@ -15,7 +15,7 @@ UNKNOWN_ID = "f" * 32
 
 
 class TestFaxboxes:
-    def test_made_and_found(self, boxes: Faxboxes, mine: Account) -> None:
+    def test_created_and_found(self, boxes: Faxboxes, mine: Account) -> None:
         data = {"name": "Desk", "numbers": ["101", "500"], "retries": 3, "anything": {"a": [1]}}
         box = boxes.create(mine.id, data)
         assert boxes.get(box.id) == boxes.get(box.id, mine.id) == box

@@ -32,7 +32,7 @@ class TestKeys:
             ("fax.ward", "sip:fax.ward@pbx"),
         ],
     )
-    def test_the_same(self, one: str, other: str) -> None:
+    def test_equal_numbers(self, one: str, other: str) -> None:
         assert number_key(one) == number_key(other)
 
     @pytest.mark.parametrize(
@@ -48,16 +48,18 @@ class TestKeys:
             ("*100", "100"),
         ],
     )
-    def test_not_the_same(self, one: str, other: str) -> None:
+    def test_different_numbers(self, one: str, other: str) -> None:
         assert number_key(one) != number_key(other)
 
     @given(st.text(max_size=40) | digits | world.map("00".__add__) | world.map("+00".__add__))
-    def test_any_word_has_a_key_that_is_its_own(self, word: str) -> None:
+    def test_the_key_of_a_key_is_itself(self, word: str) -> None:
         key = number_key(word)
         assert number_key(key) == key
 
     @given(world, st.sampled_from(["+", "00", "011", ""]), st.data())
-    def test_all_ways_of_writing(self, number: str, prefix: str, data: st.DataObject) -> None:
+    def test_all_spellings_have_one_key(
+        self, number: str, prefix: str, data: st.DataObject
+    ) -> None:
         written = "".join(digit + data.draw(separators) for digit in number)
         assert number_key(prefix + written) == number
 
@@ -68,7 +70,7 @@ class TestKeys:
             assert longer in (shorter, f"00{shorter}", f"011{shorter}")
 
     @given(st.text(max_size=80))
-    def test_what_is_stored_is_the_same_number(self, word: str) -> None:
+    def test_the_stored_form_is_the_same_number(self, word: str) -> None:
         try:
             stored = stored_number(word)
         except InvalidRequest:
@@ -84,6 +86,6 @@ class TestKeys:
         with pytest.raises(InvalidRequest):
             stored_number(word)
 
-    def test_shown_as_it_was_entered(self) -> None:
+    def test_only_separators_are_removed(self) -> None:
         assert stored_number("+353 (1) 555-0100") == "+35315550100"
         assert plain_number("00353 1 5550100") == "0035315550100"

@@ -44,7 +44,7 @@ class TestTokens:
             (row,) = connection.execute(select(token_table)).all()
         assert secret.split("_", 2)[2] not in repr(row)
 
-    def test_time(self, tokens: Tokens, mine: Account, clock: Clock) -> None:
+    def test_a_token_expires_at_its_time(self, tokens: Tokens, mine: Account, clock: Clock) -> None:
         _, secret = tokens.create(mine.id, expires_at=clock.now + timedelta(seconds=10))
         clock.move(9)
         tokens.check(secret)
@@ -52,7 +52,9 @@ class TestTokens:
         with pytest.raises(TokenExpired):
             tokens.check(secret)
 
-    def test_revoked(self, tokens: Tokens, mine: Account, other: Account, clock: Clock) -> None:
+    def test_a_revoked_token(
+        self, tokens: Tokens, mine: Account, other: Account, clock: Clock
+    ) -> None:
         token, secret = tokens.create(mine.id)
         kept = tokens.create(mine.id)[1]
         with pytest.raises(TokenUnknown):

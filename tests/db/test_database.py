@@ -44,7 +44,7 @@ class TestUrl:
             f"postgresql://fsfax@host:{SECRET}/fsfax",
         ],
     )
-    def test_bad_ones_are_refused_with_the_good_ones(self, url: str) -> None:
+    def test_an_invalid_url_is_refused_with_the_valid_forms(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="sqlite:///FILE") as caught:
             Database(url)
         error: BaseException | None = caught.value
@@ -52,11 +52,11 @@ class TestUrl:
             assert SECRET not in f"{error!s}{error!r}"
             error = None if error.__suppress_context__ else error.__context__
 
-    def test_memory_is_refused_with_its_reason(self) -> None:
+    def test_a_database_in_memory_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="jobs must outlive the process"):
             Database("sqlite:///:memory:")
 
-    def test_sqlite_file(self) -> None:
+    def test_the_file_of_an_sqlite_url(self) -> None:
         assert sqlite_file("sqlite:////var/lib/fsfax.db") == Path("/var/lib/fsfax.db")
         assert sqlite_file("sqlite:///fsfax.db") == Path("fsfax.db").absolute()
         assert sqlite_file("postgresql://host/fsfax") is None
@@ -88,7 +88,7 @@ class TestUrl:
         database = Database(f"postgresql://fsfax@host/fsfax?password={SECRET}")
         assert database.url.password == SECRET
 
-    def test_libpq_is_told_to_notice_a_silent_server(self, postgresql_server: Server) -> None:
+    def test_libpq_is_configured_to_detect_a_silent_server(self, postgresql_server: Server) -> None:
         database = Database(postgresql_server.database() + "&keepalives_idle=7")
         with database.read() as connection:
             raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
@@ -163,7 +163,7 @@ class TestTransactions:
             assert count(database) == 0
         assert count(database) == 1
 
-    def test_another_writer_beyond_the_wait(self, database_url: str) -> None:
+    def test_a_writer_that_waits_too_long_for_another_fails(self, database_url: str) -> None:
         patient, hasty = Database(database_url), Database(database_url, wait=0.2)
         add_worker(patient, "old")
         change = text("UPDATE workers SET name = 'new'")

@@ -47,7 +47,7 @@ with Database(sys.argv[1]).write() as connection:
 
 
 class TestSqliteTrouble:
-    def test_a_directory(self, tmp_path: Path) -> None:
+    def test_a_directory_in_place_of_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "d").mkdir()
         with pytest.raises(StoreUnavailable, match=r"d cannot be used.*may this user write"):
             Database(f"sqlite:///{tmp_path}/d").upgrade()
@@ -56,7 +56,7 @@ class TestSqliteTrouble:
         with pytest.raises(StoreUnavailable, match="cannot be used"):
             Database(f"sqlite:///{tmp_path}/d/fsfax.db").version()
 
-    def test_not_a_database(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_database(self, tmp_path: Path) -> None:
         file = tmp_path / "letter.db"
         file.write_bytes(b"%PDF-1.7 " * 1000)
         database = Database(f"sqlite:///{file}")
@@ -65,7 +65,7 @@ class TestSqliteTrouble:
                 call()
         assert file.read_bytes() == b"%PDF-1.7 " * 1000
 
-    def test_a_damaged_one(self, sqlite_template: Path, tmp_path: Path) -> None:
+    def test_a_damaged_file(self, sqlite_template: Path, tmp_path: Path) -> None:
         file = tmp_path / "fsfax.db"
         whole = sqlite_template.read_bytes()
         file.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
@@ -92,7 +92,7 @@ class TestSqliteTrouble:
         assert b"".join(store.read(document)) == large.read_bytes()
         store.close()
 
-    def test_a_really_full_disk(self, sqlite_template: Path, small_disk: Path) -> None:
+    def test_a_full_file_system(self, sqlite_template: Path, small_disk: Path) -> None:
         shutil.copy(sqlite_template, small_disk / "fsfax.db")
         store = JobStore(f"sqlite:///{small_disk}/fsfax.db")
         ballast = small_disk / "ballast"
@@ -119,7 +119,7 @@ class TestSqliteTrouble:
             assert b"".join(store.read(document)) == large.read_bytes()
         store.close()
 
-    def test_a_disk_that_may_only_be_read(self, sqlite_template: Path, small_disk: Path) -> None:
+    def test_a_read_only_file_system(self, sqlite_template: Path, small_disk: Path) -> None:
         shutil.copy(sqlite_template, small_disk / "fsfax.db")
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
         database = Database(f"sqlite:///{small_disk}/fsfax.db")
@@ -179,7 +179,7 @@ class TestPostgresqlTrouble:
         assert count(database) == 0
         database.close()
 
-    def test_our_own_error_on_a_dead_connection(self, server: Server) -> None:
+    def test_an_error_of_fsfax_on_a_dead_connection(self, server: Server) -> None:
         """The caller is to ask again: what it met may not be so any more."""
         database = Database(server.database())
 
@@ -325,7 +325,7 @@ class Cut:
 
 
 class TestKilledProcess:
-    def test_in_the_middle_of_a_transaction(self, database_url: str) -> None:
+    def test_a_process_killed_in_a_transaction(self, database_url: str) -> None:
         """Nothing of it stays, and no other transaction has to wait for it."""
         database = Database(database_url, wait=5.0)
         add_worker(database)

@@ -41,7 +41,7 @@ class TestVersion:
         with JobStore(database) as store:
             assert store.list().jobs == ()
 
-    def test_what_is_there_stays(self, tmp_path: Path, postgresql_server: Server) -> None:
+    def test_existing_rows_stay(self, tmp_path: Path, postgresql_server: Server) -> None:
         """A database with a job, a number and a document, through every migration there is."""
         pdf = tmp_path / "a.pdf"
         pdf.write_bytes(b"%PDF-1.4 x")
@@ -79,7 +79,7 @@ class TestVersion:
         database.close()
 
     @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-    def test_by_several_processes_at_once(
+    def test_several_processes_upgrade_at_once(
         self, kind: str, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
         if kind == "sqlite":
@@ -97,7 +97,7 @@ class TestVersion:
         database.require_current()
         database.close()
 
-    def test_threads_on_a_new_file(self, tmp_path: Path) -> None:
+    def test_several_threads_make_the_tables_of_a_new_file(self, tmp_path: Path) -> None:
         """What processes do, many times over: who comes first makes the file and its journal."""
         for number in range(5):
             databases = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(6)]

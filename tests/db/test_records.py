@@ -54,7 +54,7 @@ class TestTimes:
 
 
 class TestResult:
-    def test_fields_of_a_later_version_are_passed_over(
+    def test_fields_of_a_later_version_are_ignored(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()

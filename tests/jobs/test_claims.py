@@ -29,7 +29,7 @@ def ids(claims: list[Claim]) -> list[str]:
 
 
 class TestClaim:
-    def test_writes_the_attempt_down_first(
+    def test_the_attempt_is_stored_with_the_claim(
         self, store: JobStore, ready: Ready, hand: Hands
     ) -> None:
         id = ready(gateways=["gw"])

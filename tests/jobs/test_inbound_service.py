@@ -252,8 +252,8 @@ class TestWorker:
         kinds = [event.kind for event in live_store.events(job.id)]
         assert kinds.count("page_done") == 3
         with live_store.database.read() as connection:
-            news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
-        assert [tuple(each) for each in news] == [(ward.id, "fax_in_completed")]
+            found = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
+        assert [tuple(each) for each in found] == [(ward.id, "fax_in_completed")]
 
     def test_a_fax_that_came_while_no_worker_was_connected(
         self,
@@ -300,12 +300,12 @@ class TestWorker:
         incoming = InboundFaxes(live_store.database)
         incoming.store(received)
         with Worker(options):
-            until(lambda: not inbox.pending(), "the inbox is documents_expired")
+            until(lambda: not inbox.pending(), "the spool is empty")
         (job,) = live_store.list().jobs
         assert job.state is JobState.COMPLETED
         assert len(live_store.documents(job.id)) == 1
 
-    def test_a_fax_that_broke_off_is_kept_as_what_it_is(
+    def test_a_fax_that_broke_off_is_stored_as_failed(
         self,
         options: Settings,
         live_store: JobStore,

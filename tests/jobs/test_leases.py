@@ -52,7 +52,9 @@ class TestLeases:
             old.settlement.not_dialled(claim, "late")
         assert new.settlement.settle(taken, DELIVERED).state is JobState.COMPLETED
 
-    def test_a_token_is_good_for_one_owner(self, ready: Ready, hand: Hands, clock: Clock) -> None:
+    def test_a_fencing_token_is_valid_for_one_owner(
+        self, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
         ready()
         worker = hand()
         (claim,) = worker.claims.claim([NODE_CAPACITY])
@@ -63,14 +65,14 @@ class TestLeases:
             worker.settlement.settle(claim, DELIVERED)
         worker.settlement.settle(again, DELIVERED)
 
-    def test_who_retires_hands_over_at_once(self, ready: Ready, hand: Hands) -> None:
+    def test_a_worker_that_retires_hands_over_at_once(self, ready: Ready, hand: Hands) -> None:
         id = ready()
         old, new = hand(), hand()
         old.claims.claim([NODE_CAPACITY])
         old.leases.retire()
         assert ids(new.claims.take_over()) == [id]
 
-    def test_documents_of_a_dead_worker_are_made_ready_by_another(
+    def test_documents_of_a_dead_worker_are_prepared_by_another(
         self, store: JobStore, hand: Hands, pdf: Path, clock: Clock
     ) -> None:
         id = store.accept(NewFax(to_number="+1", documents=[pdf])).id

@@ -177,7 +177,7 @@ class TestRetention:
         assert not self.has_documents(store, job)
 
     @pytest.mark.usefixtures("box")
-    def test_a_file_that_is_found_late_is_stored_as_long(
+    def test_a_file_that_is_found_late_has_the_whole_retention(
         self,
         database: Database,
         store: JobStore,

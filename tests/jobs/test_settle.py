@@ -65,7 +65,9 @@ def record(number: int) -> PageRecord:
 
 
 class TestSuccess:
-    def test_completes(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
+    def test_a_delivered_fax_completes_its_job(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
         id, worker = ready(), hand()
         (claim,) = worker.claims.claim([NODE_CAPACITY])
         clock.move(90)
@@ -362,8 +364,8 @@ class TestNotifications:
             worker.settlement.settle(claim, BUSY if claim.job.id == again else UNCERTAIN)
         with store.database.read() as connection:
             rows = connection.execute(select(outbox.c.job_id, outbox.c.kind, outbox.c.data)).all()
-        told = {row.job_id: row for row in rows}
-        assert told[again].kind == "fax_out_retrying"
-        assert told[again].data["next_attempt_at"] == store.get(again).due_at.isoformat()
-        assert told[unknown].kind == "fax_out_uncertain"
-        assert told[unknown].data["reason"]
+        notified = {row.job_id: row for row in rows}
+        assert notified[again].kind == "fax_out_retrying"
+        assert notified[again].data["next_attempt_at"] == store.get(again).due_at.isoformat()
+        assert notified[unknown].kind == "fax_out_uncertain"
+        assert notified[unknown].data["reason"]

@@ -39,7 +39,7 @@ TO = "+353 1 555 0100"
 
 
 class TestAccept:
-    def test_keeps_everything(self, store: JobStore, pdf: Path, clock: Clock) -> None:
+    def test_every_field_is_stored(self, store: JobStore, pdf: Path, clock: Clock) -> None:
         later = clock.now + timedelta(hours=2)
         new = NewFax(
             to_number=TO,
@@ -112,7 +112,7 @@ class TestAccept:
             ({"account_id": "f" * 32}, JobNotFound),
         ],
     )
-    def test_refuses(
+    def test_invalid_requests_are_refused(
         self, store: JobStore, pdf: Path, changes: dict[str, object], error: type[Exception]
     ) -> None:
         with pytest.raises(error):
@@ -123,7 +123,7 @@ class TestAccept:
         ("content", "error"),
         [(b"", DocumentEmpty), (b"PK\x03\x04", DocumentUnsupported), (None, DocumentNotFound)],
     )
-    def test_refuses_documents(
+    def test_invalid_documents_are_refused(
         self, store: JobStore, tmp_path: Path, content: bytes | None, error: type[Exception]
     ) -> None:
         file = tmp_path / "it"
@@ -157,24 +157,26 @@ class TestAccept:
             store.accept(NewFax(to_number=TO, documents=[pdf]))
         assert store.list().jobs == ()
 
-    def test_several_together_with_what_belongs_to_them(self, store: JobStore, pdf: Path) -> None:
-        told: list[list[str]] = []
+    def test_in_transaction_writes_together_with_the_jobs(self, store: JobStore, pdf: Path) -> None:
+        written: list[list[str]] = []
 
         def in_transaction(connection: Connection, ids: Sequence[str]) -> None:
             there = connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars()
             assert set(there) == set(ids)
-            told.append(list(ids))
+            written.append(list(ids))
 
         new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
         both = store.accept_all(
             [new, NewFax(to_number=TO, documents=[pdf])], in_transaction=in_transaction
         )
-        assert told == [[job.id for job in both]]
+        assert written == [[job.id for job in both]]
         again = store.accept_all([new], in_transaction=in_transaction)
         assert again[0].id == both[0].id
         assert len(store.list().jobs) == 2
 
-    def test_all_or_none(self, store: JobStore, pdf: Path) -> None:
+    def test_several_faxes_are_accepted_together_or_not_at_all(
+        self, store: JobStore, pdf: Path
+    ) -> None:
         good = NewFax(to_number=TO, documents=[pdf])
         with pytest.raises(JobNotFound, match="no account"):
             store.accept_all([good, replace(good, account_id="f" * 32)])
@@ -285,20 +287,22 @@ class TestRead:
         assert ids(created_to=clock.now - timedelta(seconds=1)) == [old.id]
 
     @pytest.mark.parametrize("start", ["", "x", "2026/y/z", "\x00"])
-    def test_a_start_that_makes_no_sense(self, store: JobStore, start: str) -> None:
+    def test_an_invalid_start(self, store: JobStore, start: str) -> None:
         with pytest.raises(InvalidRequest):
             store.list(start=start)
 
 
 class TestCancel:
-    def test_one_that_waits(self, store: JobStore, ready: Callable[..., str]) -> None:
+    def test_a_waiting_job_is_cancelled_at_once(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
         job = store.cancel(ready())
         assert job.state is JobState.CANCELLED
         assert job.finished_at is not None
         with pytest.raises(IllegalMove):
             store.cancel(job.id)
 
-    def test_one_that_is_being_called_is_asked_for(
+    def test_a_job_under_way_is_cancelled_by_its_worker(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
@@ -309,7 +313,7 @@ class TestCancel:
         worker.settlement.not_dialled(claim, "cancelled before dialling")
         assert store.get(id).state is JobState.CANCELLED
 
-    def test_a_fax_that_was_delivered_all_the_same(
+    def test_a_fax_that_was_delivered_before_the_call_could_be_ended(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
@@ -335,7 +339,7 @@ class TestHold:
 
 
 class TestResubmit:
-    def test_a_finished_fax(
+    def test_a_finished_fax_is_sent_again(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(retries=3), hand()
@@ -396,9 +400,7 @@ class TestRemove:
                 list(store.read(document))
         assert store.get(id).state is JobState.CANCELLED
 
-    def test_a_removed_job_is_not_seen_any_more(
-        self, store: JobStore, ready: Callable[..., str]
-    ) -> None:
+    def test_a_removed_job_is_not_found(self, store: JobStore, ready: Callable[..., str]) -> None:
         id = ready()
         with pytest.raises(IllegalMove):
             store.remove(id)
@@ -408,7 +410,7 @@ class TestRemove:
             store.get(id)
         assert store.list().jobs == ()
 
-    def test_damaged_bytes_are_not_handed_out(
+    def test_damaged_bytes_are_not_returned(
         self, store: JobStore, ready: Callable[..., str]
     ) -> None:
         (original, *_) = [d for d in store.documents(ready()) if d.kind == "original"]

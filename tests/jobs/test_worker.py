@@ -129,7 +129,7 @@ class TestTrouble:
         assert done.result is not None
         assert [page.number for page in done.result.pages] == [1, 2]
 
-    def test_the_next_call_is_made_in_another_way_and_that_is_remembered(
+    def test_a_failed_mode_is_replaced_and_remembered(
         self,
         options: Settings,
         live_store: JobStore,
@@ -347,7 +347,7 @@ class TestWorkers:
         assert (done.state, done.pages_confirmed) == (JobState.COMPLETED, 3)
         assert len(switch.calls) == 1
 
-    def test_waste_of_killed_processes_is_removed(
+    def test_leftover_files_of_killed_processes_are_removed(
         self, options: Settings, live_store: JobStore
     ) -> None:
         long_ago = time.time() - 10_000
