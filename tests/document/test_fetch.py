@@ -24,7 +24,7 @@ from fsfax.egress.request import FetchRequest
 from fsfax.egress.target import Address
 from fsfax.errors import ConfigurationError, FetchError, FetchForbidden, InvalidFetch
 from fsfax.settings import FetchSettings, Settings
-from tests.document.web_server import PDF, RawServer, Visit, WebServer, closed_port
+from tests.egress.web_server import PDF, RawServer, Visit, WebServer, closed_port
 
 LOOPBACK = FetchSettings(
     connect=5, read=5, total=10, max_bytes=100_000, allow_networks=("127.0.0.0/8",)

@@ -21,7 +21,7 @@ from fsfax.document.fetch import fetch
 from fsfax.egress.request import FetchRequest
 from fsfax.errors import FetchError
 from fsfax.settings import FetchSettings
-from tests.document.web_server import PDF, RawServer, WebServer
+from tests.egress.web_server import PDF, RawServer, WebServer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -17,8 +17,8 @@ from fsfax.errors import (
     DocumentError,
     DocumentTooLarge,
 )
-
-from .conftest import A4, assert_fax_or_refusal, make_pdf, mark_content, pels, text_content
+from tests.document.pels import assert_fax_or_refusal
+from tests.document.samples import A4, make_pdf, mark_content, text_content
 
 
 def test_a_page_lies_where_it_should(fax):
@@ -121,28 +121,6 @@ def test_letters_on_a_tint_have_a_white_ring(fax):
     assert 0.25 < tint.mean() < 0.55  # a screen, neither black nor white
     letters = page.black[470:560, 280:620]
     assert 0.15 < letters.mean() < 0.6
-
-
-def test_pages_are_in_order_over_all_workers(converter, tmp_path):
-    count = 30
-    source, target = tmp_path / "long.pdf", tmp_path / "long.tif"
-    source.write_bytes(
-        make_pdf([f"0 g 100 {800 - 20 * number} 50 10 re f" for number in range(count)])
-    )
-    conversion = converter.convert(source, target)
-    tops = [page.box()[1] for page in pels(target)]
-    assert len(conversion.pages) == count
-    assert [page.source_page for page in conversion.pages] == list(range(1, count + 1))
-    assert tops == sorted(tops)
-    assert len(set(tops)) == count
-
-
-def test_the_same_document_gives_the_same_bytes(converter, tmp_path):
-    source = tmp_path / "a.pdf"
-    source.write_bytes(make_pdf([text_content(), text_content(5)] * 3))
-    for name in ("1.tif", "2.tif"):
-        converter.convert(source, tmp_path / name)
-    assert (tmp_path / "1.tif").read_bytes() == (tmp_path / "2.tif").read_bytes()
 
 
 def test_a_long_page_is_cut_into_sheets(fax):

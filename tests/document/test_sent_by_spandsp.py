@@ -12,8 +12,7 @@ from PIL import Image
 from fsfax.document import compare, inspect, read_pages, to_pdf
 from fsfax.softswitch.line import Line, Side, Stats
 from fsfax.softswitch.terminal import Terminal
-
-from .conftest import make_pdf, mark_content, marked_image, text_content
+from tests.document.samples import make_pdf, mark_content, marked_image, text_content
 
 pytestmark = pytest.mark.spandsp
 
