@@ -7,10 +7,7 @@ import io
 import pypdf
 import pytest
 
-from fsfax.document import (
-    inspect,
-    read_pages,
-)
+from fsfax.document import inspect, read_pages
 from fsfax.errors import DocumentDamaged, DocumentError, DocumentNotFound
 from tests.document.samples import make_pdf, marked_image
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsfax.document import (
-    seconds_on_line,
-)
+from fsfax.document import seconds_on_line
 
 
 def test_time_on_the_line():

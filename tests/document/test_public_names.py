@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsfax import document
-from fsfax.document import (
-    compare,
-    inspect,
-    read_pages,
-    to_pdf,
-    to_png,
-)
+from fsfax.document import compare, inspect, read_pages, to_pdf, to_png
 from tests.document.samples import make_pdf, text_content
 
 

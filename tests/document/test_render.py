@@ -7,15 +7,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from fsfax.document import (
-    ccitt,
-    compare,
-    inspect,
-    read_pages,
-    tiff_f,
-    to_pdf,
-    to_png,
-)
+from fsfax.document import ccitt, compare, inspect, read_pages, tiff_f, to_pdf, to_png
 from fsfax.errors import DocumentError, InvalidRequest
 from tests.document.samples import make_pdf, marked_image, text_content
 

@@ -11,14 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.egress.target import (
-    Address,
-    embedded,
-    follow,
-    objection,
-    parse_url,
-    require_allowed,
-)
+from fsfax.egress.target import Address, embedded, follow, objection, parse_url, require_allowed
 from fsfax.errors import FetchForbidden, InvalidFetch
 
 v4 = st.ip_addresses(v=4)

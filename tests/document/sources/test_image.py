@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fsfax.document.sources.image import natural_size
-from fsfax.errors import (
-    DocumentDamaged,
-    DocumentTooLarge,
-)
+from fsfax.errors import DocumentDamaged, DocumentTooLarge
 from tests.document.pels import assert_fax_or_refusal
 from tests.document.samples import make_pdf, marked_image, text_content
 
