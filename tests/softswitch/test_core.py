@@ -1,27 +1,15 @@
-"""A softswitch with its own folder stores there what survives a restart of FreeSWITCH."""
+"""The core: calls logged, hooks run, channels hung up and reported."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
+
 from fsfax.softswitch import number_of
 from fsfax.testing import SoftswitchFactory
-
-
-def test_the_database_outlives_the_process(
-    fsfax_softswitch_factory: SoftswitchFactory, tmp_path: Path
-) -> None:
-    first = fsfax_softswitch_factory(root=tmp_path)
-    first.api("db", "insert/fsfax/one/success")
-    first.api("db", "insert/fsfax/two/failure")
-    first.api("db", "delete/fsfax/two")
-    first.api("hash", "insert/fsfax/one/ended")
-    # The next one reads what the first one left, as if that had been killed.
-    second = fsfax_softswitch_factory(root=tmp_path)
-    assert second.api("db", "select/fsfax/one") == "success"
-    assert "-ERR" in second.api("db", "select/fsfax/two")
-    assert "-ERR" in second.api("hash", "select/fsfax/one")
+from tests.softswitch.calling import HOOKS, dial, named, until
 
 
 def test_the_call_log_is_a_file(
@@ -45,3 +33,26 @@ def test_without_a_folder_nothing_is_stored(
     switch = fsfax_softswitch_factory()
     switch.api("db", "insert/fsfax/one/success")
     assert not (switch.root / "db.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "db", "hash_"),
+    [
+        ("fax", "success", "ended"),
+        ("drop_in_page_2", "failure", "ended"),
+        ("voice", "failure", "ended"),
+        ("busy", "-ERR no reply\n", "ended"),
+        ("no_answer", "-ERR no reply\n", "ended"),
+    ],
+)
+def test_marks_of_the_caller(link, switch, tiff, name, db, hash_):
+    until(dial(link, "call", named(name), tiff, HOOKS), "CHANNEL_DESTROY")
+    assert switch.api("db", "select/r/call") == db
+    assert switch.api("hash", "select/r/call") == hash_
+
+
+def test_other_hooks_are_not_run(link, switch, tiff, tmp_path):
+    evil = tmp_path / "evil"
+    hook = rf"api_hangup_hook=system\\stouch\\s{evil}"
+    until(dial(link, "call", named("busy"), tiff, hook), "CHANNEL_DESTROY")
+    assert not evil.exists()

@@ -1,0 +1,31 @@
+"""SpanDSP's library: loaded once, with its prototypes, or an error that says how to get it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsfax.errors import SpandspMissing
+from fsfax.softswitch import spandsp
+from fsfax.softswitch.line import Line, Terminal
+from tests.softswitch.line_calls import Recorder, fax
+
+pytestmark = pytest.mark.spandsp
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("libspandsp.so.2: cannot open shared object file"),
+        AttributeError("undefined symbol: t38_terminal_init"),
+    ],
+)
+def test_a_missing_library_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(spandsp, "_loaded", None)
+    monkeypatch.setattr(spandsp, "_open", fail)
+    with pytest.raises(SpandspMissing, match="apt-get install libspandsp2"):
+        fax(Line(Terminal(), Terminal(), Recorder()))
