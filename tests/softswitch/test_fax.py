@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gevent
 import pytest
 
 from fsfax.document import tiff_f
 from fsfax.softswitch import spandsp
-from fsfax.softswitch.fax import decoded
+from fsfax.softswitch.channel import SwitchChannel
+from fsfax.softswitch.fax import decoded, terminal
+from fsfax.softswitch.terminal import Terminal
 from tests.softswitch.calling import dial, named, send, until
 from tests.softswitch.client import PATIENCE
 
@@ -87,3 +91,54 @@ def test_a_part_of_the_document(link, tiff, switch):
     assert send(link, tiff, named("fax"), start_page=2, end_page=3).pages_sent == 2
     switch.wait_idle(5)
     assert len(tiff_f.read(switch.calls[0].file.read_bytes()).pages) == 2
+
+
+def channel(**variables: str) -> SwitchChannel:
+    return SwitchChannel(
+        uuid="a",
+        direction="outbound",
+        number="5550100",
+        caller_number="1",
+        caller_name="",
+        session_id=1,
+        variables=variables,
+    )
+
+
+def test_the_terminal_of_a_channel_without_variables() -> None:
+    file = Path("/spool/a.tif")
+    assert terminal(channel(), sends=file) == Terminal(
+        ident="SpanDSP Fax Ident", header="SpanDSP Fax Header", tx_file=file
+    )
+    assert terminal(channel(), stores=file) == Terminal(
+        ident="fsfax softswitch", header="SpanDSP Fax Header", rx_file=file
+    )
+
+
+def test_the_terminal_that_variables_describe() -> None:
+    described = channel(
+        fax_ident="%2B49%2030%201" + "9" * 30,
+        fax_header="To%3A%20you%00never",
+        fax_timezone="CET-1CEST",
+        fax_use_ecm="false",
+        fax_disable_v17="true",
+        fax_start_page="1",
+        fax_end_page="2",
+    )
+    file = Path("/spool/a.tif")
+    assert terminal(described, sends=file) == Terminal(
+        ident="+49 30 1" + "9" * 12,
+        header="To: you",
+        timezone="CET-1CEST",
+        ecm=False,
+        v17=False,
+        tx_file=file,
+        start_page=1,
+        end_page=2,
+    )
+    assert terminal(described, stores=file).start_page == -1
+
+
+@pytest.mark.parametrize("page", ["-1", "1x", "999999", "\N{ARABIC-INDIC DIGIT FIVE}", ""])
+def test_a_page_that_is_no_number_is_no_bound(page: str) -> None:
+    assert terminal(channel(fax_start_page=page), sends=Path("/a.tif")).start_page == -1

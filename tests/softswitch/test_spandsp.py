@@ -29,3 +29,28 @@ def test_a_missing_library_says_how_to_get_it(
     monkeypatch.setattr(spandsp, "_open", fail)
     with pytest.raises(SpandspMissing, match="apt-get install libspandsp2"):
         fax(Line(Terminal(), Terminal(), Recorder()))
+
+
+def test_the_library_is_loaded_once() -> None:
+    assert spandsp.load() is spandsp.load()
+
+
+def test_every_prototype_is_declared() -> None:
+    library = spandsp.load()
+    for name, (result, arguments) in spandsp._PROTOTYPES.items():
+        function = getattr(library, name)
+        assert (function.restype, tuple(function.argtypes)) == (result, arguments), name
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (0, "OK"),
+        (2, "Timed out waiting for initial communication"),
+        (49, "The call dropped prematurely"),
+        (-1, "???"),
+        (9999, "???"),
+    ],
+)
+def test_completion_codes_in_words(code: int, text: str) -> None:
+    assert spandsp.completion_text(code) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import gevent
@@ -9,8 +10,8 @@ import pytest
 from gevent.event import Event
 
 from fsfax.errors import SoftswitchError
-from fsfax.softswitch.line import Line, Stats, Terminal
-from fsfax.softswitch.terminal import T38Engine
+from fsfax.softswitch.line import Line
+from fsfax.softswitch.terminal import STEP, AudioEngine, SpandspEngine, Stats, T38Engine, Terminal
 from tests.softswitch.line_calls import Recorder, fax
 
 pytestmark = pytest.mark.spandsp
@@ -57,3 +58,54 @@ def test_a_path_that_spandsp_would_cut(tmp_path: Path) -> None:
     long = tmp_path.joinpath(*["x" * 100] * 3)
     with pytest.raises(SoftswitchError, match="use a shorter one"):
         fax(Line(Terminal(tx_file=long), Terminal(), Recorder()))
+
+
+def t38_engines(**called: object) -> tuple[T38Engine, T38Engine]:
+    return T38Engine(Terminal(), calling=True), T38Engine(Terminal(**called), calling=False)
+
+
+def test_a_called_terminal_sends_its_ident_in_t38() -> None:
+    calling, called = t38_engines(ident="+49 30 1")
+    sequence = 0
+    with closing(calling), closing(called):
+        for _ in range(50 * 20):  # 20 s of the line
+            calling.step()
+            called.step()
+            for packet in called.sent:
+                calling.receive(packet, sequence)
+                sequence += 1
+            called.sent.clear()
+            if calling.notices:
+                break
+        assert sequence > 10
+        (notice,) = calling.notices
+        assert (notice.phase, notice.remote_ident) == ("b", "+49 30 1")
+
+
+@pytest.mark.parametrize("engine", [T38Engine, AudioEngine])
+def test_a_terminated_engine_reaches_phase_e_once(engine: type[SpandspEngine]) -> None:
+    with closing(engine(Terminal(), calling=True)) as terminal:
+        assert not terminal.finished
+        assert terminal.stats().pages_tx == 0
+        terminal.terminate()
+        terminal.terminate()
+        (notice,) = terminal.notices
+        assert (notice.phase, notice.code, terminal.finished) == ("e", 49, True)
+
+
+def test_an_audio_engine_sends_twenty_milliseconds_a_step() -> None:
+    with closing(AudioEngine(Terminal(), calling=True)) as terminal:
+        levels = []
+        for _ in range(100):  # 2 s: the calling tone is sent for 0.5 s every 3.5 s
+            terminal.step()
+            assert len(terminal.samples) == STEP
+            levels.append(max(abs(sample) for sample in terminal.samples))
+        assert max(levels) > 1000
+        assert min(levels) < 10
+
+
+def test_a_closed_engine_may_be_closed_again() -> None:
+    terminal = T38Engine(Terminal(), calling=True)
+    terminal.close()
+    terminal.close()
+    assert terminal._state is None
