@@ -60,7 +60,7 @@ def test_tints_are_found_where_they_are():
 
 
 @pytest.mark.parametrize("rect", [(0, 0, 0, 0), (5, 5, 5, 9), (0, 0, 1, 1), (60, 60, 64, 64)])
-def test_pictures_of_hardly_any_size(rect):
+def test_pictures_of_very_small_size(rect):
     assert bilevel(np.full((64, 64), 255, np.uint8), 196, [rect]).shape == (64, 8)
 
 

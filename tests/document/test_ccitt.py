@@ -22,7 +22,7 @@ def test_what_is_coded_comes_back(bitmap, coding):
 
 @given(bitmaps(), st.sampled_from(["mmr", "mh"]))
 @settings(deadline=None, max_examples=40)
-def test_without_a_libtiff_of_its_own_the_strips_are_the_same(bitmap, coding):
+def test_pillow_gives_the_same_strips_as_libtiff(bitmap, coding):
     bits, width = bitmap
     strip = ccitt.encode(bits, width, coding)
     assert ccitt._encode_with_pillow(bits, width, coding) == strip
@@ -32,7 +32,7 @@ def test_without_a_libtiff_of_its_own_the_strips_are_the_same(bitmap, coding):
     assert np.array_equal(back, bits)
 
 
-def test_the_fallback_is_taken_where_there_is_no_library(monkeypatch):
+def test_pillow_is_used_where_there_is_no_libtiff(monkeypatch):
     bits = np.full((20, 216), 0xF0, np.uint8)
     wanted = ccitt.encode(bits, 1728, "mmr")
     monkeypatch.setattr(ccitt, "_libtiff", lambda: None)

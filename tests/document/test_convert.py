@@ -41,7 +41,7 @@ def test_the_same_document_gives_the_same_bytes(converter, tmp_path):
     ("name", "code"),
     [("", "is_folder"), ("missing.pdf", "not_found"), ("null", "not_a_file")],
 )
-def test_what_is_no_readable_file(converter, tmp_path, name, code):
+def test_files_that_cannot_be_read(converter, tmp_path, name, code):
     source = Path(os.devnull) if name == "null" else tmp_path / name
     with pytest.raises(DocumentError) as caught:
         converter.convert(source, tmp_path / "out.tif")

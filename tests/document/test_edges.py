@@ -161,7 +161,7 @@ def show(bits: np.ndarray) -> list[str]:
         ),
     ],
 )
-def test_edges(before, after, why):
+def test_gaps_are_filled_and_single_pels_removed(before, after, why):
     assert show(smooth_edges(pack(*before))) == after
 
 

@@ -82,7 +82,9 @@ class TestTheDocument:
         again = fetch(request, tmp_path, LOOPBACK)
         assert set(tmp_path.iterdir()) == {fetched.path, again.path}
 
-    def test_is_asked_for_properly(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+    def test_is_requested_with_few_headers(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
         get(server.url("/letter.pdf?x=y"))
         (visit,) = server.visits
         assert (visit.method, visit.path, visit.body) == ("GET", "/letter.pdf?x=y", b"")
@@ -106,7 +108,7 @@ class TestTheDocument:
             (b"Dear Sir", "text/plain"),
         ],
     )
-    def test_is_what_it_is(
+    def test_has_the_media_type_of_its_bytes(
         self, server: WebServer, get: Callable[..., Fetched], body: bytes, media_type: str
     ) -> None:
         """Whatever the server calls it."""
@@ -122,7 +124,7 @@ class TestTheDocument:
             (b"", "empty"),
         ],
     )
-    def test_is_one_that_can_be_faxed(
+    def test_is_refused_if_it_cannot_be_faxed(
         self, server: WebServer, refused: Callable[..., FetchError], body: bytes, words: str
     ) -> None:
         server.handler = lambda visit: visit.answer(200, body, Content_Type="application/pdf")
@@ -229,7 +231,7 @@ class TestTheRequest:
 
 class TestHttpErrors:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416, 204, 206, 304, 300, 302])
-    def test_for_good(
+    def test_permanent(
         self, server: WebServer, refused: Callable[..., FetchError], status: int
     ) -> None:
         body = b"" if status in (204, 304) else b"<html>sorry"
@@ -239,7 +241,7 @@ class TestHttpErrors:
         assert (error.status, error.temporary) == (status, False)
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
-    def test_for_now(
+    def test_temporary(
         self, server: WebServer, refused: Callable[..., FetchError], status: int
     ) -> None:
         server.handler = lambda visit: visit.answer(status, b"busy")
@@ -282,7 +284,9 @@ class TestRedirects:
         assert not {"authorization", "referer"} & set(visit.headers)
         assert "intranet" not in str(visit.headers)
 
-    def test_and_back_again_neither(self, server: WebServer, get: Callable[..., Fetched]) -> None:
+    def test_back_to_the_origin_send_no_secrets(
+        self, server: WebServer, get: Callable[..., Fetched]
+    ) -> None:
         """The other host must not choose which URL the secrets are sent to."""
         with WebServer(redirect(server.url("/chosen"))) as other:
             server.handlers["/"] = redirect(other.url(host="localhost"))
@@ -303,7 +307,9 @@ class TestRedirects:
         assert not error.temporary
 
     @pytest.mark.parametrize("place", ["/für".encode(), "/für".encode("latin-1")])
-    def test_in_letters(self, server: WebServer, get: Callable[..., Fetched], place: bytes) -> None:
+    def test_with_letters_outside_ascii(
+        self, server: WebServer, get: Callable[..., Fetched], place: bytes
+    ) -> None:
         server.handlers["/"] = lambda visit: visit.send(
             b"HTTP/1.1 302 Found\r\nLocation: " + place + b"\r\n\r\n"
         )
@@ -345,7 +351,7 @@ class TestRedirects:
             ("//[", "malformed"),
         ],
     )
-    def test_to_where_nothing_may_be_fetched(
+    def test_to_forbidden_addresses(
         self, server: WebServer, refused: Callable[..., FetchError], location: str, words: str
     ) -> None:
         server.handlers["/"] = redirect(location)

@@ -77,7 +77,7 @@ def test_an_ordinary_tiff_is_no_fax(tmp_path):
         list(read_pages(path))
 
 
-def test_what_cannot_be_inspected(converter, tmp_path):
+def test_files_that_cannot_be_inspected(converter, tmp_path):
     with pytest.raises(DocumentNotFound):
         inspect(tmp_path / "missing", converter=converter)
     with pytest.raises(DocumentNotFound, match="folder"):

@@ -31,7 +31,7 @@ def test_what_is_within_the_limits_passes():
         ),
     ],
 )
-def test_what_is_not_is_refused_with_the_setting_to_change(check, error, code, setting):
+def test_what_exceeds_a_limit_is_refused_with_the_setting_to_change(check, error, code, setting):
     with pytest.raises(error, match=setting) as caught:
         check()
     assert caught.value.code == code

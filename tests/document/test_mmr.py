@@ -73,7 +73,7 @@ def test_a_page_that_grows_by_coding_is_left_to_libtiff():
 
 @quick
 @pytest.mark.parametrize(("width", "rows"), [(2560, 3), (20_000, 3), (0, 3)])
-def test_what_is_no_fax_page_is_left_to_libtiff(width, rows):
+def test_pages_wider_than_a_fax_are_left_to_libtiff(width, rows):
     assert mmr.encode(np.zeros((rows, ccitt.row_bytes(width)), np.uint8), width) is None
 
 

@@ -56,7 +56,7 @@ def test_a_preview_has_square_pixels(converter, tmp_path, resolution):
     assert Image.open(png).getpixel((100, 60)) < 60  # the bar at the upper left
 
 
-def test_previews_that_cannot_be(tiff, tmp_path):
+def test_invalid_previews_are_refused(tiff, tmp_path):
     with pytest.raises(InvalidRequest, match="pages 1 to 3"):
         to_png(tiff, 4, tmp_path / "x.png")
     with pytest.raises(InvalidRequest, match="16 to 10000"):

@@ -168,7 +168,7 @@ class TestAddresses:
         assert answer(server.url(), with_(allow_networks=(), allow_private=True)) == PDF
 
     @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost"])
-    def test_what_counts_is_what_a_name_resolves_to(self, server: WebServer, host: str) -> None:
+    def test_the_addresses_of_a_name_decide(self, server: WebServer, host: str) -> None:
         assert isinstance(refused(server.url(host=host), with_(allow_networks=())), FetchForbidden)
         assert answer(server.url(host=host), with_(allow_private=True)) == PDF
 

@@ -136,7 +136,7 @@ def test_redirects(location: str, url: str, same_origin: bool) -> None:
     assert after.authorization == (before.authorization if same_origin else None)
 
 
-def test_no_way_back_from_tls() -> None:
+def test_credentials_are_not_sent_from_https_to_http() -> None:
     assert follow(parse_url("https://user:pass@host/"), "http://host/").authorization is None
 
 

@@ -54,7 +54,7 @@ def test_a_call_from_outside(link, switch, tiff):
     ("name", "pages", "code"),
     [("drop_in_page_2", 1, 49), ("t38_refused", 3, 0), ("no_ecm", 3, 0)],
 )
-def test_trouble_of_a_call_from_outside(switch, tiff, name, pages, code):
+def test_faults_of_a_call_from_outside(switch, tiff, name, pages, code):
     call = switch.call_in(named(name), tiff)
     switch.wait_idle(10)
     assert (call.pages, call.code) == (pages, code)
@@ -87,7 +87,7 @@ def test_fail_over_to_another_gateway(link, tiff, switch):
     assert [one.cause for one in result.failed_gateways] == ["GATEWAY_DOWN"]
 
 
-def test_killed_while_it_rings(link, tiff, switch):
+def test_a_ringing_call_is_killed(link, tiff, switch):
     with dial(link, "call", named("no_answer"), tiff, "originate_timeout=600") as watch:
         until(watch, "CHANNEL_PROGRESS")
         assert link.api("uuid_kill", "call") == "+OK"

@@ -151,7 +151,7 @@ def test_a_call_from_outside_by_command(switch, link, tiff):
         ("1 2 3 4 5 6", "-USAGE"),
     ],
 )
-def test_a_call_from_outside_that_cannot_be(switch, arg, answer):
+def test_invalid_arguments_of_a_call_from_outside(switch, arg, answer):
     assert switch.api("softswitch_call_in", arg).startswith(answer)
     assert switch.calls == []
 

@@ -29,7 +29,7 @@ def make(name: str, subclass: str = "", **headers: str):
         ("CHANNEL_CREATE CUSTOM a::b", "CHANNEL_CREATE", "", True),
     ],
 )
-def test_what_a_listener_gets(words, name, subclass, wanted):
+def test_which_events_a_subscription_includes(words, name, subclass, wanted):
     subscription = Subscription()
     assert subscription.add(words.split())
     assert subscription.wants(make(name, subclass)) is wanted
@@ -49,7 +49,7 @@ def test_what_a_listener_gets(words, name, subclass, wanted):
         ([("A", "/[/")], False),
     ],
 )
-def test_how_filters_work(filters, wanted):
+def test_filters_of_a_subscription(filters, wanted):
     subscription = Subscription({"ALL"})
     for name, value in filters:
         subscription.add_filter(name, value)

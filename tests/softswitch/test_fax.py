@@ -48,7 +48,7 @@ def test_without_spandsp(link, switch, tiff, monkeypatch):
     ("value", "meaning"),
     [("%00", ""), ("a%20b", "a b"), ("a%00b", "a"), ("%2B49", "+49"), ("%", "%"), ("", "")],
 )
-def test_how_idents_are_decoded(value, meaning):
+def test_idents_are_decoded_up_to_the_first_nul(value, meaning):
     assert decoded(value) == meaning
 
 
@@ -81,7 +81,7 @@ def test_t38_is_not_requested_before_the_fax(link, switch, tiff):
         ("fax", {"v17": False}, 9600, True, "negotiated"),
     ],
 )
-def test_what_is_negotiated(link, tiff, name, options, rate, ecm, t38):
+def test_speed_ecm_and_t38_are_negotiated(link, tiff, name, options, rate, ecm, t38):
     result = send(link, tiff, named(name), ident="+49 30 1", **options)
     assert (result.fax_speed, result.fax_error_correction, result.t38_status) == (rate, ecm, t38)
     assert result.remote_station_id == "fsfax softswitch"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.spandsp
 
 
 @pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
-def test_what_arrives_is_what_was_sent(document: Path, received: Path, t38: bool) -> None:
+def test_received_pages_equal_sent_pages(document: Path, received: Path, t38: bool) -> None:
     seen = Recorder()
     line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, t38=t38)
     fax(line)
@@ -211,7 +211,7 @@ def test_a_call_answered_by_a_voice_can_be_hung_up(document: Path) -> None:
     assert seen.end("caller").code == 49
 
 
-def test_ecm_repairs_what_the_network_loses(document: Path, received: Path) -> None:
+def test_ecm_repairs_lost_packets(document: Path, received: Path) -> None:
     seen = Recorder()
     caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
     line = Line(caller, called, seen, faults=Faults(packet_loss=0.01, seed=3))
@@ -302,7 +302,7 @@ def test_hanging_up_before_and_after_the_call(document: Path, received: Path) ->
     assert len(seen.calls) == 2
 
 
-def test_an_observers_error_comes_out_of_run(document: Path, received: Path) -> None:
+def test_an_error_of_the_observer_is_raised_by_run(document: Path, received: Path) -> None:
     seen = Recorder()
 
     def fail(call: ObserverCall) -> None:

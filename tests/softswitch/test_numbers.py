@@ -42,7 +42,7 @@ def test_every_number_is_tested():
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_how_it_ends(link, switch, tiff, name):
+def test_the_ending_of_each_number(link, switch, tiff, name):
     result = send(link, tiff, named(name), ident="+49 30 1", header="To: you")
     switch.wait_idle(5)
     pages, code, cause = ENDINGS[name]
@@ -97,7 +97,7 @@ def test_a_stall_ends_with_uuid_kill(link, tiff, switch):
         ("\N{ARABIC-INDIC DIGIT FIVE}550101", "fax"),  # a digit, but not ASCII
     ],
 )
-def test_how_numbers_are_read(number, name):
+def test_the_last_seven_digits_decide(number, name):
     assert behaviour(number).name == name
 
 

@@ -31,7 +31,7 @@ def test_a_wrong_password(connect, switch):
 
 
 @pytest.mark.parametrize("command", ["api status", "event plain ALL", "sendmsg x", "filter a b"])
-def test_nothing_without_a_password(connect, command):
+def test_no_command_before_authentication(connect, command):
     client = connect(log_in=False)
     client.next()
     assert client.ask(command) == "-ERR command not found"
@@ -83,7 +83,7 @@ def test_a_background_job_has_the_id_of_the_client(connect):
     assert client.ask("bgapi echo").startswith("+OK Job-UUID: ")
 
 
-def test_a_job_survives_its_client(connect, switch, tiff):
+def test_a_background_job_goes_on_without_its_client(connect, switch, tiff):
     client = connect()
     client.ask(f"bgapi originate sofia/gateway/softswitch/5550100 &txfax({tiff})")
     client.close()
@@ -120,7 +120,7 @@ def test_nixevent_and_noevents(connect, switch):
     assert client.event().body == b"y"
 
 
-def test_heartbeats_come_by_themselves(connect, switch, monkeypatch):
+def test_heartbeats_are_sent_at_intervals(connect, switch, monkeypatch):
     monkeypatch.setattr("fsfax.softswitch.server.HEARTBEAT_INTERVAL", 0.01)
     switch._server.stop()
     switch._server.start()
@@ -142,7 +142,7 @@ def test_exit(connect):
 def still_works(switch: Softswitch) -> None:
     client = Client(switch.port)
     assert client.log_in() == "+OK accepted"
-    assert client.ask("api echo alive") == "alive"
+    assert client.ask("api echo ready") == "ready"
     client.close()
 
 
@@ -166,7 +166,7 @@ def still_works(switch: Softswitch) -> None:
         b"auth ClueCon\n\napi originate sofia/gateway/softswitch/" + b"9" * 9999 + b" &x\n\n",
     ],
 )
-def test_nonsense_harms_no_other_client(switch, data):
+def test_invalid_input_affects_no_other_client(switch, data):
     client = Client(switch.port)
     client.socket.sendall(data + b"exit\n\n")
     assert client.is_closed()
@@ -194,7 +194,7 @@ def test_any_words_get_an_answer(switch, words):
     client.log_in()
     if words[0] not in ("exit",):
         assert client.ask(" ".join(words)) is not None
-    assert client.ask("api echo alive") == "alive"
+    assert client.ask("api echo ready") == "ready"
     client.close()
 
 
@@ -226,7 +226,7 @@ def test_a_listener_whose_queue_overflows_is_dropped(switch, connect, monkeypatc
     still_works(switch)
 
 
-def test_a_filter_that_was_deleted_filters_no_more(connect, switch):
+def test_a_deleted_filter_has_no_effect(connect, switch):
     client = connect()
     client.ask("event plain HEARTBEAT")
     client.ask("filter Event-Name NIX")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.spandsp
         AttributeError("undefined symbol: t38_terminal_init"),
     ],
 )
-def test_a_missing_library_says_how_to_get_it(
+def test_the_error_for_a_missing_library_names_its_package(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(name: str) -> None:

@@ -35,7 +35,7 @@ def test_answers_of_the_stores(connect):
     assert (ask("db", "list"), ask("db", "list/r")) == ("r,s", "k")
 
 
-def test_the_database_outlives_the_process(
+def test_db_remains_after_the_process(
     fsfax_softswitch_factory: SoftswitchFactory, tmp_path: Path
 ) -> None:
     first = fsfax_softswitch_factory(root=tmp_path)

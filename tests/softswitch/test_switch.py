@@ -18,7 +18,7 @@ from tests.softswitch.calling import HOOKS, dial, eventually, labels, named, sen
 from tests.softswitch.client import PATIENCE
 
 
-def test_calls_outlive_the_connection(link, switch, tiff):
+def test_calls_go_on_without_the_connection(link, switch, tiff):
     with dial(link, "call", named("linger"), tiff, HOOKS) as watch:
         until(watch, "CHANNEL_EXECUTE")
         switch.drop_connections()
@@ -73,7 +73,7 @@ def test_a_restart_loses_all_but_db_and_files(link, switch, tiff):
     until(dial(link, "next", named("fax"), tiff), "CHANNEL_DESTROY")
 
 
-def test_a_restart_while_it_rings(link, switch, tiff):
+def test_a_restart_during_ringing(link, switch, tiff):
     with dial(link, "call", named("no_answer"), tiff, "originate_timeout=900") as watch:
         until(watch, "CHANNEL_PROGRESS")
         switch.restart()
@@ -118,7 +118,7 @@ def test_a_temporary_folder_is_removed():
 # --- calls from outside -----------------------------------------------------------------------
 
 
-def test_waiting_has_an_end(link, switch, tiff):
+def test_wait_idle_has_a_timeout(link, switch, tiff):
     dial(link, "call", named("no_answer"), tiff, "originate_timeout=900")
     eventually(lambda: switch.calls)
     with pytest.raises(SoftswitchError, match="still up"):

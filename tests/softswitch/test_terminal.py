@@ -17,7 +17,7 @@ from tests.softswitch.line_calls import Recorder, fax
 pytestmark = pytest.mark.spandsp
 
 
-def test_an_error_inside_a_callback_is_not_lost(
+def test_an_error_in_a_callback_is_raised_by_the_line(
     document: Path, received: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: T38Engine) -> Stats:
@@ -30,7 +30,7 @@ def test_an_error_inside_a_callback_is_not_lost(
 
 
 @pytest.mark.parametrize("end", ["caller", "kill"])
-def test_engines_are_freed_whatever_happens(
+def test_engines_are_freed_after_every_end(
     document: Path, received: Path, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     freed: list[T38Engine] = []

@@ -113,7 +113,7 @@ def test_a_document_too_large_for_the_memory(small, tmp_path):
         assert converter.convert(small, tmp_path / "3.tif").bytes == wanted
 
 
-def test_an_idle_worker_that_was_killed_is_replaced_unnoticed(small, tmp_path):
+def test_an_idle_worker_that_was_killed_is_replaced(small, tmp_path):
     with Converter(DocumentSettings(workers=1)) as converter:
         converter.convert(small, tmp_path / "1.tif")
         (pid,) = converter.pool.pids

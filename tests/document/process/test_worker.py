@@ -20,7 +20,7 @@ from tests.document.process.processes import busy, ended, until
 
 
 def test_workers_end_with_their_parent_in_the_middle_of_a_page(endless, tmp_path):
-    """The parent is killed and cannot say goodbye, while the worker is deep inside pdfium."""
+    """The parent is killed and closes nothing, while the worker is inside pdfium."""
     program = textwrap.dedent(
         """
         import sys, gevent

@@ -142,7 +142,7 @@ def test_an_owners_password_alone_is_no_obstacle(fax):
     assert page.share > 0.001
 
 
-def test_a_users_password_is_refused_with_the_way_out(fax):
+def test_a_users_password_is_refused_with_a_remedy(fax):
     with pytest.raises(DocumentEncrypted, match="without a password"):
         fax(encrypted("secret", "secret", "RC4-128"))
 
@@ -191,7 +191,7 @@ def test_an_older_version_is_not_sent_in_place_of_a_newer_one_cut_short(fax):
         fax(pdf + b"\n6 0 obj\n<</Length 9000>>stream\n" + b"0 0 m 9 9 l S\n" * 300)
 
 
-def test_zeros_after_the_end_do_no_harm(fax):
+def test_zeros_after_the_end_are_ignored(fax):
     assert len(fax(make_pdf([""]) + b"\0" * 10_000)) == 1
 
 
