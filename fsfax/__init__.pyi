@@ -2,6 +2,7 @@
 
 from .accounts.accounts import Account as Account
 from .accounts.accounts import Accounts as Accounts
+from .accounts.faxbox_config import FaxboxConfig as FaxboxConfig
 from .accounts.faxboxes import Faxbox as Faxbox
 from .accounts.faxboxes import Faxboxes as Faxboxes
 from .accounts.tokens import Scope as Scope

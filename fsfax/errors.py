@@ -1,59 +1,59 @@
-"""Every error a caller of fsfax may meet.
+"""Every error that fsfax raises on purpose.
 
-The class says what to do, the message says what happened and how to mend it.
+The class tells a program what to do; the message says what happened and how to correct it.
 
     FsfaxError
-    ├── ConfigurationError        a setting is wrong: mend the settings
-    ├── InvalidRequest            an argument is wrong: mend the call (also a ValueError)
+    ├── ConfigurationError        a setting is wrong: correct the settings
+    ├── InvalidRequest            an argument is wrong: correct the call (also a ValueError)
     │   ├── InvalidCommand        … it cannot be sent over ESL safely (line breaks, braces)
     │   └── InvalidNumber         … it is not a number that can be dialled
     ├── DocumentError             the document cannot be faxed as it is; ``code`` says why
     │   ├── DocumentNotFound      … there is no such file, or it cannot be read
-    │   ├── DocumentEmpty         … it holds no page
+    │   ├── DocumentEmpty         … it has no page
     │   ├── DocumentEncrypted     … it needs a password
     │   ├── DocumentDamaged       … it cannot be parsed or drawn
     │   ├── DocumentTooLarge      … too many bytes, pages or pixels
-    │   ├── DocumentUnsupported   … it is not a kind of document that fsfax reads
-    │   └── ConversionFailed      … the worker that converted it crashed or ran out of a limit
-    ├── FetchError                the document of a URL could not be had; ``temporary`` says whether
-    │   │                         to try again later, ``status`` is the HTTP response if it was one
+    │   ├── DocumentUnsupported   … its type is not one that fsfax reads
+    │   └── ConversionFailed      … the process that converted it crashed or exceeded a limit
+    ├── FetchError                the document of a URL could not be fetched; ``temporary``: try
+    │   │                         again later; ``status``: that of the HTTP response, if any
     │   ├── FetchForbidden        … its address is not public and no setting allows it
-    │   └── InvalidFetch          … the URL, or what goes with it, is malformed: mend the request
-    ├── SpoolError                FreeSWITCH cannot see the file, or we cannot see FreeSWITCH's
-    ├── EslError                  talking to FreeSWITCH went wrong
-    │   ├── ConnectError          … no connection: is it running, is the address right?
-    │   │   └── AuthenticationError … the password was refused, or an access list forbids us
-    │   ├── EslTimeout            … no answer in time; the command may still have been carried out
-    │   ├── Disconnected          … the connection was lost; the command may have been carried out
-    │   ├── ProtocolError         … what came is not ESL
-    │   └── CommandFailed         … FreeSWITCH answered ``-ERR``; ``reply`` holds its words
-    ├── NoCapacity                every node that could carry the call is full, draining or down
-    │   └── NoNode                … none is up at all
+    │   └── InvalidFetch          … the URL or a request field is malformed: correct the request
+    ├── SpoolError                FreeSWITCH cannot see our file, or we cannot see FreeSWITCH's
+    ├── EslError                  communication with FreeSWITCH failed
+    │   ├── ConnectError          … no connection: is FreeSWITCH running, is the address right?
+    │   │   └── AuthenticationError … the password is wrong, or an access list refuses us
+    │   ├── EslTimeout            … no reply in time; the command may have been executed
+    │   ├── Disconnected          … the connection was lost; the command may have been executed
+    │   ├── ProtocolError         … the received bytes are not ESL
+    │   └── CommandFailed         … FreeSWITCH answered ``-ERR``; ``reply`` is its text
+    ├── NoCapacity                every node that could take the call is full, draining or down
+    │   └── NoNode                … no node is up
     ├── NotDialled                nothing was dialled under this attempt id, and nothing will be
     ├── AlreadyDialled            this attempt id was used before; nothing was dialled now
-    ├── StoreError                the database of the jobs
-    │   ├── StoreUnavailable      … cannot be reached, is locked or went away: try again
-    │   ├── StoreFull             … has no room left: make some, then try again
-    │   └── StoreOutdated         … has tables of another version: run ``fsfax db upgrade``
-    ├── JobError                  what was asked of a job cannot be done
+    ├── StoreError                the database of the jobs failed
+    │   ├── StoreUnavailable      … it cannot be reached, is locked or went away: try again
+    │   ├── StoreFull             … its disk or quota is full: free some space, then try again
+    │   └── StoreOutdated         … its tables are of another version: run ``fsfax db upgrade``
+    ├── JobError                  the operation on a job or account is not possible
     │   ├── JobNotFound           … there is no such job (document, account)
     │   ├── AccountNotFound       … there is no such account
     │   ├── FaxboxNotFound        … there is no such faxbox
     │   ├── WebhookNotFound       … there is no such webhook
-    │   ├── DeliveryNotFound      … there is no such delivery of news
-    │   ├── AddressTaken          … the number or address of a faxbox belongs to another one
-    │   ├── IllegalMove           … not in its present state
-    │   └── LeaseLost             … by this worker any more: another one has the job
-    ├── TokenError                a token of the API opens nothing
+    │   ├── DeliveryNotFound      … there is no such notification delivery
+    │   ├── AddressTaken          … another account or faxbox has that number or mail address
+    │   ├── IllegalMove           … the job's or attempt's state does not allow it
+    │   └── LeaseLost             … this worker does not own the job any more
+    ├── TokenError                a token of the API is not valid
     │   ├── TokenUnknown          … there is no such token
-    │   └── TokenExpired          … its time is over, or it was revoked
-    ├── FaxFailed                 raised by ``result.raise_for_failure()`` alone: a call that did
-    │                             not deliver is a result, not an exception; ``result`` holds it
-    ├── Closed                    the engine, link or pool was closed while the call was waiting
-    └── SoftswitchError           the stand-in softswitch cannot do that
+    │   └── TokenExpired          … it has expired or was revoked
+    ├── FaxFailed                 only raised by ``result.raise_for_failure()``: a call that did
+    │                             not deliver is a result, not an exception; ``result`` is it
+    ├── Closed                    the engine, link or pool was closed during the call
+    └── SoftswitchError           the stand-in softswitch cannot do what was asked
         └── SpandspMissing        … libspandsp2 is not installed
 
-"They are wrong" errors never lose work: whatever was accepted before stays where it was.
+No error loses accepted work: a job that was accepted before stays stored.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from typing import Any
 
 
 class FsfaxError(Exception):
-    """Base of every error that fsfax raises on purpose."""
+    """The base of every error that fsfax raises on purpose."""
 
 
 class ConfigurationError(FsfaxError):
@@ -78,7 +78,7 @@ class InvalidCommand(InvalidRequest):
 
 
 class InvalidNumber(InvalidRequest):
-    """Not a number that can be dialled."""
+    """The number cannot be dialled."""
 
 
 class DocumentError(FsfaxError):
@@ -114,7 +114,7 @@ class DocumentEncrypted(DocumentError):
 
 
 class DocumentDamaged(DocumentError):
-    """The document claims to be of a known kind but cannot be read."""
+    """The document has a known type but cannot be read."""
 
     code = "damaged"
 
@@ -126,7 +126,7 @@ class DocumentTooLarge(DocumentError):
 
 
 class DocumentUnsupported(DocumentError):
-    """Not a kind of document that fsfax reads."""
+    """The document's type is not one that fsfax reads."""
 
     code = "unsupported"
 
@@ -155,15 +155,15 @@ class FetchForbidden(FetchError):
 
 
 class InvalidFetch(FetchError, InvalidRequest):
-    """The URL is not one of http or https, or what goes with it cannot be sent."""
+    """The scheme is neither http nor https, or a field of the request cannot be sent."""
 
 
 class SpoolError(FsfaxError):
-    """A file is not where both fsfax and FreeSWITCH can reach it."""
+    """Fsfax or FreeSWITCH cannot read or write a file of the shared folder."""
 
 
 class EslError(FsfaxError):
-    """Talking to FreeSWITCH over its event socket went wrong."""
+    """The communication with FreeSWITCH over its event socket failed."""
 
 
 class ConnectError(EslError):
@@ -171,15 +171,15 @@ class ConnectError(EslError):
 
 
 class AuthenticationError(ConnectError):
-    """FreeSWITCH refused the password, or its access list refuses this address."""
+    """The password is wrong, or FreeSWITCH's access list refuses this address."""
 
 
 class EslTimeout(EslError):
-    """No answer in time. The command may nevertheless have been carried out."""
+    """No reply came in time. The command may have been executed all the same."""
 
 
 class Disconnected(EslError):
-    """The connection was lost. A command under way may nevertheless have been carried out."""
+    """The connection was lost. A command without a reply may have been executed all the same."""
 
 
 class ProtocolError(EslError):
@@ -187,7 +187,7 @@ class ProtocolError(EslError):
 
 
 class CommandFailed(EslError):
-    """FreeSWITCH answered ``-ERR``; ``reply`` holds its words without the ``-ERR``."""
+    """FreeSWITCH answered ``-ERR``; ``reply`` is its text without the ``-ERR``."""
 
     def __init__(self, message: str, *, reply: str = "") -> None:
         super().__init__(message)
@@ -195,7 +195,7 @@ class CommandFailed(EslError):
 
 
 class NoCapacity(FsfaxError):
-    """Every node or gateway that could carry the call is full, draining or down."""
+    """Every node or gateway that could take the call is full, draining or down."""
 
 
 class NoNode(NoCapacity):
@@ -205,45 +205,45 @@ class NoNode(NoCapacity):
 class NotDialled(FsfaxError):
     """Nothing was dialled under this attempt id, and nothing will be.
 
-    Either the caller's ``may_dial`` said no at the last moment, or an attempt of a former process
-    was asked about and FreeSWITCH proves that it never got that far. Another attempt, with
-    another id, is safe.
+    Either ``may_dial`` returned False right before dialling, or `Engine.adopt` found that the
+    attempt of another process never dialled, and barred its id. Another attempt, with another id,
+    is safe.
     """
 
 
 class AlreadyDialled(FsfaxError):
-    """This attempt id was used before, or was closed for ever; nothing was dialled now.
+    """This attempt id was used before, or is barred; nothing was dialled now.
 
-    What became of it is what `Engine.adopt` and `Engine.fate` tell.
+    `Engine.adopt` and `Engine.fate` return what became of it.
     """
 
 
 class StoreError(FsfaxError):
-    """The database of the jobs could not do what was asked; nothing was changed."""
+    """The database of the jobs did not execute an operation; nothing was changed."""
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached, is locked, or went away in the middle.
+    """The database cannot be reached, is locked, or the connection was lost.
 
-    If that was in a commit, the change may be there nevertheless: what has an id chosen
-    beforehand can be asked for, or sent again, without harm.
+    If that was during a commit, the change may be stored all the same. An operation whose id the
+    caller chose can be looked up by it, or repeated without a second effect.
     """
 
 
 class StoreFull(StoreError):
-    """The disk or quota of the database is used up."""
+    """The disk or quota of the database is full."""
 
 
 class StoreOutdated(StoreError):
-    """The tables are those of another version of fsfax."""
+    """The tables of the database are those of another version of fsfax."""
 
 
 class JobError(FsfaxError):
-    """What was asked of a job cannot be done."""
+    """The operation on a job or account is not possible."""
 
 
 class JobNotFound(JobError):
-    """There is no such job, document or account, or it belongs to somebody else."""
+    """There is no such job, document or account, or it belongs to another account."""
 
 
 class AccountNotFound(JobError):
@@ -251,15 +251,15 @@ class AccountNotFound(JobError):
 
 
 class FaxboxNotFound(JobError):
-    """There is no such faxbox, or it belongs to somebody else."""
+    """There is no such faxbox, or it belongs to another account."""
 
 
 class WebhookNotFound(JobError):
-    """There is no such webhook, or it belongs to somebody else."""
+    """There is no such webhook, or it belongs to another account."""
 
 
 class DeliveryNotFound(JobError):
-    """There is no such delivery of news, or it belongs to somebody else."""
+    """There is no such notification delivery, or it belongs to another account."""
 
 
 class AddressTaken(JobError):
@@ -267,15 +267,15 @@ class AddressTaken(JobError):
 
 
 class IllegalMove(JobError):
-    """The job, or the attempt, is in a state that does not allow it."""
+    """The state of the job or attempt does not allow the operation."""
 
 
 class LeaseLost(JobError):
-    """This worker does not own the job any more: another one took it over."""
+    """This worker does not own the job any more: another one may have taken it over."""
 
 
 class TokenError(FsfaxError):
-    """A token of the API opens nothing."""
+    """A token of the API is not valid."""
 
 
 class TokenUnknown(TokenError):
@@ -283,7 +283,7 @@ class TokenUnknown(TokenError):
 
 
 class TokenExpired(TokenError):
-    """The token's time is over, or it was revoked."""
+    """The token has expired or was revoked."""
 
 
 class FaxFailed(FsfaxError):
@@ -295,7 +295,7 @@ class FaxFailed(FsfaxError):
 
 
 class Closed(FsfaxError):
-    """The engine, link or pool was closed while the caller was waiting."""
+    """The engine, link or pool is closed, or was closed while the caller was waiting."""
 
 
 class SoftswitchError(FsfaxError):

@@ -2,8 +2,8 @@
 
 A library must not decide where a program's log lines go. Events are therefore ordinary log
 records of the loggers ``fsfax.*``: the message is the event and its fields in logfmt, and
-``record.fields`` holds them as a dict for formatters that want them (JSON). Nothing below WARNING
-is shown unless the program asks for it.
+``record.fields`` has the fields as a dict, for formatters such as that for JSON. Nothing below
+WARNING is shown unless the program sets another level.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Json(logging.Formatter):
 
 
 REQUESTS = "fsfax.requests"
-"""The logger of the HTTP API's requests: INFO, a line each."""
+"""The logger of the HTTP API's requests: one line each, at INFO."""
 
 
 def configure(
@@ -78,9 +78,9 @@ def configure(
     """Send fsfax's log lines to standard error; for the command, not for embedding programs.
 
     Args:
-        level: below it nothing is shown.
-        style: for people or for programs.
-        requests: show the requests of the HTTP API, whatever the level.
+        level: the lowest level that is shown.
+        style: "console" for people, "json" for programs.
+        requests: also show the requests of the HTTP API.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -1,4 +1,4 @@
-"""Pytest fixtures for programs that embed fsfax: a fax network in the test process.
+"""Pytest fixtures for programs that embed fsfax: a stand-in FreeSWITCH in the test process.
 
 Installing fsfax registers them with pytest; nothing has to be imported. The far end is the
 stand-in softswitch, whose calls run on SpanDSP's real T.30 and T.38 engine:
@@ -20,15 +20,15 @@ stand-in softswitch, whose calls run on SpanDSP's real T.30 and T.38 engine:
     def test_on_a_slow_line(fsfax_softswitch_factory):
         switch = fsfax_softswitch_factory(speed=50)  # 50 times line time instead of no pacing
 
-The switch needs no monkey-patching. In a plain threaded program it lives in a thread of its
+The switch needs no monkey-patching. In a plain threaded program it runs in a thread of its
 own, and its methods may be called from any thread; in a program that gevent has monkey-patched
-it lives in the test's hub. `fsfax softswitch` runs one in a process of its own.
+it runs in the test's hub. `fsfax softswitch` runs one in a process of its own.
 
 Every answered call needs Debian's ``libspandsp2``; without it the switch starts, refused calls
 (busy, no answer, …) work, and an answered fax call ends with NORMAL_TEMPORARY_FAILURE.
 
-This module is loaded by every pytest run of an environment that has fsfax in it, so it imports
-pytest and little else.
+Every pytest run in an environment with fsfax loads this module, so it imports pytest and little
+else.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _WIDTH, _HEIGHT = 1728, 2200
 class LiveSoftswitch:
     """A running `fsfax.softswitch.Softswitch` that any thread may use.
 
-    Takes the same arguments: ``port``, ``password``, ``speed`` (1 = line time, N = N times
-    faster, 0 = as fast as the machine can), ``root`` (where received faxes go), ``gateways``.
+    It has the same arguments: ``port``, ``password``, ``speed`` (1 = line time, N = N times
+    faster, 0 = as fast as the machine can), ``root`` (the folder of received faxes), ``gateways``.
 
     Raises:
-        SoftswitchError: the port is taken, the folder cannot be made, an argument is wrong.
+        SoftswitchError: the port is in use, the folder cannot be created, an argument is wrong.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -80,7 +80,7 @@ class LiveSoftswitch:
         self.stop()
 
     def stop(self) -> None:
-        """End all calls, close the event socket and the thread. Harmless when repeated."""
+        """End all calls, close the event socket and the thread. Has no effect when repeated."""
         if not self._stopped:
             self._stopped = True
             self._hub.run(self._switch.stop)
@@ -94,7 +94,7 @@ class LiveSoftswitch:
 
     @property
     def root(self) -> Path:
-        """The folder whose ``in`` holds received faxes; good as a spool, too."""
+        """The folder whose ``in`` has the received faxes; usable as a spool, too."""
         return self._switch.root
 
     @property
@@ -103,24 +103,24 @@ class LiveSoftswitch:
         return list(self._switch.calls)
 
     def node_settings(self) -> NodeSettings:
-        """Return the settings of a node that leads here."""
+        """Return the settings of a node that is this switch."""
         return self._hub.run(self._switch.node_settings)
 
     def number(self, name: str) -> str:
-        """Return the number that behaves as ``name`` says; `fsfax softswitch --numbers` lists them.
+        """Return the number with that behaviour; `fsfax softswitch --numbers` lists the names.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: there is no number of that name.
         """
         from fsfax.softswitch import number_of  # noqa: PLC0415
 
         return number_of(name)
 
     def call_in(self, number: str, tiff: Path | str, **caller: str) -> CallRecord:
-        """Let a fax outside call ``number`` here and send ``tiff``; returns at once.
+        """Start a call of an outside fax machine that dials ``number`` and sends ``tiff``.
 
-        ``caller`` may have ``caller_number``, ``caller_name`` and ``ident``, which may be
-        hostile. The record's ``ended`` is set when the call is over: see `wait_idle`.
+        Returns at once; the record's ``ended`` is set when the call is over (see `wait_idle`).
+        ``caller`` may have ``caller_number``, ``caller_name`` and ``ident``, with any characters.
         """
         return self._hub.run(self._switch.call_in, number, tiff, **caller)
 
@@ -128,12 +128,12 @@ class LiveSoftswitch:
         """Wait until no channel is up.
 
         Raises:
-            SoftswitchError: some still are, after ``timeout`` seconds.
+            SoftswitchError: channels are still up after ``timeout`` seconds.
         """
         self._hub.run(self._switch.wait_idle, timeout)
 
     def drop_connections(self) -> None:
-        """Cut every event socket connection without a word; calls go on."""
+        """Close every event socket connection without a notice; calls go on."""
         self._hub.run(self._switch.drop_connections)
 
     def stall(self, seconds: float) -> None:
@@ -141,23 +141,23 @@ class LiveSoftswitch:
         self._hub.run(self._switch.stall, seconds)
 
     def lose_events(self, count: int) -> None:
-        """Lose the next ``count`` events."""
+        """Drop the next ``count`` events instead of sending them."""
         self._hub.run(self._switch.lose_events, count)
 
     def restart(self) -> None:
-        """Do what a crash and restart of FreeSWITCH does; the port stays the same."""
+        """Simulate a crash and restart of FreeSWITCH; the port stays the same."""
         self._hub.run(self._switch.restart)
 
     def api(self, command: str, arg: str = "") -> str:
-        """Run an API command as ``fs_cli`` would and return the answer."""
+        """Run an API command as ``fs_cli`` would and return its output."""
         return self._hub.run(self._switch.api, command, arg)
 
 
 class SoftswitchFactory(Protocol):
-    """What the fixture `fsfax_softswitch_factory` gives."""
+    """The type of the fixture `fsfax_softswitch_factory`."""
 
     def __call__(self, **options: Any) -> LiveSoftswitch:
-        """Start a softswitch; see `LiveSoftswitch` for the options."""
+        """Return a running softswitch; see `LiveSoftswitch` for the options."""
         ...  # the protocol's body
 
 
@@ -192,25 +192,25 @@ def sample_tiff(path: Path | str, pages: int = 3) -> Path:
 
 @pytest.fixture
 def fsfax_softswitch(fsfax_softswitch_factory: SoftswitchFactory) -> LiveSoftswitch:
-    """A softswitch of the test's own, as fast as the machine can."""
+    """Return a softswitch for this test, as fast as the machine can."""
     return fsfax_softswitch_factory()
 
 
 @pytest.fixture
 def fsfax_softswitch_factory() -> Iterator[SoftswitchFactory]:
-    """Starts softswitches with options of your choice; all end with the test."""
+    """Return a function that starts softswitches with options; all stop after the test."""
     yield from _factory()
 
 
 @pytest.fixture(scope="session")
 def fsfax_softswitch_session() -> Iterator[SoftswitchFactory]:
-    """The same factory for fixtures of a wider scope; its switches end with the test run."""
+    """Return the same factory for session scope; its softswitches stop after the test run."""
     yield from _factory()
 
 
 @pytest.fixture(scope="session")
 def fsfax_sample_tiff(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pages of text as a TIFF-F; do not write to it."""
+    """Return the path of a TIFF-F with three pages of text; do not write to it."""
     return sample_tiff(tmp_path_factory.mktemp("fsfax") / "sample.tif")
 
 

@@ -9,14 +9,128 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fsfax.db.database import Database
 from tests.postgresql import Server, programs
+
+# No deadline: how long an example takes on a busy machine says nothing about what is tested.
+hypothesis.settings.register_profile("fsfax", deadline=None)
+hypothesis.settings.load_profile("fsfax")
+
+# --- marks and order ------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+PURE = {
+    "dialplan": ("test_dialplan",),
+    "document": (
+        *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
+        *("test_limits", "test_line_time", "test_mmr", "test_office", "test_pdf"),
+        *("test_pdf_file", "test_text", "test_tiff_f"),
+    ),
+    "egress": ("test_request", "test_target"),
+    "engine": ("test_channel", "test_inbox", "test_plan", "test_results", "test_spool"),
+    "esl": ("test_dialstring", "test_wire"),
+    "jobs": ("test_destination", "test_ladder", "test_numbers", "test_retry", "test_states"),
+    "mail": (
+        *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
+        "test_permission",
+    ),
+    "notify": ("test_letter", "test_messages", "test_plain", "test_targets"),
+    "softswitch": (
+        *("test_causes", "test_channel", "test_events", "test_line", "test_spandsp"),
+        "test_terminal",
+    ),
+    "values": (
+        *("test_events", "test_numbers", "test_outcome", "test_plan", "test_preferences"),
+        *("test_results", "test_webhook_secret"),
+    ),
+    "": ("test_errors", "test_settings"),
+}
+"""Modules that are ``pure``, by folder; those of their tests that use files or tables are not."""
+
+_BY_FOLDER = {
+    **dict.fromkeys(
+        ("api", "cli", "service", "torture"), frozenset({"process", "database", "network"})
+    ),
+    **dict.fromkeys(("e2e", "engine"), frozenset({"process", "network"})),
+    **dict.fromkeys(("esl", "softswitch"), frozenset({"network"})),
+}
+_BY_FIXTURE = {
+    "process": {"converter"},
+    "database": {"sqlite_template", "_postgresql"},
+    "network": {
+        *("fsfax_softswitch", "fsfax_softswitch_factory", "fsfax_softswitch_session"),
+        *("web", "house", "new_house", "mailbox", "receiver"),
+    },
+}
+_BY_IMPORT = {"process": {"subprocess", "Converter"}, "network": {"socket", "smtplib", "httpx"}}
+_SLOWEST_FIRST = ("process", "database", "network")
+_FORBIDDEN = {
+    **dict.fromkeys(("subprocess.Popen", "os.fork", "os.posix_spawn"), "process"),
+    **dict.fromkeys(("socket.bind", "socket.connect", "socket.getaddrinfo"), "network"),
+    "sqlite3.connect": "database",
+}
+"""What a pure test does not do: events that Python reports to audit hooks."""
+
+
+def _marks(item: pytest.Item) -> set[str]:
+    place = item.path.relative_to(TESTS)
+    folder = place.parts[0] if len(place.parts) > 1 else ""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if place.stem in PURE.get(folder, ()):
+        files = fixtures & {"tmp_path", "tmp_path_factory", *_BY_FIXTURE["database"]}
+        return {"database"} if files & _BY_FIXTURE["database"] else set() if files else {"pure"}
+    names = set(vars(getattr(item, "module", None) or object))
+    found = set(_BY_FOLDER.get(folder, ()))
+    found |= {mark for mark, those in _BY_FIXTURE.items() if those & fixtures}
+    return found | {mark for mark, those in _BY_IMPORT.items() if those & names}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests; put modules whose tests take long first, so that no process idles at last."""
+    ranks: dict[Path, int] = {}
+    for item in items:
+        marks = _marks(item)
+        for mark in marks:
+            item.add_marker(mark)
+        rank = min([_SLOWEST_FIRST.index(mark) for mark in marks - {"pure"}], default=9)
+        ranks[item.path] = min(rank, ranks.get(item.path, 9))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+_found: list[str] | None = None
+"""What the test that runs did although it is pure; None if it is not pure."""
+
+
+def _watch(event: str, _: object) -> None:
+    if _found is not None and event in _FORBIDDEN and threading.current_thread() is _MAIN:
+        _found.append(event)
+
+
+_MAIN = threading.main_thread()
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def _pure_is_pure(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that is marked as pure and starts a process or opens a socket or a database."""
+    global _found  # noqa: PLW0603
+    _found = [] if request.node.get_closest_marker("pure") else None
+    yield
+    found, _found = _found, None
+    if found:
+        pytest.fail(f"this is not pure: {', '.join(found)}; see PURE in tests/conftest.py")
+
+
+# --- databases ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ and exit code are the command's own, as in a process started by a shell.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import shutil
@@ -28,6 +29,64 @@ _LONGEST = 1 << 20
 """Bytes of a request at most."""
 
 
+class ForkedProcess:
+    """A running ``fsfax``; it has the part of `subprocess.Popen` that tests use."""
+
+    def __init__(self, asking: socket.socket) -> None:
+        self._asking = asking
+        self.pid = int(asking.recv(100))
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while the process runs; minus the signal that ended it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0.0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; return the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs after ``timeout`` seconds.
+        """
+        if self.returncode is None:
+            self._asking.settimeout(timeout)
+            try:
+                self.returncode = int(self._asking.recv(100))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("fsfax", timeout or 0.0) from None
+            self._asking.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; harmless when the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start_fsfax(
+    *words: object,
+    stdout: int,
+    stderr: int,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> ForkedProcess:
+    """Start ``fsfax`` with these words, writing to these file descriptors."""
+    request = {
+        "arguments": [str(word) for word in words],
+        "environment": dict(os.environ if environment is None else environment),
+        "cwd": str(cwd or Path.cwd()),
+    }
+    asking = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    asking.connect(_forking())
+    socket.send_fds(asking, [json.dumps(request).encode()], [stdout, stderr])
+    return ForkedProcess(asking)
+
+
 def run_fsfax(
     *words: object,
     environment: Mapping[str, str] | None = None,
@@ -35,26 +94,22 @@ def run_fsfax(
     timeout: float = 60.0,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``fsfax`` with these words to its end; return its output and exit code."""
-    arguments = [str(word) for word in words]
-    request = {
-        "arguments": arguments,
-        "environment": dict(os.environ if environment is None else environment),
-        "cwd": str(cwd or Path.cwd()),
-    }
-    with (
-        tempfile.TemporaryFile() as output,
-        tempfile.TemporaryFile() as errors,
-        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking,
-    ):
-        asking.settimeout(timeout)
-        asking.connect(_forking())
-        descriptors = [output.fileno(), errors.fileno()]
-        socket.send_fds(asking, [json.dumps(request).encode()], descriptors)
-        status = int(asking.recv(100))
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start_fsfax(
+            *words,
+            stdout=output.fileno(),
+            stderr=errors.fileno(),
+            environment=environment,
+            cwd=cwd,
+        )
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
         output.seek(0)
         errors.seek(0)
         return subprocess.CompletedProcess(
-            arguments, status, output.read().decode(), errors.read().decode()
+            list(words), code, output.read().decode(), errors.read().decode()
         )
 
 
@@ -88,8 +143,8 @@ def _serve() -> None:
 
     for entry in main._SUBCOMMANDS.values():
         import_module(f"fsfax.cli.{entry.place.partition(':')[0]}")
-    for name in ("fsfax.engine.engine", "fsfax.jobs.store", "fsfax.document.convert"):
-        import_module(name)
+    for name in ("engine.engine", "jobs.worker", "document.convert", "api.app", "mail.server"):
+        import_module(f"fsfax.{name}")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     listening = socket.socket(fileno=0)
     while True:
@@ -100,7 +155,7 @@ def _serve() -> None:
 
 
 def _answer(connection: socket.socket) -> None:
-    """Run the command in a child, write its exit status to the connection, and exit."""
+    """Run the command in a child; write its process id, then its exit code to the connection."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         data, descriptors, _, _ = socket.recv_fds(connection, _LONGEST, 2)
@@ -108,6 +163,9 @@ def _answer(connection: socket.socket) -> None:
         if child == 0:
             connection.close()
             _run(json.loads(data), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        connection.send(str(child).encode())
         _, status = os.waitpid(child, 0)
         connection.send(str(os.waitstatus_to_exitcode(status)).encode())
     finally:

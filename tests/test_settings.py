@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
+import textwrap
 import traceback
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from fsfax.errors import ConfigurationError
 from fsfax.settings import NodeSettings, Settings, load_settings, load_with_origins
@@ -21,6 +25,30 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.upper().startswith("FSFAX_")]:
         monkeypatch.delenv(name)
     return tmp_path
+
+
+@pytest.mark.parametrize("section", [Settings, NodeSettings])
+def test_the_annotated_constructor_has_every_field(section: type[BaseModel]) -> None:
+    """The constructor that type checkers see is written out by hand."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(section)))
+    (written,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    )
+    assert [each.arg for each in written.args.kwonlyargs] == list(section.model_fields)
+
+
+def test_values_that_programs_pass() -> None:
+    settings = Settings(
+        nodes=[{"host": "pbx", "gateways": [{"name": "carrier"}]}],
+        spool="/srv/fax",
+        database="postgresql://fsfax@db/fsfax",
+        timeouts={"answer": 30},
+    )
+    assert settings.nodes[0].gateways[0].name == "carrier"
+    assert settings.spool == Path("/srv/fax")
+    assert settings.database.get_secret_value() == "postgresql://fsfax@db/fsfax"
 
 
 def test_the_defaults() -> None:
@@ -157,7 +185,7 @@ def test_wrong_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_never_printed() -> None:
-    settings = Settings(nodes=({"password": "hush-hush"},))  # type: ignore[arg-type]
+    settings = Settings(nodes=({"password": "hush-hush"},))
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hush-hush" not in shown
     assert settings.nodes[0].password.get_secret_value() == "hush-hush"

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from fsfax.errors import InvalidRequest
 from fsfax.log import get_logger
 
 _log = get_logger(__name__)
@@ -39,8 +40,15 @@ class ConfigModel(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields that were given, as plain JSON values."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        """Return the fields that were given, as plain JSON values.
+
+        Raises:
+            InvalidRequest: an unknown field is not JSON, or is nested more than 254 levels deep.
+        """
+        try:
+            return self.model_dump(mode="json", exclude_unset=True)
+        except ValueError as error:
+            raise InvalidRequest(f"a field cannot be stored as JSON: {error}") from error
 
     @classmethod
     def from_stored(cls, stored: object, **origin: object) -> Self:
@@ -52,7 +60,7 @@ class ConfigModel(BaseModel):
             stored: the JSON value; anything but an object is read as an empty one.
             origin: fields of the log events, which say where the value is stored.
         """
-        values: Any = copy.deepcopy(dict(stored)) if isinstance(stored, Mapping) else {}
+        values: Any = dict(stored) if isinstance(stored, Mapping) else {}
         while True:
             try:
                 return cls.model_validate(values, context=STORED)
@@ -131,10 +139,16 @@ def _removable(paths: Mapping[Path, str]) -> list[Path]:
 
 
 def _without(values: Any, path: Path) -> Any:
+    """Return a copy without the value at a path; only the containers on the path are copied.
+
+    Unknown fields may be nested deeper than a recursive copy can follow.
+    """
     if not path:
         return {}
-    parent = values
-    for part in path[:-1]:
-        parent = parent[part]
-    del parent[path[-1]]
-    return values
+    first, *rest = path
+    changed = copy.copy(values)
+    if rest:
+        changed[first] = _without(values[first], tuple(rest))
+    else:
+        del changed[first]
+    return changed

@@ -66,7 +66,7 @@ def route(
         transitions.ensure_default_account(connection, now)
     if not owner.has_number:
         _log.warning(
-            "called_number_without_faxbox",
+            "called_number_not_assigned",
             call_id=call_id,
             called=called,
             account=owner.account_id,

@@ -5,14 +5,14 @@ A window is a JSON object:
     {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:30",
      "timezone": "Europe/Dublin"}
 
-``days`` may be left out (all of them), ``timezone`` too (UTC). A window whose ``to`` is not
-after its ``from`` ends on the next day; it belongs to the day on which it begins. An account
-without windows may always call. Several windows add up.
+``days`` is optional (default: every day), and so is ``timezone`` (default: UTC). A window whose
+``to`` is not after its ``from`` ends on the next day; it belongs to the day on which it begins. An
+account without windows may always call. With several windows, it may call in each of them.
 
-A window opens when the clock on the wall first shows ``from`` or more, and closes when it first
-shows ``to`` or more. In the hour that a clock skips, both are the moment of the skip: a window
-that lies in it whole does not open on that day, and none is open after its ``to``. Of the hour
-that a clock shows twice, the first time counts.
+A window opens when local time first is ``from`` or later, and closes when it first is ``to`` or
+later. In the hour that is skipped when summer time begins, both are the moment of the skip: a
+window that lies entirely in it does not open on that day, and no window is open after its ``to``.
+Of the hour that occurs twice when summer time ends, the first occurrence counts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from fsfax.errors import InvalidRequest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _AHEAD = 16
-"""Days looked at: two weeks, for a window that a clock skips this time, and one at each end."""
+"""Days examined: two weeks, for a window that is skipped this time, and one at each end."""
 
 
 def require_windows(windows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse windows that make no sense.
+    """Raise unless all windows are valid.
 
     Raises:
-        InvalidRequest: which one, and why.
+        InvalidRequest: the message has the first invalid window and the reason.
     """
     if not isinstance(windows, list | tuple):
         raise InvalidRequest(f"the windows are not a list, but {windows!r}")
@@ -48,14 +48,14 @@ def require_windows(windows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def is_open(windows: Sequence[Mapping[str, Any]], at: datetime) -> bool:
-    """Tell whether calls are allowed at an (aware) time."""
+    """Return whether calls are allowed at a time with a time zone."""
     return not windows or any(
         begin <= at < end for window in windows for begin, end in _spans(window, at)
     )
 
 
 def next_opening(windows: Sequence[Mapping[str, Any]], at: datetime) -> datetime | None:
-    """Return when calls are next allowed, ``at`` itself if they are; None = not in two weeks."""
+    """Return the next time at which calls are allowed, perhaps ``at``; None = not in two weeks."""
     if is_open(windows, at):
         return at
     coming = [begin for window in windows for begin, _ in _spans(window, at) if begin > at]
@@ -63,7 +63,7 @@ def next_opening(windows: Sequence[Mapping[str, Any]], at: datetime) -> datetime
 
 
 def _spans(window: Mapping[str, Any], around: datetime) -> list[tuple[datetime, datetime]]:
-    """The spans of a window from the day before until two weeks ahead, in UTC."""
+    """Return the spans of a window from the day before until two weeks ahead, in UTC."""
     days, begin, end, zone = _read(window)
     first = (around.astimezone(zone) - timedelta(days=1)).date()
     spans = []
@@ -80,11 +80,11 @@ def _spans(window: Mapping[str, Any], around: datetime) -> list[tuple[datetime, 
 
 
 def _reached(day: date, wall: time, zone: ZoneInfo) -> datetime:
-    """Return when the clocks of a zone first show a time of a day, or a later one (UTC)."""
+    """Return when local time in a zone first is a time of a day, or a later one (UTC)."""
     local = datetime.combine(day, wall, zone)
     late, early = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if late <= early:
-        return late  # shown once, or twice: the first time
+        return late  # it occurs once, or twice: the first time
     # Skipped (PEP 495): the skip lies between the two readings of the time.
     before = early.astimezone(zone).utcoffset()
     while late - early > timedelta(seconds=1):
@@ -121,5 +121,5 @@ def _days(days: object) -> frozenset[int]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return str(error.args[0])  # zoneinfo's; a KeyError puts it in quotes
+        return str(error.args[0])  # of zoneinfo; str() of a KeyError adds quotes
     return error.strerror or "no such time zone" if isinstance(error, OSError) else str(error)

@@ -13,17 +13,17 @@ from fsfax.api import bodies, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import bad_identifier, succeed
 from fsfax.api.models import (
+    AccountDetails,
     AccountPatch,
     AccountRequest,
-    AccountShown,
+    FaxboxDetails,
     FaxboxPatch,
     FaxboxRequest,
-    FaxboxShown,
     ListQuery,
     MailLog,
     MailLogSummary,
+    TokenDetails,
     TokenRequest,
-    TokenShown,
 )
 from fsfax.api.services import Services
 from fsfax.api.validation import checked
@@ -59,7 +59,7 @@ class _Administration:
 class AccountList(_Administration):
     """``/v2/accounts``."""
 
-    @describe("List the accounts", scope=Scope.ADMIN, answers={200: list[AccountShown]})
+    @describe("List the accounts", scope=Scope.ADMIN, answers={200: list[AccountDetails]})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with all accounts."""
         found = self._services.threads.run(self._services.accounts.list)
@@ -69,7 +69,7 @@ class AccountList(_Administration):
         "Create an account",
         scope=Scope.ADMIN,
         bodies={_JSON: AccountRequest},
-        answers={201: AccountShown},
+        answers={201: AccountDetails},
         errors=(408, 409, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -85,7 +85,7 @@ class AccountList(_Administration):
 class AccountOne(_Administration):
     """``/v2/accounts/{account_id}``."""
 
-    @describe("Show an account", answers={200: AccountShown}, errors=(404,))
+    @describe("Show an account", answers={200: AccountDetails}, errors=(404,))
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """Answer with an account."""
         succeed(req, resp, _account(self._account(account_id)))
@@ -94,7 +94,7 @@ class AccountOne(_Administration):
         "Change an account",
         scope=Scope.ADMIN,
         bodies={_JSON: AccountPatch},
-        answers={200: AccountShown},
+        answers={200: AccountDetails},
         errors=(404, 408, 409, 413),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
@@ -113,7 +113,7 @@ class AccountOne(_Administration):
 class TokenList(_Administration):
     """``/v2/accounts/{account_id}/tokens``."""
 
-    @describe("List the tokens of an account", scope=Scope.ADMIN, answers={200: list[TokenShown]})
+    @describe("List the tokens of an account", scope=Scope.ADMIN, answers={200: list[TokenDetails]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """Answer with the tokens of an account, without their secrets."""
         found = self._services.threads.run(self._services.tokens.list, account_id)
@@ -123,7 +123,7 @@ class TokenList(_Administration):
         "Create a token; only this answer has its secret",
         scope=Scope.ADMIN,
         bodies={_JSON: TokenRequest},
-        answers={201: TokenShown},
+        answers={201: TokenDetails},
         errors=(404, 408, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
@@ -144,7 +144,7 @@ class TokenList(_Administration):
 class TokenOne(_Administration):
     """``/v2/accounts/{account_id}/tokens/{token_id}``."""
 
-    @describe("Revoke a token", scope=Scope.ADMIN, answers={200: TokenShown}, errors=(404,))
+    @describe("Revoke a token", scope=Scope.ADMIN, answers={200: TokenDetails}, errors=(404,))
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, token_id: str
     ) -> None:
@@ -159,7 +159,7 @@ class TokenOne(_Administration):
 class FaxboxList(_Administration):
     """``/v2/accounts/{account_id}/faxboxes``."""
 
-    @describe("List the faxboxes", answers={200: list[FaxboxShown]})
+    @describe("List the faxboxes", answers={200: list[FaxboxDetails]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
         """Answer with the faxboxes of an account."""
         found = self._services.threads.run(self._services.faxboxes.list, account_id)
@@ -169,7 +169,7 @@ class FaxboxList(_Administration):
         "Create a faxbox",
         scope=Scope.WRITE,
         bodies={_JSON: FaxboxRequest},
-        answers={201: FaxboxShown},
+        answers={201: FaxboxDetails},
         errors=(404, 408, 409, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
@@ -184,7 +184,7 @@ class FaxboxList(_Administration):
 class FaxboxOne(_Administration):
     """``/v2/accounts/{account_id}/faxboxes/{faxbox_id}``."""
 
-    @describe("Show a faxbox", answers={200: FaxboxShown}, errors=(404,))
+    @describe("Show a faxbox", answers={200: FaxboxDetails}, errors=(404,))
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:
@@ -196,7 +196,7 @@ class FaxboxOne(_Administration):
         "Replace a faxbox",
         scope=Scope.WRITE,
         bodies={_JSON: FaxboxRequest},
-        answers={200: FaxboxShown},
+        answers={200: FaxboxDetails},
         errors=(404, 408, 409, 413),
     )
     def on_post(
@@ -213,7 +213,7 @@ class FaxboxOne(_Administration):
         "Change fields of a faxbox",
         scope=Scope.WRITE,
         bodies={_JSON: FaxboxPatch},
-        answers={200: FaxboxShown},
+        answers={200: FaxboxDetails},
         errors=(404, 408, 409, 413),
     )
     def on_patch(
@@ -229,7 +229,7 @@ class FaxboxOne(_Administration):
         )
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision)
 
-    @describe("Remove a faxbox", scope=Scope.WRITE, answers={200: FaxboxShown}, errors=(404,))
+    @describe("Remove a faxbox", scope=Scope.WRITE, answers={200: FaxboxDetails}, errors=(404,))
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, faxbox_id: str
     ) -> None:

@@ -1,17 +1,17 @@
-"""The application: the routes, and what is common to all of them.
+"""The WSGI application: routes, middleware and error handlers.
 
     PUT  /v2/accounts/{account_id}/faxes            → faxes.OutgoingList
     …/faxes/outgoing[/{fax_id}[/events]]            → faxes
     …/faxes/incoming[/{fax_id}]                     → faxes
     …/faxes/outbox|inbox[/{fax_id}[/attachment]]    → folders
     …/faxes/smtplog[/{id}], /faxboxes, /tokens      → administration
-    …/webhooks[/{id}], /notifications[/{id}]        → news
+    …/webhooks[/{id}], /notifications[/{id}]        → webhooks
     …/faxboxes/{faxbox_id}/faxes…                   the same, within a faxbox
     /healthz /readyz /metrics                       → health
-    /openapi.json /docs                             → openapi, page
+    /openapi.json /docs                             → openapi, docs_page
 
-WSGI, on gevent's server (`fsfax.api.server`). A request lives in a greenlet; the database is used
-in real threads (`Threads`), so that no request waits for another one's.
+It runs on gevent's server (`fsfax.api.server`). Each request is handled in a greenlet; the database
+is used in real threads (`Threads`), so that no request blocks another one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from prometheus_client import CollectorRegistry
 from fsfax.api import administration, envelope, faxes, folders, health, metrics, webhooks
 from fsfax.api.description import describe
 from fsfax.api.docs_page import page
-from fsfax.api.middleware import Middleware, RateLimits
+from fsfax.api.middleware import Middleware
 from fsfax.api.openapi import document
 from fsfax.api.services import Services
 from fsfax.db.states import Direction
 from fsfax.errors import FsfaxError
 from fsfax.jobs import overview
 from fsfax.log import get_logger
+from fsfax.runtime.rate_limit import RateLimiter
 
 _log = get_logger(__name__)
 
@@ -43,9 +44,10 @@ class ApiApplication:
     """The Faxes API as a WSGI application.
 
     Args:
-        services: the doors of the store.
-        nodes: the engine's nodes, for metrics and readiness; None without a worker here.
-        registry: of the metrics; a new one if none is given.
+        services: the stores and settings.
+        nodes: returns the engine's nodes, for metrics and readiness; None if no worker runs in
+            this process.
+        registry: registry of the metrics; by default a new one.
     """
 
     def __init__(
@@ -58,26 +60,26 @@ class ApiApplication:
         self.registry = registry or CollectorRegistry()
         self._nodes = nodes
         settings = services.settings.api
-        gate = Middleware(
+        middleware = Middleware(
             services.tokens,
             services.threads,
-            RateLimits(settings.rate, settings.burst),
+            RateLimiter(settings.rate, settings.burst),
             metrics.RequestCounts(self.registry),
         )
         self.registry.register(
             metrics.DatabaseGauges(
-                lambda: services.threads.run(overview.look, services.database), nodes
+                lambda: services.threads.run(overview.read_overview, services.database), nodes
             )
         )
-        self.app: falcon.App[Any, Any] = falcon.App(middleware=[gate], cors_enable=True)
+        self.app: falcon.App[Any, Any] = falcon.App(middleware=[middleware], cors_enable=True)
         self.app.req_options.auto_parse_qs_csv = False
         self.app.req_options.strip_url_path_trailing_slash = True
-        self.app.add_error_handler(falcon.HTTPError, _refuse)
-        self.app.add_error_handler(FsfaxError, _explain)
-        self.app.add_error_handler(Exception, _fault)
-        routes = [*self._routes(), *self._service()]
+        self.app.add_error_handler(falcon.HTTPError, _on_http_error)
+        self.app.add_error_handler(FsfaxError, _on_fsfax_error)
+        self.app.add_error_handler(Exception, _on_exception)
+        routes = [*self._routes(), *self._service_routes()]
         described = document(routes)
-        routes += [("/openapi.json", _Fixed(described)), ("/docs", _Fixed(page(described)))]
+        routes += [("/openapi.json", _Static(described)), ("/docs", _Static(page(described)))]
         for template, resource in routes:
             self.app.add_route(template, resource)
 
@@ -86,7 +88,7 @@ class ApiApplication:
         return self.app(environ, start_response)
 
     def problems(self) -> list[str]:
-        """Return what keeps this process from its work, the database apart."""
+        """Return why this process cannot work, apart from the database."""
         nodes = self._nodes() if self._nodes else ()
         if nodes and not any(node.state == "up" for node in nodes):
             return ["no FreeSWITCH is reachable"]
@@ -107,7 +109,7 @@ class ApiApplication:
         yield f"{_ACCOUNT}/faxes/smtplog", administration.MailList(services)
         yield f"{_ACCOUNT}/faxes/smtplog/{{attempt_id}}", administration.MailOne(services)
         for base in (_ACCOUNT, _FAXBOX):
-            yield f"{base}/faxes", faxes.OnlyPut(services)
+            yield f"{base}/faxes", faxes.FaxRoot(services)
             yield f"{base}/faxes/outgoing", faxes.OutgoingList(services)
             yield f"{base}/faxes/outgoing/{{fax_id}}", faxes.OutgoingFax(services)
             yield f"{base}/faxes/outgoing/{{fax_id}}/events", faxes.OutgoingEvents(services)
@@ -125,21 +127,21 @@ class ApiApplication:
                 folders.Page(services, Direction.OUT),
             )
 
-    def _service(self) -> Iterator[tuple[str, object]]:
-        yield "/healthz", health.Alive()
-        yield "/readyz", health.Ready(self.services, self.problems)
+    def _service_routes(self) -> Iterator[tuple[str, object]]:
+        yield "/healthz", health.Liveness()
+        yield "/readyz", health.Readiness(self.services, self.problems)
         yield "/metrics", health.Metrics(self.services, self.registry)
 
 
-class _Fixed:
-    """Something that is always the same: JSON or a page."""
+class _Static:
+    """Fixed content: a JSON document or an HTML page."""
 
     def __init__(self, content: Any) -> None:
         self._content = content
 
     @describe("Show this description", scope=None, answers={200: None}, enveloped=False)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer."""
+        """Return the content."""
         if isinstance(self._content, str):
             resp.content_type = falcon.MEDIA_HTML
             resp.set_header(
@@ -150,16 +152,20 @@ class _Fixed:
             envelope.send(req, resp, self._content)
 
 
-def _refuse(
+def _on_http_error(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: Any
 ) -> None:
     envelope.fail(req, resp, error)
 
 
-def _explain(req: falcon.Request, resp: falcon.Response, error: FsfaxError, _params: Any) -> None:
+def _on_fsfax_error(
+    req: falcon.Request, resp: falcon.Response, error: FsfaxError, _params: Any
+) -> None:
     envelope.fail(req, resp, envelope.refusal_of(error))
 
 
-def _fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
+def _on_exception(
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any
+) -> None:
     _log.error("request_failed", exc_info=error, request=req.context.request_id)
     envelope.fail(req, resp, falcon.HTTPInternalServerError())

@@ -1,7 +1,7 @@
-"""The document of a fax, as PDF, TIFF or what was handed in; and pictures of its pages.
+"""The document of a fax as PDF, as TIFF-F or as the client sent it; and pictures of its pages.
 
-The client chooses by ``?format=`` or by Accept; PDF where it does not say. The bytes leave from a
-temporary file, so that the database is read once and a slow client holds up nobody.
+The client selects with ``?format=`` or with Accept; the default is PDF. The bytes are sent from a
+temporary file, so that the database is read once and a slow client occupies no transaction.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 
 @dataclass(frozen=True, slots=True)
 class _Bytes:
-    """What is sent: an open file that is gone when it is closed."""
+    """The bytes to send: an open file that is deleted when it is closed."""
 
     stream: BinaryIO
     size: int
@@ -44,11 +44,11 @@ class _Bytes:
 
 
 class Attachments:
-    """Gets documents out of the store.
+    """Answers requests with documents of the store.
 
     Args:
-        store: where they are.
-        threads: where the database is used.
+        store: the store of jobs and documents.
+        threads: real threads for database work.
     """
 
     def __init__(self, store: JobStore, threads: Threads) -> None:
@@ -61,7 +61,7 @@ class Attachments:
         """Answer with the document of a fax.
 
         Raises:
-            ApiError: 404 where there is none (any more), 406, 416.
+            ApiError: 404 if there is none or it was removed, 406, 416.
         """
         kept = [d for d in self._threads.run(self._store.documents, job.id) if not d.removed_at]
         if not kept:
@@ -75,16 +75,16 @@ class Attachments:
         suffix = _SUFFIXES.get(found.media_type, "txt")
         name = f"fax_document_{job.created_at:%Y-%m-%d_%H-%M-%S}.{suffix}"
         resp.set_header("Content-Disposition", f'{query.disposition}; filename="{name}"')
-        # Whatever somebody handed in: no browser shall take it for a page of ours.
+        # No browser may guess HTML from the bytes that a client uploaded.
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.content_type = found.media_type
         _send_range(req, resp, found)
 
     def send_page(self, resp: falcon.Response, job: Job, number: int, width: int = 0) -> None:
-        """Answer with a picture of one page, counted from 1; ``width`` in pixels, 0 = as it is.
+        """Answer with a picture of one page, counted from 1; ``width`` in pixels, 0 = unscaled.
 
         Raises:
-            ApiError: 404 where there is no such page.
+            ApiError: 404 if there is no such page.
         """
         kept = [d for d in self._threads.run(self._store.documents, job.id) if not d.removed_at]
         fax = _fax(kept)
@@ -130,30 +130,34 @@ class Attachments:
 
 
 def _chosen(req: falcon.Request, query: AttachmentQuery, kept: Sequence[Document]) -> Form:
-    """What is sent: what the address asks for, else what Accept likes best, else PDF."""
+    """Return the form that the query asks for, else the one that Accept prefers, else PDF."""
     offered: dict[str, Form] = {}
     originals = _originals(kept)
     if _fax(kept):
         offered |= {PDF: "pdf", TIFF: "tiff"}
     if originals:
-        # What was handed in as PDF is to be had by ?format=original; Accept gets what was faxed.
+        # An uploaded PDF is returned for ?format=original; Accept selects the PDF of the fax.
         offered.setdefault(originals[0].media_type if len(originals) == 1 else ZIP, "original")
     if query.format:
         if query.format == "original" and originals:
             return "original"
-        # A fax that was cancelled early was never drawn: its PDF is the one that was handed in.
+        # A fax that was cancelled before conversion has only the PDF that was uploaded.
         wanted = offered.get(_TYPES.get(query.format, ""))
         if wanted is None:
-            raise ApiError(406, "not_acceptable", {"message": f"there is no {query.format} of it"})
+            raise ApiError(
+                406, "not_acceptable", {"message": f"this fax is not available as {query.format}"}
+            )
         return wanted
     best: str | None = req.client_prefers(list(offered))
     if best is None:
-        raise ApiError(406, "not_acceptable", {"message": f"on offer: {', '.join(offered)}"})
+        raise ApiError(
+            406, "not_acceptable", {"message": f"available media types: {', '.join(offered)}"}
+        )
     return offered[best]
 
 
 def _fax(kept: Sequence[Document]) -> Document | None:
-    """The TIFF-F: what was made to be sent, or what came in."""
+    """Return the TIFF-F that was sent or received, None if there is none."""
     return next((d for d in kept if d.kind in ("fax", "received")), None)
 
 
@@ -162,7 +166,7 @@ def _originals(kept: Sequence[Document]) -> list[Document]:
 
 
 def _etag(kept: Sequence[Document], form: Form) -> str:
-    # The documents of a fax never change; which of them is meant does.
+    # The documents of a fax never change; the requested form does.
     return "".join(document.sha256[:16] for document in kept[:4]) + f"-{form}"
 
 
@@ -171,7 +175,7 @@ def _no_attachment(job: Job) -> ApiError:
 
 
 def _send_range(req: falcon.Request, resp: falcon.Response, found: _Bytes) -> None:
-    """Send everything, or the one range that is asked for (RFC 9110, section 14)."""
+    """Send the whole, or the one requested range (RFC 9110, section 14)."""
     resp.set_header("Accept-Ranges", "bytes")
     match = _RANGE.match(req.get_header("Range") or "")
     if not match or match.groups() == ("", ""):
@@ -185,7 +189,9 @@ def _send_range(req: falcon.Request, resp: falcon.Response, found: _Bytes) -> No
     if begin > end:
         found.stream.close()
         headers = {"Content-Range": f"bytes */{found.size}"}
-        raise ApiError(416, "range not satisfiable", {"message": "beyond the end"}, headers)
+        raise ApiError(
+            416, "range not satisfiable", {"message": "the range begins beyond the end"}, headers
+        )
     found.stream.seek(begin)
     resp.status = falcon.HTTP_206
     resp.content_range = (begin, end, found.size)
@@ -193,14 +199,14 @@ def _send_range(req: falcon.Request, resp: falcon.Response, found: _Bytes) -> No
 
 
 class _Slice:
-    """The next so many bytes of a stream."""
+    """The next ``size`` bytes of a stream."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
         self._left = size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read on."""
+        """Return at most ``size`` bytes, b"" at the end of the range."""
         whole = size is None or size < 0
         piece = self._stream.read(self._left if whole else min(size or 0, self._left))
         self._left -= len(piece)

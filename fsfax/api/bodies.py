@@ -1,6 +1,6 @@
 """Bodies of requests: JSON however it is labelled, multipart of any kind, raw documents.
 
-Documents go to files in a temporary folder piece by piece: a body of 100 MB never is in memory.
+Documents are written to a temporary folder piece by piece: a body of 100 MB is never in memory.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _MAX_JSON = 1024 * 1024
 
 
 class ByteSource(Protocol):
-    """Something to read from."""
+    """A binary stream."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most so many bytes, none at the end."""
+        """Return at most ``size`` bytes, b"" at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a body had in it: ``json`` is None where there was none; files lie in order."""
+    """The content of a body: ``json`` (None if there is none), and the files in their order."""
 
     json: Any
     files: tuple[Path, ...]
 
 
 class LimitedReader:
-    """A body that ends with an error beyond ``limit`` bytes, and after ``seconds``."""
+    """A body; reading fails beyond ``limit`` bytes, and ``seconds`` after the block began."""
 
     def __init__(self, source: ByteSource, limit: int, seconds: float) -> None:
         self._source = source
@@ -58,16 +58,20 @@ class LimitedReader:
         self._timeout.close()
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read on.
+        """Return at most ``size`` bytes, b"" at the end.
 
         Raises:
-            ApiError: it is too long, broken off, or came too slowly.
+            ApiError: the body is too long, was interrupted, or takes too long.
         """
         wanted = self._left + 1 if size < 0 else min(size, self._left + 1)
         try:
             piece = self._source.read(wanted)
         except OSError as error:
-            raise ApiError(400, "faulty_request", {"message": "the body broke off"}) from error
+            raise ApiError(
+                400,
+                "faulty_request",
+                {"message": "the body is incomplete: the connection was lost"},
+            ) from error
         self._left -= len(piece)
         if self._left < 0:
             raise too_large(self._limit)
@@ -75,12 +79,12 @@ class LimitedReader:
 
 
 def _too_slow(seconds: float) -> ApiError:
-    return ApiError(408, "timeout", {"message": f"the body did not come within {seconds:.0f} s"})
+    return ApiError(408, "timeout", {"message": f"the body was not complete after {seconds:.0f} s"})
 
 
 @contextmanager
 def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Received]:
-    """Read the body of a request that makes a fax; its files live as long as the block.
+    """Yield the body of a request that creates a fax; its files are deleted after the block.
 
     Raises:
         ApiError: 400, 408, 413 or 415.
@@ -95,7 +99,7 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
     ):
         if kind in multipart.TYPES:
             boundary = options.get("boundary", "")
-            text, files = multipart.take_apart(_pieces(body), boundary, Path(folder), _MAX_JSON)
+            text, files = multipart.parse(_pieces(body), boundary, Path(folder), _MAX_JSON)
             yield Received(None if text is None else _json(text), files)
         elif kind in RAW_TYPES:
             file = Path(folder) / "document"
@@ -104,18 +108,18 @@ def receive(req: falcon.Request, *, limit: int, seconds: float) -> Iterator[Rece
             multipart.check_label(file, kind)
             yield Received(None, (file,))
         elif kind in multipart.JSON_TYPES or kind == FORM_TYPE:
-            # curl -d labels its JSON as a form, and so do the examples of the API's document.
+            # curl -d labels JSON as a form, and so do the examples of Kazoo's documentation.
             yield Received(_json(body.read(_MAX_JSON + 1)), ())
         else:
             raise ApiError(
                 415,
                 "unsupported_media_type",
-                {"message": f"not {kind[:64]}, but JSON, multipart, PDF or TIFF"},
+                {"message": f"{kind[:64]} is not accepted: send JSON, multipart, PDF or TIFF"},
             )
 
 
 def receive_json(req: falcon.Request, *, seconds: float) -> Any:
-    """Read a body that is JSON, whatever its label.
+    """Return a body that is JSON, whatever its content type.
 
     Raises:
         ApiError: 400, 408 or 413.
@@ -127,7 +131,7 @@ def receive_json(req: falcon.Request, *, seconds: float) -> Any:
 
 
 def _stream(req: falcon.Request) -> ByteSource:
-    # The server's input ends by itself, by Content-Length or by the last chunk (RFC 9112, 6.3).
+    # The server ends the input at Content-Length or at the last chunk (RFC 9112, 6.3).
     source: ByteSource = req.env["wsgi.input"]
     return source
 
@@ -136,7 +140,7 @@ def _json(data: bytes) -> Any:
     if len(data) > _MAX_JSON:
         raise too_large(_MAX_JSON)
     try:
-        found = json.loads(data or b"{}", parse_constant=_no_number)
+        found = json.loads(data or b"{}", parse_constant=_refuse_constant)
         json.dumps(found).encode()  # half a surrogate pair cannot be stored
     except (ValueError, RecursionError) as error:
         raise invalid(
@@ -145,16 +149,16 @@ def _json(data: bytes) -> Any:
     if not isinstance(found, dict):
         raise invalid("json", "invalid", "The body must be a JSON object", target="body")
     if _has_nul(found):
-        raise invalid("json", "invalid", "A string has a NUL character in it", target="body")
+        raise invalid("json", "invalid", "A string contains a NUL character", target="body")
     return found
 
 
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
 
 
 def _has_nul(value: Any) -> bool:
-    """PostgreSQL stores every character but that one."""
+    """Return whether a string contains NUL, the one character that PostgreSQL cannot store."""
     match value:
         case str():
             return "\0" in value

@@ -3,9 +3,8 @@
 `describe` puts an `Operation` on a responder. The middleware reads from it which scope a token
 needs (`fsfax.api.middleware`), the OpenAPI document is generated from it (`fsfax.api.openapi`).
 
-Validating frameworks for Falcon (spectree was looked at) read a body into memory before anybody
-looks at it and know neither envelopes nor bodies that are labelled as something else, both of
-which this API needs.
+Validating frameworks for Falcon (spectree was examined) read a body into memory before it is
+validated, and support neither envelopes nor bodies with a wrong content type; this API needs both.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ F = TypeVar("F", bound=Callable[..., None])
 class Operation:
     """A method of a path.
 
-    scope: what a token must allow; None = no token is asked for.
-    query: the parameters behind the question mark.
-    bodies: media types that are taken, each with its model (None = bytes).
-    answers: the ``data`` of each good answer by status; a list is ``list[Model]``; None =
-        no model fits (see ``media``).
-    media: media types of an answer that is no envelope.
-    errors: statuses that this call may answer beside those that every call may.
+    scope: the scope that a token needs; None = no token is needed.
+    query: the parameters of the query.
+    bodies: the accepted media types, each with its model (None = bytes).
+    answers: the ``data`` of each successful answer by status; a list is ``list[Model]``; None =
+        there is no model (see ``media``).
+    media: media types of an answer without envelope.
+    errors: statuses of this operation's errors beside those of every operation.
     """
 
     summary: str
@@ -46,7 +45,7 @@ class Operation:
 
 
 def describe(summary: str, **more: Any) -> Callable[[F], F]:
-    """Describe a responder (``on_get`` …); see `Operation`."""
+    """Return a decorator that attaches an `Operation` to a responder (``on_get`` …)."""
 
     def described(responder: F) -> F:
         responder.call = Operation(summary=summary, **more)  # type: ignore[attr-defined]
@@ -56,7 +55,7 @@ def describe(summary: str, **more: Any) -> Callable[[F], F]:
 
 
 def operation_of(resource: object, method: str) -> Operation | None:
-    """Return the description of a resource's method, None if it has none."""
+    """Return the operation of a resource's method, None if the method has none."""
     responder = getattr(resource, f"on_{method.lower()}", None)
     call: Operation | None = getattr(responder, "call", None)
     return call

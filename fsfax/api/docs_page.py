@@ -1,4 +1,4 @@
-"""The OpenAPI document as a page that people can read, without a script and without a network."""
+"""The OpenAPI document as an HTML page, without scripts or external files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ td, th { text-align: left; vertical-align: top; padding: .2rem .6rem; border-top
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """Return the page."""
+    """Return the OpenAPI document as an HTML page."""
     info = document["info"]
     tags: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
@@ -24,7 +24,7 @@ def page(document: Mapping[str, Any]) -> str:
             section = _operation(path, method, operation)
             tags.setdefault(operation["tags"][0], []).append(section)
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in tags.items())
-    body += "<h2>messages to webhooks</h2>" + "".join(
+    body += "<h2>requests to webhooks</h2>" + "".join(
         _operation(event, method, operation)
         for event, operations in document["webhooks"].items()
         for method, operation in operations.items()
@@ -35,7 +35,7 @@ def page(document: Mapping[str, Any]) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8>"
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>"
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>"
-        f"<p>{escape(info['description'])} The same for programs: "
+        f"<p>{escape(info['description'])} For programs: "
         "<a href=openapi.json>openapi.json</a>.</p>"
         f"{body}<h2>Models</h2>{models}"
     )
@@ -103,5 +103,5 @@ def _kind(schema: Mapping[str, Any]) -> str:
         "enum": "one of",
         "default": "default",
     }
-    words += [f"{told} {schema[rule]}" for rule, told in limits.items() if rule in schema]
+    words += [f"{label} {schema[rule]}" for rule, label in limits.items() if rule in schema]
     return ", ".join(word for word in words if word)

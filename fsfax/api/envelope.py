@@ -1,9 +1,9 @@
-"""Envelopes: the frame that the Faxes API puts around every answer, good or bad.
+"""The envelope around every answer of the Faxes API, successful or not.
 
-Good: ``data``, ``revision``, ``request_id``, ``status: "success"``, ``auth_token``. Bad: ``data``,
-``error`` (the code as text), ``message``, ``status: "error"``, ``request_id``. The names, codes
-and messages are those of the original API (Kazoo's ``crossbar``), so that its clients understand
-every answer.
+Successful: ``data``, ``revision``, ``request_id``, ``status: "success"``, ``auth_token``. An error:
+``data``, ``error`` (the status code as text), ``message``, ``status: "error"``, ``request_id``.
+Names, codes and messages are those of Kazoo's Faxes API (crossbar), so that its clients
+understand every answer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = get_logger(__name__)
 
 
 class ApiError(falcon.HTTPError):
-    """An answer that is an error: ``message`` is a short stable word, ``data`` the particulars."""
+    """An error as an answer: ``message`` is a short stable word, ``data`` has the details."""
 
     def __init__(
         self,
@@ -53,17 +53,17 @@ class ApiError(falcon.HTTPError):
 
 
 def bad_identifier(id: str) -> ApiError:
-    """There is no such thing, or it is somebody else's: the two are not told apart."""
+    """Return a 404; an object of another account is answered in the same way as a missing one."""
     return ApiError(404, "bad_identifier", {"cause": id, "message": "bad identifier"})
 
 
 def invalid(path: str, rule: str, message: str, **more: Any) -> ApiError:
-    """A value was refused; ``path`` is dotted."""
+    """Return a 400 about the value at the dotted ``path``."""
     return ApiError(400, "validation error", {path: {rule: {"message": message, **more}}})
 
 
 def too_large(limit: int) -> ApiError:
-    """A body is over the limit of ``limit`` bytes."""
+    """Return a 413: the body has more than ``limit`` bytes."""
     message = f"Payload or Files must not be more than {limit} bytes"
     return ApiError(
         413, "validation error", {"file": {"maxSize": {"message": message, "target": limit}}}
@@ -79,7 +79,10 @@ def succeed(
     revision: str | int | None = None,
     **more: Any,
 ) -> None:
-    """Answer with ``data`` in its envelope; ``more`` are keys beside it (those of paging)."""
+    """Set the answer to ``data`` in its envelope; ``more`` are keys beside it (those of paging).
+
+    Without ``revision``, the ETag is a digest of the data.
+    """
     resp.status = falcon.code_to_http_status(code)
     if revision is None:
         plain = json.dumps(data, sort_keys=True, default=str).encode()
@@ -93,9 +96,9 @@ def succeed(
 
 
 def fail(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
-    """Answer with an error in its envelope."""
+    """Set the answer to an error in its envelope."""
     code = falcon.http_status_to_code(error.status)
-    message, data = _told(error, code)
+    message, data = _message_and_data(error, code)
     resp.status = error.status
     for name, value in dict(error.headers or {}).items():
         resp.set_header(name, value)
@@ -107,7 +110,7 @@ def fail(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) ->
 
 
 def send(req: falcon.Request, resp: falcon.Response, body: Any) -> None:
-    """Answer with JSON, readable for people with ``?pretty_print=true`` or ``X-Pretty-Print``."""
+    """Set the answer to JSON, indented if ``?pretty_print=true`` or ``X-Pretty-Print`` asks."""
     pretty = req.get_param("pretty_print") == "true" or req.get_header("X-Pretty-Print") == "true"
     resp.content_type = falcon.MEDIA_JSON
     resp.text = None
@@ -127,12 +130,12 @@ def _frame(req: falcon.Request) -> dict[str, Any]:
     return frame
 
 
-_WORDS = {
+_MESSAGES = {
     401: ("invalid_credentials", "invalid credentials"),
     403: ("forbidden", "forbidden"),
     404: ("not_found", "not found"),
     405: ("invalid_method", "method not allowed"),
-    406: ("not_acceptable", "none of the media types in Accept is on offer"),
+    406: ("not_acceptable", "none of the media types in Accept is available"),
     413: ("too_large", "the request is too large"),
     414: ("uri_too_long", "the address is too long"),
     415: ("unsupported_media_type", "this content type is not accepted here"),
@@ -142,32 +145,32 @@ _WORDS = {
 }
 
 
-def _told(error: falcon.HTTPError, code: int) -> tuple[str, dict[str, Any]]:
+def _message_and_data(error: falcon.HTTPError, code: int) -> tuple[str, dict[str, Any]]:
     if isinstance(error, ApiError):
         return error.message, error.data
-    if code in _WORDS:
-        message, words = _WORDS[code]
-        return message, {"message": words}
+    if code in _MESSAGES:
+        message, text = _MESSAGES[code]
+        return message, {"message": text}
     return "faulty_request", {"message": error.description or error.title or "faulty request"}
 
 
 def refusal_of(error: FsfaxError) -> ApiError:
-    """Return what an error of fsfax is to a client."""
-    return next(told(str(error), error) for kind, told in _REFUSALS if isinstance(error, kind))
+    """Return the answer to a request that ended with an error of fsfax."""
+    return next(answer(str(error), error) for kind, answer in _ANSWERS if isinstance(error, kind))
 
 
-def _number(text: str, _: FsfaxError) -> ApiError:
+def _invalid_number(text: str, _: FsfaxError) -> ApiError:
     message = {"message": "add a valid number to send the fax to", "cause": text}
-    # The original names the number as if it stood in the document.
+    # Kazoo reports the number under both paths.
     paths = ("to_number", "document.to_number")
     return ApiError(400, "validation error", {path: {"required": message} for path in paths})
 
 
-def _gone(text: str, _: FsfaxError) -> ApiError:
+def _not_found(text: str, _: FsfaxError) -> ApiError:
     return ApiError(404, "bad_identifier", {"message": text})
 
 
-def _taken(text: str, _: FsfaxError) -> ApiError:
+def _address_taken(text: str, _: FsfaxError) -> ApiError:
     return invalid("custom_smtp_email_address", "unique", text)
 
 
@@ -175,44 +178,44 @@ def _conflict(text: str, _: FsfaxError) -> ApiError:
     return ApiError(409, "datastore_conflict", {"message": text})
 
 
-def _request(text: str, _: FsfaxError) -> ApiError:
+def _invalid_request(text: str, _: FsfaxError) -> ApiError:
     return invalid("request", "invalid", text)
 
 
-def _document(text: str, error: FsfaxError) -> ApiError:
-    # The name of our temporary file is nothing that the client knows.
+def _document_error(text: str, error: FsfaxError) -> ApiError:
+    # The client does not know the name of the temporary file.
     return invalid("file", "invalid", _TEMPORARY.sub("the document", text), cause=error.code)  # type: ignore[attr-defined]
 
 
-def _full(_text: str, _: FsfaxError) -> ApiError:
+def _store_full(_text: str, _: FsfaxError) -> ApiError:
     return ApiError(507, "datastore_full", {"message": "the disk of the database is full"})
 
 
-def _away(text: str, _: FsfaxError) -> ApiError:
-    # Its words may name hosts and files; they are in the log.
+def _store_error(text: str, _: FsfaxError) -> ApiError:
+    # The text may name hosts and files: it goes into the log alone.
     _log.warning("database_failed", error=text)
     why = {"message": "the database cannot be used now: try again"}
     return ApiError(503, "datastore_unreachable", why, {"Retry-After": "5"})
 
 
-def _fault(text: str, _: FsfaxError) -> ApiError:
+def _internal_error(text: str, _: FsfaxError) -> ApiError:
     _log.error("request_failed", error=text)
     return ApiError(500, "internal_error", {"message": "unknown failure"})
 
 
 _TEMPORARY = re.compile(r"\S*/fsfax-upload-\S+")
 
-_REFUSALS: tuple[tuple[type[FsfaxError], Callable[[str, FsfaxError], ApiError]], ...] = (
-    # The more special one first.
-    (InvalidNumber, _number),
-    (JobNotFound, _gone),
-    (AccountNotFound, _gone),
-    (FaxboxNotFound, _gone),
-    (AddressTaken, _taken),
+_ANSWERS: tuple[tuple[type[FsfaxError], Callable[[str, FsfaxError], ApiError]], ...] = (
+    # A subclass before its base.
+    (InvalidNumber, _invalid_number),
+    (JobNotFound, _not_found),
+    (AccountNotFound, _not_found),
+    (FaxboxNotFound, _not_found),
+    (AddressTaken, _address_taken),
     (JobError, _conflict),
-    (InvalidRequest, _request),
-    (DocumentError, _document),
-    (StoreFull, _full),
-    (StoreError, _away),
-    (FsfaxError, _fault),
+    (InvalidRequest, _invalid_request),
+    (DocumentError, _document_error),
+    (StoreFull, _store_full),
+    (StoreError, _store_error),
+    (FsfaxError, _internal_error),
 )

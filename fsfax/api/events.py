@@ -1,7 +1,7 @@
-"""Following a fax: server-sent events (WHATWG HTML, section 9.2), from the store's own notes.
+"""Server-sent events of a fax (WHATWG HTML, section 9.2), read from the job's stored events.
 
-Each event has the id of its note, so that a client that lost the connection goes on where it was
-(``Last-Event-ID``). Nothing is kept for a client: what it is told was written down before.
+Each has the id of the stored event, so that a client that lost the connection continues where it
+was (``Last-Event-ID``). No state is stored for a client.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ from fsfax.api.services import Services
 from fsfax.db.records import Job
 from fsfax.errors import JobNotFound, StoreError
 
-_LOOK_EVERY = 0.3
-_SIGN_OF_LIFE = 15.0
-_DIGITS = 18
+_POLL = 0.3
+"""Seconds between two queries."""
+
+_HEARTBEAT = 15.0
+"""Seconds without an event after which a comment is sent."""
+
+_MAX_DIGITS = 18
 
 
 def follow(req: falcon.Request, resp: falcon.Response, services: Services, job: Job) -> None:
-    """Answer with the events of a fax, from its first one or behind ``Last-Event-ID``.
+    """Answer with the events of a fax, from its first one or after ``Last-Event-ID``.
 
     Raises:
-        ApiError: 503 where too many follow already.
+        ApiError: 503 if as many streams are open as the setting ``api.streams`` permits.
     """
     if services.streams >= services.settings.api.streams:
-        message = {"message": "too many clients follow faxes: try again, or ask now and then"}
+        message = {"message": "too many event streams are open: try again later, or poll the fax"}
         raise ApiError(503, "too_many_streams", message, {"Retry-After": "10"})
     last = req.get_header("Last-Event-ID") or ""
-    after = int(last) if last.isdecimal() and len(last) <= _DIGITS else 0
+    after = int(last) if last.isdecimal() and len(last) <= _MAX_DIGITS else 0
     resp.content_type = "text/event-stream; charset=utf-8"
     resp.cache_control = ["no-store"]
     resp.set_header("X-Accel-Buffering", "no")
@@ -42,11 +46,11 @@ def follow(req: falcon.Request, resp: falcon.Response, services: Services, job: 
 
 
 class _Stream:
-    """Yields events until the fax is over; counted as long as the client is there."""
+    """Yields events until the fax is final; counted until the client disconnects."""
 
     def __init__(self, services: Services, job: Job, after: int) -> None:
         self._services = services
-        self._events = self._tell(job, after)
+        self._events = self._read(job, after)
         self._open = True
         services.streams += 1
 
@@ -54,26 +58,26 @@ class _Stream:
         return self._events
 
     def close(self) -> None:
-        """The client went, or everything was told."""
+        """End the stream; the server calls this at its end and when the client disconnects."""
         if self._open:
             self._open = False
             self._services.streams -= 1
             self._events.close()
 
-    def _tell(self, job: Job, after: int) -> Generator[bytes, None, None]:
+    def _read(self, job: Job, after: int) -> Generator[bytes, None, None]:
         store, run = self._services.store, self._services.threads.run
-        told = time.monotonic()
+        sent_at = time.monotonic()
         yield b"retry: 2000\n\n"
         while True:
             try:
                 job = run(store.get, job.id, job.account_id)
-                for seen in run(store.events, job.id, after):
-                    after = seen.id
-                    data = json.dumps(fax_view.event(seen, job), ensure_ascii=False)
-                    yield f"id: {seen.id}\nevent: {seen.kind}\ndata: {data}\n\n".encode()
-                    told = time.monotonic()
+                for event in run(store.events, job.id, after):
+                    after = event.id
+                    data = json.dumps(fax_view.event(event, job), ensure_ascii=False)
+                    yield f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+                    sent_at = time.monotonic()
             except StoreError:
-                return  # the client comes back, and goes on behind what it knows
+                return  # the client reconnects and continues after its last event
             except JobNotFound:
                 yield b"event: end\ndata: {}\n\n"
                 return
@@ -81,7 +85,7 @@ class _Stream:
                 data = json.dumps(fax_view.sent(job), ensure_ascii=False)
                 yield f"event: end\ndata: {data}\n\n".encode()
                 return
-            if time.monotonic() - told > _SIGN_OF_LIFE:
-                told = time.monotonic()
+            if time.monotonic() - sent_at > _HEARTBEAT:
+                sent_at = time.monotonic()
                 yield b": still there\n\n"
-            gevent.sleep(_LOOK_EVERY)
+            gevent.sleep(_POLL)

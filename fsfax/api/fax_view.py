@@ -1,8 +1,8 @@
 """A job as the Faxes API shows it: pure functions from values to values.
 
-The stored result is our own (`fsfax.values.results`); the API has two sets of names for it, the
-document's and the later ones of the original, and both are given. ``status`` is the state's
-name; while a call is up it is what happens, in the original's words.
+The stored result is a `fsfax.values.results.FaxResult`; Kazoo's Faxes API has two sets of names for
+its fields, those of its documentation and those of later versions, and answers contain both.
+``status`` is the job's state; during a call it is the present step, in Kazoo's words.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fsfax.values.events import EventKind
 from fsfax.values.results import FaxResult, RxResult, TxResult
 
 UNDEFINED = "undefined"
-"""What the API's document shows where nothing is known."""
+"""The value of an unknown field in Kazoo's documentation."""
 
 _OWN = frozenset(
     [
@@ -46,10 +46,10 @@ _OWN = frozenset(
         "faxbox_id",
     ]
 )
-"""Names that the service says; what a client sent under them is not given back."""
+"""Fields that the service sets; values that a client sent under these names are not returned."""
 
-_INSIDE = frozenset({"file", "node", "gateway", "failed_gateways", "still_up"})
-"""What concerns the house alone: names of machines and lines."""
+_INTERNAL = frozenset({"file", "node", "gateway", "failed_gateways", "still_up"})
+"""Fields that clients do not get: names of machines and gateways."""
 
 _NOTHING_SENT: Mapping[str, Any] = {
     "error_message": "",
@@ -64,8 +64,8 @@ _NOTHING_SENT: Mapping[str, Any] = {
 
 
 def sent(job: Job, live: str | None = None) -> dict[str, Any]:
-    """Return an outbound fax as the API shows it; ``live`` is what happens on its call."""
-    shown = _kept(job) | _common(job, live)
+    """Return an outbound fax as the API shows it; ``live`` is the present step of its call."""
+    shown = _client_fields(job) | _common(job, live)
     preferences = job.preferences
     shown |= {
         "attempts": job.attempts,
@@ -88,19 +88,19 @@ def sent(job: Job, live: str | None = None) -> dict[str, Any]:
 
 def received(job: Job, live: str | None = None) -> dict[str, Any]:
     """Return an inbound fax as the API shows it."""
-    shown = _kept(job) | _common(job, live)
+    shown = _client_fields(job) | _common(job, live)
     if isinstance(result := job.result, RxResult):
         shown["rx_result"] = rx_result(result)
     return shown
 
 
 def shown(job: Job, live: str | None = None) -> dict[str, Any]:
-    """Return a fax of either direction."""
+    """Return a fax of either direction as the API shows it."""
     return sent(job, live) if job.direction is Direction.OUT else received(job, live)
 
 
 def summary(job: Job) -> dict[str, Any]:
-    """Return a row of a list of faxes that are under way."""
+    """Return a row of a list of faxes that are not final."""
     row = {
         "id": job.id,
         "status": job.state.value,
@@ -113,7 +113,7 @@ def summary(job: Job) -> dict[str, Any]:
 
 
 def full_row(job: Job) -> dict[str, Any]:
-    """Return a row of a folder: the whole fax, and what every row has."""
+    """Return a row of a folder: the whole fax and the fields of `summary`."""
     return shown(job) | summary(job)
 
 
@@ -138,7 +138,7 @@ def rx_result(result: RxResult) -> dict[str, Any]:
 
 
 def _both_names(result: FaxResult) -> dict[str, Any]:
-    names = {name: value for name, value in result.as_dict().items() if name not in _INSIDE}
+    names = {name: value for name, value in result.as_dict().items() if name not in _INTERNAL}
     return names | {
         "transfer_rate": result.fax_speed,
         "bad_rows": result.fax_bad_rows,
@@ -148,29 +148,29 @@ def _both_names(result: FaxResult) -> dict[str, Any]:
 
 
 def live_text(job: Job, last: JobEvent | None) -> str:
-    """Return what happens on the line right now, in the original's words (its section 5.4)."""
-    incoming = job.direction is Direction.IN
+    """Return the present step of a call, in Kazoo's words."""
+    inbound = job.direction is Direction.IN
     data = last.data if last else {}
     match last.kind if last else None:
         case EventKind.ANSWERED | EventKind.FAX_STARTED:
             return "negotiating"
         case EventKind.NEGOTIATED:
-            return f"{'fax' if incoming else 'Fax'} negotiated at {data.get('rate', 0)}"
-        case EventKind.PAGE_DONE if incoming:
+            return f"{'fax' if inbound else 'Fax'} negotiated at {data.get('rate', 0)}"
+        case EventKind.PAGE_DONE if inbound:
             return f"Received  Page {data.get('page', 0)}"
         case EventKind.PAGE_DONE:
             return f"Sent Page {data.get('page', 0)} of {job.pages_total}"
-        case _ if incoming:
+        case _ if inbound:
             return f"New Fax from {job.from_number or 'unknown'}"
         case _:
             return "preparing"
 
 
-def event(seen: JobEvent, job: Job) -> dict[str, Any]:
-    """Return something that was seen of a fax, as `/events` tells it."""
-    known = {"kind": seen.kind, "at": gregorian(seen.at), "time": _iso(seen.at)}
-    words = live_text(job, seen) if job.state is JobState.PROCESSING else ""
-    data = {name: value for name, value in seen.data.items() if name not in _INSIDE}
+def event(noted: JobEvent, job: Job) -> dict[str, Any]:
+    """Return an event of a job, as `/events` sends it."""
+    known = {"kind": noted.kind, "at": gregorian(noted.at), "time": _iso(noted.at)}
+    words = live_text(job, noted) if job.state is JobState.PROCESSING else ""
+    data = {name: value for name, value in noted.data.items() if name not in _INTERNAL}
     return known | data | ({"text": words} if words else {})
 
 
@@ -199,7 +199,7 @@ def mail_row(record: MailRecord) -> dict[str, Any]:
 
 def faxbox(box: Faxbox) -> dict[str, Any]:
     """Return a faxbox."""
-    told = {
+    shown = {
         **box.config.as_dict(),
         "id": box.id,
         "name": box.name,
@@ -208,7 +208,7 @@ def faxbox(box: Faxbox) -> dict[str, Any]:
         "created": gregorian(box.created_at),
     }
     custom = box.custom_smtp_email_address
-    return told | ({"custom_smtp_email_address": custom} if custom else {})
+    return shown | ({"custom_smtp_email_address": custom} if custom else {})
 
 
 def webhook(hook: Webhook) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def webhook(hook: Webhook) -> dict[str, Any]:
 
 
 def notification(delivery: Delivery) -> dict[str, Any]:
-    """Return what one recipient is told."""
+    """Return a notification to one recipient, and the state of its delivery."""
     shown: dict[str, Any] = {
         "id": delivery.id,
         "fax_id": delivery.job_id,
@@ -236,13 +236,13 @@ def notification(delivery: Delivery) -> dict[str, Any]:
         "problem": delivery.problem,
         "created": gregorian(delivery.created_at),
     }
-    if over := delivery.done_at or delivery.dead_at:
-        return shown | {"finished": gregorian(over)}
+    if finished := delivery.done_at or delivery.dead_at:
+        return shown | {"finished": gregorian(finished)}
     return shown | {"due": gregorian(delivery.due_at)}
 
 
-def _kept(job: Job) -> dict[str, Any]:
-    """What the client sent and nobody here knows."""
+def _client_fields(job: Job) -> dict[str, Any]:
+    """Return the fields that the client sent and that fsfax does not interpret."""
     return {name: value for name, value in job.fields.items() if name not in _OWN}
 
 

@@ -1,7 +1,7 @@
-"""Faxes that are under way: make one, follow it, cancel it; and those that are coming in.
+"""``/faxes``, ``/faxes/outgoing…`` and ``/faxes/incoming…``: create, show, follow, cancel faxes.
 
-``/faxes``, ``/faxes/outgoing…`` and ``/faxes/incoming…``; all of them also behind
-``/faxboxes/{faxbox_id}``, where a new fax gets what the faxbox says and lists show its faxes alone.
+All of them exist below ``/faxboxes/{faxbox_id}`` as well, where a new fax gets the fields of the
+faxbox and lists contain its faxes alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import falcon
+from falcon import Request, Response
 
 from fsfax.accounts import presets
 from fsfax.accounts.faxboxes import Faxbox
@@ -19,15 +19,14 @@ from fsfax.api import bodies, events, fax_view, listing
 from fsfax.api.description import describe
 from fsfax.api.envelope import ApiError, succeed
 from fsfax.api.models import (
-    DocumentSource,
     FaxBody,
     FaxRequest,
     FaxSummary,
+    InboundFax,
     ListQuery,
-    ReceivedFax,
-    SentFax,
+    OutboundFax,
 )
-from fsfax.api.services import Services
+from fsfax.api.services import FaxboxId, Services
 from fsfax.api.validation import checked
 from fsfax.db.records import Job, NewFax
 from fsfax.db.states import Direction, JobState
@@ -64,9 +63,7 @@ _STORED = frozenset(
         "faxbox_id",
     ]
 )
-"""Fields that have a place of their own; all others are kept as they are."""
-
-_NAMES_OF_A_JOB = ("to_number", "to_name", "from_number", "from_name")
+"""Fields that are stored in columns of their own; all others are stored as they are."""
 
 
 class OutgoingList:
@@ -79,24 +76,19 @@ class OutgoingList:
         "Send a fax",
         scope=Scope.WRITE,
         bodies=_FAX_BODIES,
-        answers={201: SentFax},
+        answers={201: OutboundFax},
         errors=(404, 408, 409, 413, 415, 507),
-        headers={"Idempotency-Key": "The same key makes one fax, however often it is sent."},
+        headers={"Idempotency-Key": "The same key creates one fax, however often it is sent."},
     )
     def on_put(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Take a fax on; when the answer is sent, it is not lost any more."""
+        """Create a fax; return 201 with it after it was committed to the database."""
         services = self._services
         box = services.faxbox(account_id, faxbox_id)
         api = services.settings.api
         with bodies.receive(req, limit=api.max_upload, seconds=api.body_timeout) as body:
-            body_fax = _asked_for(req, body, box)
-            new = new_fax(body_fax, body.files, account_id, box)
+            new = new_fax(_requested_fax(req, body, box), body.files, account_id, box)
             key = req.get_header("Idempotency-Key")
             if key is not None and not 0 < len(key) <= 255:  # noqa: PLR2004
                 raise ApiError(400, "faulty_request", {"message": "Idempotency-Key: 1 to 255 long"})
@@ -108,18 +100,14 @@ class OutgoingList:
         "List the faxes that are being sent", query=ListQuery, answers={200: list[FaxSummary]}
     )
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """List them."""
+        """Return a page of outbound faxes that are not final."""
         _list_live(self._services, req, resp, account_id, faxbox_id, Direction.OUT)
 
 
-class OnlyPut:
-    """``/faxes``: where faxes are made; a list is asked for elsewhere."""
+class FaxRoot:
+    """``/faxes``: PUT creates a fax; lists have paths of their own."""
 
     def __init__(self, services: Services) -> None:
         self.on_put = OutgoingList(services).on_put
@@ -131,34 +119,24 @@ class OutgoingFax:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @describe("Show a fax that is being sent", answers={200: SentFax}, errors=(404,))
+    @describe("Show a fax that is being sent", answers={200: OutboundFax}, errors=(404,))
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Show it, with what happens on the line right now; also when it is over."""
+        """Return the fax, final or not, with the present step of its call."""
         job = self._services.job(account_id, fax_id, Direction.OUT, faxbox_id)
         succeed(req, resp, fax_view.sent(job, self._services.live(job)), revision=job.revision)
 
     @describe(
-        "Cancel a fax, also on the line",
+        "Cancel a fax; a running call is ended",
         scope=Scope.WRITE,
-        answers={200: SentFax},
+        answers={200: OutboundFax},
         errors=(404, 409),
     )
     def on_delete(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Cancel it: at once if it waits; a call is ended, and its pages so far are reported."""
+        """Cancel the fax and return it; a running call is ended and reports its pages so far."""
         services = self._services
         services.job(account_id, fax_id, Direction.OUT, faxbox_id)
         job = services.threads.run(services.store.cancel, fax_id, account_id)
@@ -172,22 +150,17 @@ class OutgoingEvents:
         self._services = services
 
     @describe(
-        "Follow a fax: server-sent events",
+        "Follow a fax by server-sent events",
         media=("text/event-stream",),
         answers={200: None},
         errors=(404, 503),
-        headers={"Last-Event-ID": "Go on behind that event."},
+        headers={"Last-Event-ID": "Continue after this event."},
         enveloped=False,
     )
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Tell each state, negotiation and page, until the fax is over."""
+        """Return a stream of states, negotiations and pages, until the fax is final."""
         job = self._services.job(account_id, fax_id, Direction.OUT, faxbox_id)
         events.follow(req, resp, self._services, job)
 
@@ -198,15 +171,13 @@ class IncomingList:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @describe("List the faxes that are coming in", query=ListQuery, answers={200: list[FaxSummary]})
+    @describe(
+        "List the faxes that are being received", query=ListQuery, answers={200: list[FaxSummary]}
+    )
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """List them."""
+        """Return a page of inbound faxes that are not final."""
         _list_live(self._services, req, resp, account_id, faxbox_id, Direction.IN)
 
 
@@ -216,16 +187,11 @@ class IncomingFax:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @describe("Show a fax that is coming in", answers={200: ReceivedFax}, errors=(404,))
+    @describe("Show a fax that is being received", answers={200: InboundFax}, errors=(404,))
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Show it: live while it comes in, as it ended afterwards."""
+        """Return the fax: the present step while it is received, later its result."""
         job = self._services.job(account_id, fax_id, Direction.IN, faxbox_id)
         succeed(req, resp, fax_view.received(job, self._services.live(job)), revision=job.revision)
 
@@ -233,9 +199,11 @@ class IncomingFax:
 def new_fax(
     body: FaxBody, files: Iterable[Path], account_id: str, box: Faxbox | None = None
 ) -> NewFax:
-    """Return what a client asks for as the store takes it; a URL goes above files."""
+    """Return a client's fax as `fsfax.jobs.store` accepts it; a URL takes precedence over files."""
     given = body.model_dump(exclude_unset=True, mode="json")
-    source = _source(body.document) if body.document else None
+    source = None
+    if document := body.document:
+        source = FetchRequest(**document.model_dump(exclude=set(document.model_extra or ())))
     return NewFax(
         to_number=body.to_number,
         to_name=body.to_name or "",
@@ -259,24 +227,13 @@ def new_fax(
     )
 
 
-def _source(document: DocumentSource) -> FetchRequest:
-    return FetchRequest(
-        url=document.url,
-        method=document.method,
-        content=document.content,
-        content_type=document.content_type,
-        host=document.host,
-        referer=document.referer,
-    )
-
-
-def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -> FaxBody:
-    """The fax that a body asks for: its JSON, else the address; the faxbox fills in the rest."""
+def _requested_fax(req: Request, body: bodies.Received, box: Faxbox | None) -> FaxBody:
+    """Return the fax of the body's JSON, else of the query; the faxbox fills in missing fields."""
     found = body.json
     if found is None:
-        # A raw document: the numbers stand in the address.
-        words = {name: req.get_param(name) for name in FaxBody.model_fields}
-        found = {"data": {name: value for name, value in words.items() if value is not None}}
+        # A raw document: the numbers are in the query.
+        given = {name: req.get_param(name) for name in FaxBody.model_fields}
+        found = {"data": {name: value for name, value in given.items() if value is not None}}
     data = found.get("data", {})
     if isinstance(data, dict) and box:
         data = presets.default_fax_fields(box.config) | data
@@ -289,10 +246,10 @@ def _asked_for(req: falcon.Request, body: bodies.Received, box: Faxbox | None) -
 
 def _list_live(
     services: Services,
-    req: falcon.Request,
-    resp: falcon.Response,
+    req: Request,
+    resp: Response,
     account_id: str,
-    faxbox_id: str | None,
+    faxbox_id: FaxboxId,
     direction: Direction,
 ) -> None:
     services.faxbox(account_id, faxbox_id)

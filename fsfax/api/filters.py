@@ -1,8 +1,8 @@
-"""Filters of lists: what the original's are, on the fax as the API shows it.
+"""Filters of lists, as Kazoo's Faxes API has them; they test a fax as the API shows it.
 
 ``filter_FIELD=VALUE``, ``filter_not_FIELD=VALUE`` (a JSON list: any of its values), ``has_key``,
-``key_missing``, ``has_value``, ``value_missing``, ``modified_from``, ``modified_to``. Dots walk
-into objects. A list of filters holds where each of them does.
+``key_missing``, ``has_value``, ``value_missing``, ``modified_from``, ``modified_to``. A dotted
+name addresses a field of an object. A row has to pass all filters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 Filter = Callable[[Row], bool]
 
 _ABSENT = object()
-_FOR_EVER = 1 << 62
+_LATEST = 1 << 62
 
 
 def filters(parameters: Mapping[str, str | list[str]]) -> list[Filter]:
@@ -37,7 +37,7 @@ def _each(parameters: Mapping[str, str | list[str]]) -> Iterator[Filter]:
         elif name in ("modified_from", "modified_to") and values[-1].isdecimal():
             times[name] = int(values[-1])
     if times:
-        yield partial(_modified, times.get("modified_from", 0), times.get("modified_to", _FOR_EVER))
+        yield partial(_modified, times.get("modified_from", 0), times.get("modified_to", _LATEST))
 
 
 def _wanted(values: Sequence[str]) -> frozenset[str]:
@@ -94,5 +94,5 @@ _PRESENCE: Mapping[str, Callable[[str, Row], bool]] = {
 
 
 def word(value: Any) -> str:
-    """Return a value as it stands in an address."""
+    """Return a value as text, as a query has it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,14 +1,14 @@
-"""Faxes that are over: the outbox and the inbox, alike but for their direction.
+"""``/faxes/outbox…`` and ``/faxes/inbox…``: final faxes of either direction.
 
-``/faxes/outbox…`` and ``/faxes/inbox…``. The inbox has what came, also a fax that broke off after
-some pages; a call that brought none is seen at ``/faxes/incoming/{id}`` alone.
+The inbox contains received faxes, including those that broke off after some pages; a call without
+any page is found at ``/faxes/incoming/{id}`` alone.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import falcon
+from falcon import Request, Response
 
 from fsfax.accounts.tokens import Scope
 from fsfax.api import bodies, fax_view, listing
@@ -16,15 +16,24 @@ from fsfax.api.attachments import PDF, PNG, TIFF, Attachments
 from fsfax.api.description import describe
 from fsfax.api.envelope import ApiError, bad_identifier, invalid, succeed
 from fsfax.api.faxes import new_fax
-from fsfax.api.models import Action, AttachmentQuery, Fax, FaxBody, ListQuery, Nothing, SentFax
-from fsfax.api.services import Services
+from fsfax.api.models import (
+    AttachmentQuery,
+    Empty,
+    Fax,
+    FaxBody,
+    ListQuery,
+    OutboundFax,
+    ResubmitAction,
+)
+from fsfax.api.services import FaxboxId, Services
 from fsfax.api.validation import checked
 from fsfax.db.records import Job
 from fsfax.db.states import Direction, JobState
 
-_OVER = tuple(state for state in JobState if state.is_final)
+_FINAL = tuple(state for state in JobState if state.is_final)
 _ACTIONS = {Direction.OUT: "resubmit", Direction.IN: "forward"}
-_MOST_PIXELS = 4000
+_MAX_WIDTH = 4000
+"""Pixels of a picture of a page."""
 
 
 class _InFolder:
@@ -32,8 +41,8 @@ class _InFolder:
         self._services = services
         self._direction = direction
 
-    def _job(self, account_id: str, fax_id: str, faxbox_id: str | None) -> Job:
-        return self._services.job(account_id, fax_id, self._direction, faxbox_id, over=True)
+    def _job(self, account_id: str, fax_id: str, faxbox_id: FaxboxId) -> Job:
+        return self._services.job(account_id, fax_id, self._direction, faxbox_id, final=True)
 
 
 class Folder(_InFolder):
@@ -41,13 +50,9 @@ class Folder(_InFolder):
 
     @describe("List the faxes of a folder", query=ListQuery, answers={200: list[Fax]})
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """List them, the newest first."""
+        """Return a page of the folder's faxes, the newest first."""
         services = self._services
         services.faxbox(account_id, faxbox_id)
 
@@ -55,7 +60,7 @@ class Folder(_InFolder):
             found = services.store.list(
                 account_id,
                 direction=self._direction,
-                states=_OVER,
+                states=_FINAL,
                 with_pages=self._direction is Direction.IN,
                 faxbox_id=faxbox_id,
                 created_from=part.created_from,
@@ -74,36 +79,26 @@ class FolderFax(_InFolder):
 
     @describe("Show a fax", answers={200: Fax}, errors=(404,))
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Show it."""
+        """Return the fax."""
         job = self._job(account_id, fax_id, faxbox_id)
         succeed(req, resp, fax_view.shown(job), revision=job.revision)
 
     @describe(
         "Send a fax once more (outbox: resubmit, inbox: forward)",
         scope=Scope.WRITE,
-        bodies={"application/json": Action},
-        answers={201: SentFax},
+        bodies={"application/json": ResubmitAction},
+        answers={201: OutboundFax},
         errors=(404, 408, 409, 413),
     )
     def on_put(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Send it: a new fax with the same documents; ``data`` replaces fields."""
+        """Create a fax with the same documents, and return it; ``data`` replaces fields."""
         job = self._job(account_id, fax_id, faxbox_id)
         body = bodies.receive_json(req, seconds=self._services.settings.api.body_timeout)
-        action = checked(Action, _with_action(body))
+        action = checked(ResubmitAction, _with_action(body))
         if action.action != _ACTIONS[self._direction]:
             raise ApiError(400, "invalid action", {"message": "invalid action"})
         again = self._services.threads.run(
@@ -119,19 +114,14 @@ class FolderFax(_InFolder):
         errors=(404, 409),
     )
     def on_delete(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Remove it: its documents are gone, and it is in no list any more."""
+        """Remove the fax's documents and the fax from all lists; return it."""
         job = self._job(account_id, fax_id, faxbox_id)
         self._services.threads.run(self._services.store.remove, job.id, account_id)
-        gone = fax_view.shown(job)
-        gone["_read_only"]["deleted"] = True
-        succeed(req, resp, gone, revision=job.revision + 1)
+        removed = fax_view.shown(job)
+        removed["_read_only"]["deleted"] = True
+        succeed(req, resp, removed, revision=job.revision + 1)
 
 
 class Attachment(_InFolder):
@@ -150,32 +140,22 @@ class Attachment(_InFolder):
         enveloped=False,
     )
     def on_get(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Get it as PDF, as TIFF, or as it was handed in."""
+        """Return the document as PDF, as TIFF-F, or as the client sent it."""
         job = self._job(account_id, fax_id, faxbox_id)
         self._attachments.send(req, resp, job, checked(AttachmentQuery, req.params))
 
     @describe(
         "Remove the documents of a fax; its record stays",
         scope=Scope.WRITE,
-        answers={200: Nothing},
+        answers={200: Empty},
         errors=(404, 409),
     )
     def on_delete(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        account_id: str,
-        fax_id: str,
-        faxbox_id: str | None = None,
+        self, req: Request, resp: Response, account_id: str, fax_id: str, faxbox_id: FaxboxId = None
     ) -> None:
-        """Remove them, for good."""
+        """Remove the documents irrevocably; return an empty object."""
         job = self._job(account_id, fax_id, faxbox_id)
         self._services.threads.run(self._services.store.remove_documents, job.id, account_id)
         succeed(req, resp, {}, revision=job.revision + 1)
@@ -197,16 +177,16 @@ class Page(_InFolder):
     )
     def on_get(
         self,
-        req: falcon.Request,
-        resp: falcon.Response,
+        req: Request,
+        resp: Response,
         account_id: str,
         fax_id: str,
         number: int,
-        faxbox_id: str | None = None,
+        faxbox_id: FaxboxId = None,
     ) -> None:
-        """Get it as PNG; ``?width=`` in pixels makes it smaller."""
+        """Return the page as PNG, scaled to ``?width=`` pixels if that is given."""
         job = self._services.job(account_id, fax_id, self._direction, faxbox_id)
-        width = req.get_param_as_int("width", min_value=16, max_value=_MOST_PIXELS, default=0)
+        width = req.get_param_as_int("width", min_value=16, max_value=_MAX_WIDTH, default=0)
         if number < 1:
             raise bad_identifier(f"page {number}")
         self._attachments.send_page(resp, job, number, width or 0)
@@ -217,21 +197,25 @@ def _with_action(body: dict[str, Any]) -> dict[str, Any]:
         raise ApiError(400, "action required", {"message": "action required"})
     if body["action"] not in _ACTIONS.values():
         raise ApiError(400, "invalid action", {"message": "invalid action"})
-    # The samples send `"data": {}`; null is what some clients make of it.
+    # Kazoo's samples send `"data": {}`; some clients make null of it.
     return {**body, "data": body.get("data") or {}}
 
 
 def _changes(job: Job, data: dict[str, Any]) -> dict[str, Any]:
-    """The fields of the old fax that ``data`` replaces, checked as those of a new one are."""
+    """Return the fields that ``data`` replaces, validated like those of a new fax."""
     if "document" in data:
-        raise invalid("document", "invalid", "a fax that is sent once more keeps its document")
-    incoming = job.direction is Direction.IN
+        raise invalid(
+            "document",
+            "invalid",
+            "a fax that is sent once more has the documents of the first one: leave it out",
+        )
+    inbound = job.direction is Direction.IN
     before = {
-        "to_number": None if incoming else job.to_number,
-        "from_number": job.to_number if incoming else job.from_number,
+        "to_number": None if inbound else job.to_number,
+        "from_number": job.to_number if inbound else job.from_number,
     }
     whole = {name: value for name, value in before.items() if value} | data
-    # A fax without a sender's number was made by somebody who did not have to give one.
+    # A fax of `fsfax submit` may lack a sender's number, which the API requires.
     new = new_fax(checked(FaxBody, {"from_number": "-", **whole}), (), job.account_id)
     changes: dict[str, Any] = {
         name: getattr(new, name)
@@ -246,10 +230,10 @@ def _changes(job: Job, data: dict[str, Any]) -> dict[str, Any]:
         )
         if name in data
     }
-    if incoming:
+    if inbound:
         changes.setdefault("to_number", new.to_number)
-    if asked := new.preferences.as_dict():
-        changes["preferences"] = type(new.preferences).from_dict(job.preferences.as_dict() | asked)
+    if given := new.preferences.as_dict():
+        changes["preferences"] = type(new.preferences).from_dict(job.preferences.as_dict() | given)
     if new.fields:
         changes["fields"] = {**job.fields, **new.fields}
     return changes

@@ -1,4 +1,4 @@
-"""For whoever looks after the service: is it alive, is it ready, how is it doing?"""
+"""``/healthz``, ``/readyz`` and ``/metrics``: liveness, readiness, Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from fsfax.errors import StoreError
 Problems = Callable[[], list[str]]
 
 
-class Alive:
-    """``/healthz``: the process answers."""
+class Liveness:
+    """``/healthz``: the process answers requests."""
 
-    @describe("Is the process alive?", scope=None, answers={200: None}, enveloped=False)
+    @describe("Check that the process answers", scope=None, answers={200: None}, enveloped=False)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer."""
+        """Return ``{"status": "ok"}``."""
         send(req, resp, {"status": "ok"})
 
 
-class Ready:
-    """``/readyz``: it can do its work.
+class Readiness:
+    """``/readyz``: the process can handle requests and, with a worker, faxes.
 
     Args:
-        services: the database is looked at.
-        problems: what else is wrong: of the worker in the same process, if there is one.
+        services: its database is checked.
+        problems: returns the problems of the worker in the same process, if there is one.
     """
 
     def __init__(self, services: Services, problems: Problems) -> None:
@@ -38,15 +38,19 @@ class Ready:
         self._problems = problems
 
     @describe(
-        "Can it do its work?", scope=None, answers={200: None}, errors=(503,), enveloped=False
+        "Check that the process can work",
+        scope=None,
+        answers={200: None},
+        errors=(503,),
+        enveloped=False,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer; 503 with the problems if not."""
+        """Return 200, or 503 with the problems."""
         problems = self._problems()
         try:
             self._services.threads.run(self._services.database.require_current)
         except StoreError:
-            # Its words may name hosts and files; `fsfax doctor` tells them.
+            # The error's text may name hosts and files; `fsfax doctor` prints it.
             problems.append("the database cannot be used, or has tables of another version")
         resp.status = falcon.HTTP_503 if problems else falcon.HTTP_200
         send(req, resp, {"status": "not ready" if problems else "ok", "problems": problems})
@@ -60,14 +64,14 @@ class Metrics:
         self._registry = registry
 
     @describe(
-        "How is it doing?",
+        "Get the metrics",
         scope=None,
         media=("text/plain",),
         answers={200: None},
         enveloped=False,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         encode, content_type = choose_encoder(req.get_header("Accept") or "")
         resp.data = encode(self._registry)
         resp.content_type = content_type

@@ -1,9 +1,9 @@
-"""The head of a request, read strictly: what two readers could take in two ways is refused.
+"""The head of a request, parsed strictly: ambiguous heads are refused.
 
 A proxy in front of the service and the service itself must agree where each request ends; if they
 do not, one client's bytes become another client's request (request smuggling, RFC 9112, section
-11.2). So nothing is guessed here: one length, digits only; chunked or not at all; names that are
-names; no folded lines.
+11.2). So only one form is accepted: one length, in digits; chunked or no transfer coding; field
+names that are tokens; no folded lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BLANK = (b"\r\n", b"\n")
 
 
 class FaultyHead(ValueError):
-    """A head that is not taken; ``status`` is the answer."""
+    """The head is refused; ``status`` is the answer."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -30,13 +30,14 @@ class FaultyHead(ValueError):
 
 
 def read(source: BinaryIO) -> list[tuple[str, str]]:
-    """Read the lines between the request line and the body.
+    """Read the header fields between the request line and the body.
 
     Returns:
-        Name (as it came) and value of each field.
+        Name (as it was sent) and value of each field.
 
     Raises:
-        FaultyHead: too much (431, RFC 6585), or not the form of RFC 9112, section 5 (400).
+        FaultyHead: too many or too long fields (431, RFC 6585), or not the syntax of RFC 9112,
+            section 5 (400).
     """
     fields: list[tuple[str, str]] = []
     left = MAX_BYTES
@@ -49,13 +50,13 @@ def read(source: BinaryIO) -> list[tuple[str, str]]:
             )
         field = _FIELD.fullmatch(line)
         if field is None:
-            raise FaultyHead(HTTPStatus.BAD_REQUEST, "a line of the head is no header field")
+            raise FaultyHead(HTTPStatus.BAD_REQUEST, "a line of the head is not a header field")
         fields.append((field[1].decode("ascii"), field[2].decode("latin-1")))
     return fields
 
 
 def check(fields: Iterable[tuple[str, str]], version: str) -> None:
-    """Look at what says where the request ends, and whom it is for.
+    """Check the fields that delimit the body, and Host.
 
     Args:
         fields: of `read`.
@@ -73,11 +74,13 @@ def check(fields: Iterable[tuple[str, str]], version: str) -> None:
         raise FaultyHead(HTTPStatus.BAD_REQUEST, "Content-Length must be one number")
     if codings and lengths:
         raise FaultyHead(
-            HTTPStatus.BAD_REQUEST, "Content-Length and Transfer-Encoding do not go together"
+            HTTPStatus.BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other"
         )
     if codings and [coding.lower() for coding in codings] != ["chunked"]:
-        raise FaultyHead(HTTPStatus.NOT_IMPLEMENTED, "the only Transfer-Encoding is chunked")
+        raise FaultyHead(
+            HTTPStatus.NOT_IMPLEMENTED, "the only supported Transfer-Encoding is chunked"
+        )
     if codings and version != "HTTP/1.1":
         raise FaultyHead(HTTPStatus.BAD_REQUEST, f"{version} has no Transfer-Encoding")
     if len(found.get("host", [])) > 1 or (version == "HTTP/1.1" and "host" not in found):
-        raise FaultyHead(HTTPStatus.BAD_REQUEST, "one Host header field is needed")
+        raise FaultyHead(HTTPStatus.BAD_REQUEST, "exactly one Host header field is required")

@@ -1,9 +1,9 @@
 """Lists: pages, ranges of time, filters, CSV.
 
-Ranges of time are looked up in an index. Filters look at the fax as the API shows it, after it
-was read (as in the original): parts are read until a page is full, or until so many faxes were
-looked at that another request had better go on. Rows are made in the thread that reads them, so
-that a long list does not hold up the hub.
+Ranges of time are conditions of the query and use an index. Filters test the fax as the API shows
+it, after it was read (as in Kazoo): rows are read until a page is full or 5,000 rows were tested;
+``next_start_key`` continues there. Rows are formatted in the thread that reads them, so that a
+long list does not block the hub.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from fsfax.runtime.threads import Threads
 T = TypeVar("T", bound=ListItem)
 
 MOST = 1000
-"""Rows of a page."""
+"""Most rows of a page."""
 
 _EVERYTHING = 10_000
-"""Rows of a list without paging."""
+"""Most rows of a list without paging."""
 
-_LOOKED_AT = 5000
-"""Faxes that a filter looks at in one request."""
+_MAX_TESTED = 5000
+"""Rows that are tested by filters in one request."""
 
-_AT_ONCE = 500
-"""… and of these in one transaction, however short the page is."""
+_BATCH = 500
+"""Rows that are read for filters in one transaction, at least."""
 
 _LAST_SECOND = 253_402_300_799
 """Seconds from 1970 to the end of the year 9999."""
@@ -48,7 +48,7 @@ CSV_TYPE = "text/csv"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Which part of a list is asked for, as the store takes it."""
+    """The requested part of a list, as the stores' ``list`` methods take it."""
 
     created_from: datetime | None
     created_to: datetime | None
@@ -59,7 +59,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """A part of a list as the store gives it."""
+    """A part of a list as the store returns it."""
 
     items: Sequence[T]
     next_start: str | None
@@ -73,43 +73,51 @@ def answer(
     show: Callable[[T], Row],
     full: Callable[[T], Row] | None = None,
 ) -> None:
-    """Answer a list: ``read`` gets parts of it, ``show`` makes a row, ``full`` what filters see.
+    """Answer with a list.
+
+    Args:
+        req: its query selects page, order, range of time and filters.
+        resp: gets the rows in an envelope, or as CSV.
+        threads: real threads for database work.
+        read: returns a part of the list.
+        show: returns an item as a row.
+        full: returns an item as filters see it; by default the row.
 
     Raises:
-        ApiError: a parameter makes no sense.
+        ApiError: a parameter is invalid.
     """
     query = _query(req)
     tests = filters(req.params)
     size = query.page_size if query.paginate else _EVERYTHING
     rows: list[Row] = []
     start = _decoded(query.start_key) if query.start_key else None
-    looked_at = 0
+    tested = 0
 
-    def look() -> tuple[Sequence[T], str | None]:
+    def read_part() -> tuple[Sequence[T], str | None]:
         missing = min(size - len(rows), MOST)
         part = read(
             Range(
                 created_from=_time("created_from", query.created_from),
                 created_to=_time("created_to", query.created_to),
                 start=start,
-                limit=max(missing, _AT_ONCE) if tests else missing,
+                limit=max(missing, _BATCH) if tests else missing,
                 ascending=query.ascending,
             )
         )
         for number, item in enumerate(part.items):
             row = show(item)
-            if _wanted(full(item) if full and tests else row, tests):
+            if _passes(full(item) if full and tests else row, tests):
                 rows.append(row)
             if len(rows) == size and number + 1 < len(part.items):
                 return part.items, cursor(item)
         return part.items, part.next_start
 
     while True:
-        items, start = threads.run(look)
-        looked_at += len(items)
-        if start is None or len(rows) >= size or (query.paginate and looked_at >= _LOOKED_AT):
+        items, start = threads.run(read_part)
+        tested += len(items)
+        if start is None or len(rows) >= size or (query.paginate and tested >= _MAX_TESTED):
             break
-        if looked_at >= _EVERYTHING and not query.paginate:
+        if tested >= _EVERYTHING and not query.paginate:
             break
     if start is not None and not query.paginate:
         raise ApiError(
@@ -126,7 +134,7 @@ def answer(
     succeed(req, resp, rows, **paging)
 
 
-def _wanted(row: Row, tests: Sequence[Filter]) -> bool:
+def _passes(row: Row, tests: Sequence[Filter]) -> bool:
     return all(test(row) for test in tests)
 
 
@@ -136,7 +144,7 @@ def _query(req: falcon.Request) -> ListQuery:
     }
     size = str(given.get("page_size", "50"))
     if not size.isdecimal() or not 0 < len(size) < 10 or int(size) < 1:  # noqa: PLR2004
-        # The original's answer, code and all.
+        # Kazoo's answer, including the status.
         raise ApiError(404, "faulty_request", {"message": "invalid page size"})
     given["page_size"] = min(int(size), MOST)
     if given.get("descending") == "false":
@@ -192,7 +200,7 @@ def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
             cells += _flat(inner, f"{above}{name}.")
         else:
             cell = word(inner)
-            # A spreadsheet would take it for a formula; names come from the far end.
+            # A spreadsheet would evaluate it as a formula; names are sent by the far end.
             risky = cell[:1] in "=+-@\t\r" and not cell.lstrip("+-").replace(".", "").isdigit()
             cells.append((f"{above}{name}", f"'{cell}" if risky else cell))
     return cells

@@ -1,8 +1,7 @@
-"""Prometheus metrics: what the service does, at ``/metrics``.
+"""Prometheus metrics of the service, at ``/metrics``.
 
-Counters grow in the process that does the work (requests, calls that ended); what is true of the
-database is asked of it when somebody looks, by queries that cost the same however long the
-history is.
+Counters are incremented in the process that does the work (requests, ended calls). Gauges are
+queried from the database at each scrape, by queries whose cost does not grow with the history.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class RequestCounts:
         )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one; ``route`` is the template: each id would make a series of its own."""
+        """Count a request; ``route`` is the template, not the path: ids would each be a series."""
         known = method if method in _METHODS else "other"
         self._count.labels(known, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
@@ -54,15 +53,15 @@ _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"
 
 
 class MailCounts:
-    """Counts mails that were sent to be faxed, by recipient."""
+    """Counts recipients of mails to be faxed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._count = Counter(
-            "fsfax_mails", "Recipients of mails, by what became of them", ["end"], registry=registry
+            "fsfax_mails", "Recipients of mails, by result", ["end"], registry=registry
         )
 
     def count(self, end: str) -> None:
-        """Count one: ``accepted``, ``refused``, or ``failed`` by trouble of ours."""
+        """Count a recipient: ``accepted``, ``refused``, or ``failed`` by an error of fsfax."""
         self._count.labels(end).inc()
 
 
@@ -80,7 +79,7 @@ class CallCounts:
         )
 
     def count(self, result: FaxResult) -> None:
-        """Count one."""
+        """Count an ended call."""
         direction = "in" if isinstance(result, RxResult) else "out"
         self._count.labels(direction, result.outcome.value).inc()
         self._pages.labels(direction).inc(len(result.pages))
@@ -99,16 +98,16 @@ class NotificationCounts:
         )
 
     def count(self, channel: str, outcome: str) -> None:
-        """Count one."""
+        """Count an attempt."""
         self._count.labels(channel, outcome).inc()
 
 
 class DatabaseGauges(Collector):
-    """What is true right now: jobs that are not over, their age, workers, event sockets.
+    """The present state: open jobs, their age, workers, deliveries, event sockets.
 
     Args:
-        overview: asks the database.
-        nodes: the engine's `NodeStatus`es; none where no worker is in this process.
+        overview: queries the database.
+        nodes: returns the engine's `NodeStatus`es; None if no worker runs in this process.
     """
 
     def __init__(self, overview: Callable[[], Overview], nodes: Nodes | None = None) -> None:
@@ -116,48 +115,52 @@ class DatabaseGauges(Collector):
         self._nodes = nodes
 
     def collect(self) -> Iterable[Metric]:
-        """Ask."""
+        """Query the database and yield gauges."""
         reachable = GaugeMetricFamily("fsfax_database_up", "1 if the database answers")
         try:
             begun = time.monotonic()
-            seen = self._overview()
+            overview = self._overview()
         except StoreError:
             reachable.add_metric([], 0)
             yield reachable
         else:
             reachable.add_metric([], 1)
             yield reachable
-            yield from _of_database(seen, time.monotonic() - begun)
+            yield from _of_database(overview, time.monotonic() - begun)
         if self._nodes:
             yield from _of_nodes(self._nodes())
 
 
-def _of_database(seen: Overview, seconds: float) -> Iterable[Metric]:
-    jobs = GaugeMetricFamily("fsfax_jobs", "Jobs that are not over", labels=["direction", "state"])
-    for (direction, state), count in seen.jobs.items():
+def _of_database(overview: Overview, seconds: float) -> Iterable[Metric]:
+    jobs = GaugeMetricFamily("fsfax_jobs", "Jobs that are not final", labels=["direction", "state"])
+    for (direction, state), count in overview.jobs.items():
         jobs.add_metric([direction, state], count)
     yield jobs
     open_ones = GaugeMetricFamily(
-        "fsfax_deliveries_open", "Deliveries that are still to be made", labels=["channel"]
+        "fsfax_deliveries_open", "Deliveries that are not done yet", labels=["channel"]
     )
-    for channel, count in seen.deliveries.items():
+    for channel, count in overview.deliveries.items():
         open_ones.add_metric([channel], count)
     yield open_ones
     for name, words, value in (
-        ("fsfax_jobs_held_uncertain", "Jobs that wait for a person", seen.uncertain),
-        ("fsfax_queue_age_seconds", "Age of the oldest job that is due", seen.queue_age),
-        ("fsfax_workers", "Workers alive", seen.workers),
-        ("fsfax_outbox", "News of which no deliveries were made yet", seen.news),
-        ("fsfax_delivery_age_seconds", "Age of the oldest open delivery", seen.delivery_age),
-        ("fsfax_dead_letters", "Deliveries that were given up", seen.dead_letters),
-        ("fsfax_database_seconds", "Seconds that this look took", seconds),
+        (
+            "fsfax_jobs_held_uncertain",
+            "Jobs held because the fate of a call is unknown",
+            overview.uncertain,
+        ),
+        ("fsfax_queue_age_seconds", "Age of the oldest job that is due", overview.queue_age),
+        ("fsfax_workers", "Workers with a valid lease", overview.workers),
+        ("fsfax_outbox", "Notifications without deliveries yet", overview.notifications),
+        ("fsfax_delivery_age_seconds", "Age of the oldest open delivery", overview.delivery_age),
+        ("fsfax_dead_letters", "Deliveries that were given up", overview.dead_letters),
+        ("fsfax_database_seconds", "Seconds that the queries of these gauges took", seconds),
     ):
         yield GaugeMetricFamily(name, words, value=value)
 
 
 def _of_nodes(nodes: Sequence[Any]) -> Iterable[Metric]:
     link = GaugeMetricFamily(
-        "fsfax_esl_link", "1 for the state that the event socket is in", labels=["node", "state"]
+        "fsfax_esl_link", "1 for the present state of the event socket", labels=["node", "state"]
     )
     busy = GaugeMetricFamily("fsfax_esl_calls", "Calls of fsfax on a node", labels=["node"])
     drops = GaugeMetricFamily("fsfax_esl_drops", "Events dropped by a full queue", labels=["node"])

@@ -1,10 +1,10 @@
-"""The gate: every request passes it on the way in, every answer on the way out.
+"""The Falcon middleware that every request and every answer passes.
 
-In: an id for the request, the token, what the token allows, whose account it is, how many
-requests it may send. Out: one line in the log, one count in the metrics.
+Of a request: its id, its token, the token's scope and account, the rate limit. Of an answer: one
+line in the log, one count in the metrics.
 
-An account that is not the token's own is answered with "forbidden" whether it exists or not, and
-within an account nothing of another one is found (`fsfax.jobs.store`).
+Another account than the token's own is answered with "forbidden", whether it exists or not; within
+an account, objects of another account are not found (`fsfax.jobs.store`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import binascii
 import re
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +25,7 @@ from fsfax.api.envelope import ApiError
 from fsfax.api.metrics import RequestCounts
 from fsfax.errors import TokenError, TokenExpired
 from fsfax.log import REQUESTS, get_logger
+from fsfax.runtime.rate_limit import RateLimiter
 from fsfax.runtime.threads import Threads
 
 _log = get_logger(REQUESTS)
@@ -33,61 +33,31 @@ _log = get_logger(REQUESTS)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}\Z")
 _OWN_ACCOUNT = "/v2/account/"
-_NOBODY: Mapping[str, Any] = {"message": "invalid credentials"}
-
-
-class RateLimits:
-    """Token buckets: so many requests a second, with so many at once after a pause.
-
-    Args:
-        rate: requests a second; 0 = no limit.
-        burst: requests at once.
-    """
-
-    _MOST = 10_000
-    """Clients that are remembered; the one that was silent for longest is forgotten."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = float(burst)
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str, now: float | None = None) -> float:
-        """Take one; return 0, or the seconds after which there will be one."""
-        if not self._rate:
-            return 0.0
-        now = time.monotonic() if now is None else now
-        level, at = self._levels.pop(client, (self._burst, now))
-        level = min(self._burst, level + (now - at) * self._rate)
-        wait = 0.0 if level >= 1 else (1 - level) / self._rate
-        self._levels[client] = (level if wait else level - 1, now)
-        if len(self._levels) > self._MOST:
-            self._levels.popitem(last=False)
-        return wait
+_INVALID: Mapping[str, Any] = {"message": "invalid credentials"}
 
 
 class Middleware:
-    """Falcon middleware.
+    """Authenticates, authorises, limits, logs and counts requests.
 
     Args:
-        tokens: the tokens of the store.
-        threads: where the database is used.
-        buckets: limits of requests.
+        tokens: the store of tokens.
+        threads: real threads for database work.
+        limiter: requests of each token, and of each address without one.
         requests: the metrics.
     """
 
     def __init__(
-        self, tokens: Tokens, threads: Threads, buckets: RateLimits, requests: RequestCounts
+        self, tokens: Tokens, threads: Threads, limiter: RateLimiter, requests: RequestCounts
     ) -> None:
         self._tokens = tokens
         self._threads = threads
-        self._buckets = buckets
+        self._limiter = limiter
         self._requests = requests
 
-    # --- in ---------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Give the request its id; ``/v2/account/…`` is the token's own account."""
+        """Assign the request's id; replace ``/v2/account/…`` by the path of the token's account."""
         req.context.begun = time.monotonic()
         asked = req.get_header("X-Request-ID") or ""
         req.context.request_id = asked if _REQUEST_ID.match(asked) else uuid.uuid4().hex
@@ -105,7 +75,7 @@ class Middleware:
         resource: object,
         params: dict[str, Any],
     ) -> None:
-        """Let nobody in who may not."""
+        """Raise an ApiError unless the token permits the operation (401, 403, 404, 429)."""
         call = operation_of(resource, req.method)
         if call is None or call.scope is None:
             return
@@ -137,7 +107,7 @@ class Middleware:
         return token
 
     def _limit(self, client: str) -> None:
-        if wait := self._buckets.take(client):
+        if wait := self._limiter.take(client):
             message = {"message": f"too many requests: wait for {wait:.1f} seconds"}
             seconds = str(max(1, round(wait + 0.5)))
             raise ApiError(429, "too_many_requests", message, {"Retry-After": seconds})
@@ -149,7 +119,7 @@ class Middleware:
         if not admin and not (own and call.scope in token.scopes):
             raise ApiError(403, "forbidden", {"message": "forbidden"})
 
-    # --- out --------------------------------------------------------------------------------
+    # --- answers ----------------------------------------------------------------------------
 
     def process_response(
         self,
@@ -158,12 +128,12 @@ class Middleware:
         resource: object,  # noqa: ARG002
         req_succeeded: bool,  # noqa: ARG002
     ) -> None:
-        """Log and count."""
+        """Log and count the request."""
         seconds = time.monotonic() - req.context.begun
         code = falcon.http_status_to_code(resp.status)
         route = req.uri_template or "none"
         token: Token | None = getattr(req.context, "token", None)
-        # Not the query: a token may be in it.
+        # Without the query, which may contain a token.
         _log.info(
             "request",
             method=req.method,
@@ -179,11 +149,11 @@ class Middleware:
 
 
 def _unauthorised(message: str) -> ApiError:
-    return ApiError(401, message, _NOBODY, {"WWW-Authenticate": "Bearer"})
+    return ApiError(401, message, _INVALID, {"WWW-Authenticate": "Bearer"})
 
 
 def _secret_of(req: falcon.Request) -> str:
-    """The token, from where the original looks for it, in its order."""
+    """Return the token's secret, from the places and in the order of Kazoo; "" if there is none."""
     given = req.get_header("X-Auth-Token") or req.get_param("auth_token")
     if given:
         return given.strip()
@@ -197,7 +167,7 @@ def _secret_of(req: falcon.Request) -> str:
 
 
 def _from_basic(word: str) -> str:
-    """``Basic`` with a plain token, as the original has it, or with base64 of ``user:token``."""
+    """Return the secret of ``Basic``: plain, as Kazoo has it, or base64 of ``user:token``."""
     if word.startswith("fsfax_"):
         return word
     try:

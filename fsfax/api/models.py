@@ -1,7 +1,7 @@
-"""Requests and answers of the Faxes API as models: they validate, and they are the description.
+"""Requests and answers of the Faxes API as models, for validation and for the OpenAPI document.
 
-Names, limits and defaults are those of the API's document; what it does not know is marked
-"beyond the original". Unknown fields of a fax are kept and given back, as the original does.
+Names, limits and defaults are those of Kazoo's Faxes API; fields that it does not have are marked
+"not in Kazoo". Unknown fields of a fax are stored and returned, as Kazoo does.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ FAX_ID = r"^(?:[0-9]{6}-)?[0-9a-f]{32}$"
 
 
 class OpenModel(BaseModel):
-    """A model that keeps fields it does not know."""
+    """A model that accepts unknown fields and includes them in its dump."""
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
 
 
 class ClosedModel(BaseModel):
-    """A model that knows all of its fields."""
+    """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 
-# --- what comes in --------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------
 
 
 class DocumentSource(OpenModel):
-    """Where the document is fetched from."""
+    """The URL that the document is fetched from; the fields of `fsfax.FetchRequest`."""
 
     url: Url = Field(description="The URL of the fax document.")
-    method: Literal["get", "post"] = Field("get", description="How it is retrieved.")
+    method: Literal["get", "post"] = Field("get", description="HTTP method of the fetch.")
     content: str | None = Field(None, max_length=256, description="Body of a POST.")
     content_type: Text | None = Field(None, description="Content type of that body.")
     host: Text | None = Field(None, description="Host header of the request.")
@@ -47,59 +47,57 @@ class DocumentSource(OpenModel):
 
 
 class FaxBody(OpenModel):
-    """A fax that is to be sent."""
+    """A fax to send."""
 
     to_number: Text = Field(min_length=1, description="The recipient's number.")
     from_number: Text = Field(min_length=1, description="The sender's number.")
     to_name: Text | None = None
     from_name: Text | None = None
     document: DocumentSource | None = None
-    retries: int = Field(
-        1, ge=0, le=MAX_RETRIES, description="How often to try again after the first attempt."
-    )
+    retries: int = Field(1, ge=0, le=MAX_RETRIES, description="Retries after the first attempt.")
     notifications: Notifications | None = None
-    fax_identity_number: Text | None = Field(None, description="Our station id.")
+    fax_identity_number: Text | None = Field(None, description="Station id that is sent (TSI).")
     fax_identity_name: Text | None = Field(None, description="Text of the header line.")
     fax_timezone: TimeZone | None = Field(None, description="Time zone of the header line.")
-    timezone: TimeZone | None = Field(None, description="The same, as the original prefers it.")
+    timezone: TimeZone | None = Field(None, description="The same; takes precedence, as in Kazoo.")
     resolution: Literal["standard", "fine", "superfine"] | None = Field(
-        None, description="Lines an inch: 98, 196 or 391 (beyond the original)."
+        None, description="Lines per inch: 98, 196 or 391 (not in Kazoo)."
     )
     priority: int = Field(
         0,
         ge=-MAX_PRIORITY,
         le=MAX_PRIORITY,
-        description="Higher ones of an account go first (beyond the original).",
+        description="Of an account's faxes, higher ones are called first (not in Kazoo).",
     )
     not_before: AwareDatetime | None = Field(
-        None, description="Not called before (ISO 8601 with time zone; beyond the original)."
+        None, description="No call before (ISO 8601 with time zone; not in Kazoo)."
     )
     labels: list[Text] | None = Field(
-        None, max_length=32, description="Words of your own, for filters (beyond the original)."
+        None, max_length=32, description="The client's words, for filters (not in Kazoo)."
     )
 
 
 class FaxRequest(OpenModel):
-    """The body of a request that makes a fax."""
+    """The body of a request that creates a fax."""
 
     data: FaxBody
 
 
-class Action(OpenModel):
-    """Send a fax that is over, or one that came in, once more."""
+class ResubmitAction(OpenModel):
+    """Send a final or a received fax once more."""
 
     action: Literal["resubmit", "forward"]
     data: dict[str, Any] = Field({}, description="Fields that replace those of the fax.")
 
 
 class ListQuery(BaseModel):
-    """Parameters of a list. Beside them go ``filter_FIELD`` and ``filter_not_FIELD``."""
+    """Parameters of a list; ``filter_FIELD`` and ``filter_not_FIELD`` are parameters as well."""
 
     model_config = ConfigDict(extra="allow")
 
     page_size: int = Field(50, description="Rows of a page, 1 to 1000.")
     start_key: str | None = Field(None, description="``next_start_key`` of the page before.")
-    paginate: bool = Field(True, description="false: everything at once, without paging.")
+    paginate: bool = Field(True, description="false: all rows at once, without paging.")
     ascending: bool = Field(False, description="The oldest first.")
     created_from: int | None = Field(None, description="Gregorian seconds.")
     created_to: int | None = Field(None, description="Gregorian seconds.")
@@ -115,7 +113,7 @@ class AttachmentQuery(BaseModel):
     """Parameters of an attachment."""
 
     format: Literal["pdf", "tiff", "original"] | None = Field(
-        None, description="Goes above Accept; else PDF."
+        None, description="Takes precedence over Accept; the default is PDF."
     )
     disposition: Literal["attachment", "inline"] = "attachment"
 
@@ -124,11 +122,15 @@ class AccountBody(ClosedModel):
     """An account."""
 
     name: str = Field(min_length=1, max_length=128)
-    max_calls: int = Field(0, ge=0, le=100_000, description="Calls at once; 0 = the settings'.")
-    windows: list[dict[str, Any]] = Field(
-        [], max_length=64, description="Times of day in which it calls; none = always."
+    max_calls: int = Field(
+        0, ge=0, le=100_000, description="Simultaneous calls; 0 = the service's setting."
     )
-    numbers: list[Text] = Field([], max_length=1000, description="Called numbers that are its own.")
+    windows: list[dict[str, Any]] = Field(
+        [], max_length=64, description="Times of day in which calls are made; none = always."
+    )
+    numbers: list[Text] = Field(
+        [], max_length=1000, description="Called numbers that belong to it."
+    )
 
 
 class AccountChange(ClosedModel):
@@ -161,7 +163,7 @@ class FaxboxPatch(OpenModel):
 
 
 class AccountRequest(OpenModel):
-    """The body of a request that makes an account."""
+    """The body of a request that creates an account."""
 
     data: AccountBody
 
@@ -173,16 +175,16 @@ class AccountPatch(OpenModel):
 
 
 class TokenRequest(OpenModel):
-    """The body of a request that makes a token."""
+    """The body of a request that creates a token."""
 
     data: TokenBody = TokenBody()
 
 
-# --- what goes out --------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------------
 
 
-class Result(OpenModel):
-    """What became of the fax, in both sets of the original's names, and more."""
+class OutboundResult(OpenModel):
+    """The result of an outbound fax, under both sets of Kazoo's names, and more."""
 
     error_message: str
     fax_bad_rows: int
@@ -194,12 +196,12 @@ class Result(OpenModel):
     time_elapsed: int
 
 
-class ReceivedResult(OpenModel):
-    """What came in."""
+class InboundResult(OpenModel):
+    """The result of an inbound fax."""
 
     error_message: str
     success: bool
-    partial: bool = Field(description="It broke off; the pages that had come are here.")
+    partial: bool = Field(description="It broke off; the pages received until then are stored.")
     time_elapsed: int
 
 
@@ -223,20 +225,20 @@ class Fax(OpenModel):
     from_number: str
 
 
-class SentFax(Fax):
-    """A fax that is, or was, sent."""
+class OutboundFax(Fax):
+    """An outbound fax."""
 
     attempts: int
     retries: int
     delivered: int | Literal["undefined"]
     fax_timezone: str
-    tx_result: Result
+    tx_result: OutboundResult
 
 
-class ReceivedFax(Fax):
-    """A fax that comes, or came, in."""
+class InboundFax(Fax):
+    """An inbound fax."""
 
-    rx_result: ReceivedResult | None = None
+    rx_result: InboundResult | None = None
 
 
 class MailLogSummary(OpenModel):
@@ -250,21 +252,21 @@ class MailLogSummary(OpenModel):
 
 
 class MailLog(MailLogSummary):
-    """A mail that came, and what became of it."""
+    """A received mail, its errors and its faxes."""
 
     errors: list[str]
     job_ids: list[str]
 
 
-class AccountShown(OpenModel):
+class AccountDetails(OpenModel):
     """An account."""
 
     id: str = Field(pattern=ACCOUNT_ID)
     name: str
 
 
-class TokenShown(OpenModel):
-    """A token; its secret is shown when it is made, and never again."""
+class TokenDetails(OpenModel):
+    """A token; its secret is shown when it is created, and never again."""
 
     id: str
     account_id: str
@@ -273,7 +275,7 @@ class TokenShown(OpenModel):
     secret: str | None = None
 
 
-class FaxboxShown(OpenModel):
+class FaxboxDetails(OpenModel):
     """A faxbox."""
 
     id: str = Field(pattern=ACCOUNT_ID)
@@ -281,5 +283,5 @@ class FaxboxShown(OpenModel):
     smtp_email_address: str
 
 
-class Nothing(ClosedModel):
-    """Nothing is left to be told."""
+class Empty(ClosedModel):
+    """An empty object."""

@@ -1,7 +1,7 @@
-"""Multipart bodies, taken apart as they come (RFC 2046, section 5.1; RFC 7578).
+"""Multipart bodies, parsed while they arrive (RFC 2046, section 5.1; RFC 7578).
 
-Parts are told apart by their content type, as the original does it: JSON is the fax, everything
-else is a document of it and goes to a file of its own piece by piece.
+As in Kazoo, a part's content type says what it is: JSON is the fax, any other part is a document
+and is written to a file of its own piece by piece.
 
     pieces of the body → python-multipart → _Parts → a JSON text, files in order
 """
@@ -35,29 +35,29 @@ _LONGEST_BOUNDARY = 70
 """RFC 2046, section 5.1.1."""
 
 _BASE64_TYPES = ("application/base64", "application/x-base64")
-_NO_TEXTS = ("application/pdf", "application/x-pdf")
+_PDF_TYPES = ("application/pdf", "application/x-pdf")
 _DATA_URI = re.compile(rb"\s*data:[^,]{0,256};base64,")
 _UNSAFE = re.compile(r"[^\w.() -]+")
 
 
-def take_apart(
+def parse(
     pieces: Iterator[bytes], boundary: str, folder: Path, max_json: int
 ) -> tuple[bytes | None, tuple[Path, ...]]:
     """Return the JSON part (None if there is none) and the files of all others, in order.
 
     Raises:
-        ApiError: 400, the parts cannot be told apart, or there are too many; 413, the JSON is
-            longer than ``max_json`` bytes.
+        ApiError: 400, the body is malformed or has too many parts; 413, the JSON is longer than
+            ``max_json`` bytes.
     """
     if not 1 <= len(boundary) <= _LONGEST_BOUNDARY or not boundary.isascii():
-        raise invalid("file", "encoding", "the content type has no (good) boundary")
+        raise invalid("file", "encoding", "the content type has no valid boundary")
     parts = _Parts(folder, max_json)
     parser = MultipartParser(boundary, parts.callbacks(), max_header_count=_MAX_HEADERS)
     try:
         for piece in pieces:
             parser.write(piece)
     except FormParserError as error:
-        raise invalid("file", "encoding", f"the parts cannot be told apart: {error}") from error
+        raise invalid("file", "encoding", f"malformed multipart body: {error}") from error
     finally:
         parts.close()
     if not parts.ended:
@@ -66,14 +66,14 @@ def take_apart(
 
 
 def check_label(file: Path, kind: str) -> None:
-    """Refuse a text that is called a PDF or a picture: it is one in base64, or an error's words.
+    """Refuse text that is labelled as a PDF or an image: base64, or an error message.
 
-    Otherwise a document is what its bytes say, whatever it is called.
+    In any other case the bytes decide what a document is, not its label.
 
     Raises:
         ApiError: 400.
     """
-    if kind not in _NO_TEXTS and not kind.startswith("image/"):
+    if kind not in _PDF_TYPES and not kind.startswith("image/"):
         return
     with file.open("rb") as opened:
         head = opened.read(HEAD)
@@ -81,13 +81,13 @@ def check_label(file: Path, kind: str) -> None:
         raise invalid(
             "file",
             "encoding",
-            f"a part is labelled {kind[:64]}, but it is a text: if it is in base64, it needs the"
+            f"a part is labelled {kind[:64]}, but it is text: base64 needs the"
             " header field Content-Transfer-Encoding: base64",
         )
 
 
 class _Parts:
-    """What the parser tells, put where it belongs."""
+    """Callbacks of the parser; they collect the JSON part and write the files."""
 
     def __init__(self, folder: Path, max_json: int) -> None:
         self.json: bytes | None = None
@@ -104,36 +104,36 @@ class _Parts:
 
     def callbacks(self) -> MultipartCallbacks:
         return {
-            "on_part_begin": self._begin,
-            "on_header_field": self._in_head,
+            "on_part_begin": self._part_begin,
+            "on_header_field": self._header_field,
             "on_header_begin": lambda: None,
-            "on_header_value": self._value,
+            "on_header_value": self._header_value,
             "on_header_end": lambda: self._head.extend(b"\n"),
-            "on_headers_finished": self._headed,
-            "on_part_data": self._data,
-            "on_part_end": self._end,
-            "on_end": self._over,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._part_data,
+            "on_part_end": self._part_end,
+            "on_end": self._end_of_body,
         }
 
     def close(self) -> None:
         if self._file:
             self._file.close()
 
-    def _begin(self) -> None:
+    def _part_begin(self) -> None:
         self._count += 1
         if self._count > _MAX_PARTS:
             raise invalid("file", "maxItems", f"the body has more than {_MAX_PARTS} parts")
         self._head = bytearray()
 
-    def _in_head(self, data: bytes, start: int, end: int) -> None:
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._head += data[start:end]
 
-    def _value(self, data: bytes, start: int, end: int) -> None:
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
         if b":" not in self._head.rpartition(b"\n")[2]:
             self._head += b": "
         self._head += data[start:end]
 
-    def _headed(self) -> None:
+    def _headers_finished(self) -> None:
         # Browsers send file names in plain UTF-8 (RFC 7578, section 5.1.2).
         head = message_from_string(self._head.decode(errors="replace"))
         kind = head.get_content_type() if "content-type" in head else "application/octet-stream"
@@ -145,14 +145,14 @@ class _Parts:
                 raise invalid("json", "invalid", "There is more than one JSON part")
             self._text = bytearray()
         elif name is not None or (kind != "text/plain" and "content-type" in head):
-            path = _place(self._folder, len(self.files), name or "")
+            path = _new_path(self._folder, len(self.files), name or "")
             self._file = path.open("wb")
             self._base64 = _Base64() if _is_base64(head, kind) else None
             self.files.append(path)
             self._kind = kind
-        # Everything else is a field of a form, which nobody here knows.
+        # Any other part is a form field, which is ignored.
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
         if self._text is not None:
             self._text += piece
@@ -161,7 +161,7 @@ class _Parts:
         elif self._file:
             self._file.write(self._base64.feed(piece) if self._base64 else piece)
 
-    def _end(self) -> None:
+    def _part_end(self) -> None:
         if self._text is not None:
             self.json = bytes(self._text)
         if self._file:
@@ -171,7 +171,7 @@ class _Parts:
             check_label(self.files[-1], self._kind)
         self._text = self._file = self._base64 = None
 
-    def _over(self) -> None:
+    def _end_of_body(self) -> None:
         self.ended = True
 
 
@@ -182,8 +182,8 @@ def _is_base64(head: Message, kind: str) -> bool:
     return encoding == "base64" or kind in _BASE64_TYPES
 
 
-def _place(folder: Path, number: int, name: str) -> Path:
-    """A file under its own name, in a folder of its own: two may have the same one."""
+def _new_path(folder: Path, number: int, name: str) -> Path:
+    """Return the path of a new file; each has its own folder, since names may be equal."""
     own = folder / str(number)
     own.mkdir()
     clean = _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")
@@ -191,7 +191,7 @@ def _place(folder: Path, number: int, name: str) -> Path:
 
 
 class _Base64:
-    """Decodes on the way; a data URI's head is passed over."""
+    """Decodes base64 piece by piece; skips the head of a data URI."""
 
     _HEAD = 512
 
@@ -217,8 +217,8 @@ class _Base64:
         try:
             return base64.b64decode(text[:length], validate=True)
         except binascii.Error as error:
-            raise _no_base64() from error
+            raise _bad_base64() from error
 
 
-def _no_base64() -> ApiError:
+def _bad_base64() -> ApiError:
     return invalid("file", "encoding", "failed to decode base64 data")

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, written from the routes and their descriptions."""
+"""The OpenAPI 3.1 document, generated from the routes and their descriptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 import fsfax
 from fsfax.api.description import Operation, operation_of
 from fsfax.api.models import ACCOUNT_ID, FAX_ID
-from fsfax.api.webhook_models import NOTIFICATION_ID, Message
+from fsfax.api.webhook_models import NOTIFICATION_ID, WebhookMessage
 from fsfax.notify.events import EVENTS
 from fsfax.notify.payload import CONTENT_TYPES
 
@@ -28,31 +28,31 @@ _PATTERNS = {
     "notification_id": NOTIFICATION_ID,
 }
 _ALWAYS = {
-    400: "The request makes no sense; ``data`` says which value broke which rule.",
-    401: "There is no (good) token.",
-    403: "The token does not allow it.",
+    400: "The request is invalid; ``data`` says which value broke which rule.",
+    401: "The token is missing or invalid.",
+    403: "The token does not permit it.",
     429: "Too many requests; wait for Retry-After seconds.",
-    500: "A fault of fsfax itself; the log has it under the request id.",
+    500: "An internal error; it is logged under the request id.",
     503: "The database cannot be used now; try again.",
 }
 _SOMETIMES = {
-    404: "There is no such thing, or it is somebody else's.",
-    406: "Nothing that Accept takes is on offer.",
-    408: "The body did not come in time.",
-    409: "Not in its present state.",
+    404: "It does not exist, or belongs to another account.",
+    406: "No media type in Accept is available.",
+    408: "The body was not complete in time.",
+    409: "Its present state does not allow that.",
     413: "The body is too large.",
-    415: "This content type is not taken.",
-    416: "There is nothing in that range.",
-    503: "Not now.",
+    415: "This content type is not accepted.",
+    416: "The range is beyond the end, or too large.",
+    503: "Not available now; try again.",
     507: "The disk of the database is full.",
 }
-_DESCRIPTIONS = {200: "Good.", 201: "Made.", 206: "A part of it.", 304: "You have it already."}
+_DESCRIPTIONS = {200: "Success.", 201: "Created.", 206: "A part.", 304: "Not modified."}
 
 Routes = Iterable[tuple[str, object]]
 
 
 def document(routes: Routes) -> dict[str, Any]:
-    """Return the document of these routes: (template, resource)."""
+    """Return the OpenAPI document of these routes: (template, resource)."""
     known = [
         (template, method, call)
         for template, resource in routes
@@ -85,16 +85,16 @@ def document(routes: Routes) -> dict[str, Any]:
 
 
 def _message(event: str, names: Mapping[Any, str]) -> dict[str, Any]:
-    """What is sent to a webhook (OpenAPI 3.1, 4.8.1: ``webhooks``)."""
-    schema = {"$ref": names[Message, "serialization"]}
+    """Return the description of a request to a webhook (OpenAPI 3.1, 4.8.1: ``webhooks``)."""
+    schema = {"$ref": names[WebhookMessage, "serialization"]}
     headers = {
-        "webhook-id": "The same in every try: who knows it already has had this message.",
-        "webhook-timestamp": "Seconds since 1970 of this try.",
+        "webhook-id": "The same in every attempt, so that receivers recognise a repetition.",
+        "webhook-timestamp": "Unix time of this attempt.",
         "webhook-signature": "v1, and the base64 of HMAC-SHA256 over id.timestamp.body"
         " (standardwebhooks.com).",
     }
     return {
-        "summary": f"{event} happened to a fax of the account",
+        "summary": f"Event {event} of a fax of the account",
         "operationId": f"message_{event.replace('.', '_')}",
         "parameters": [
             {"name": name, "in": "header", "description": words, "schema": {"type": "string"}}
@@ -105,10 +105,10 @@ def _message(event: str, names: Mapping[Any, str]) -> dict[str, Any]:
             "content": {media_type: {"schema": schema} for media_type in CONTENT_TYPES.values()},
         },
         "responses": {
-            "2XX": {"description": "Taken."},
-            "410": {"description": "Nobody wants this any more: the webhook is disabled."},
-            "4XX": {"description": "Refused: tried again a few times."},
-            "5XX": {"description": "Not now: tried again, after Retry-After or growing pauses."},
+            "2XX": {"description": "Accepted."},
+            "410": {"description": "The receiver is gone: the webhook is disabled."},
+            "4XX": {"description": "Refused: repeated a few times."},
+            "5XX": {"description": "Unavailable: repeated after Retry-After or growing pauses."},
         },
     }
 
@@ -124,7 +124,7 @@ def _schemas(calls: Iterable[Operation]) -> tuple[dict[str, Any], Mapping[Any, s
                 wanted[model, "serialization"] = None
         if call.query:
             wanted[call.query, "validation"] = None
-    wanted[Message, "serialization"] = None
+    wanted[WebhookMessage, "serialization"] = None
     found, definitions = models_json_schema(list(wanted), ref_template=_REFERENCE)
     return definitions.get("$defs", {}), {key: value["$ref"] for key, value in found.items()}
 
@@ -140,11 +140,11 @@ def _operation(
 ) -> dict[str, Any]:
     words = _PLACE.sub("", template).replace("/v2", "").strip("/").replace("//", "/")
     parts = [part for part in words.split("/") if part]
-    behind_box = ["faxbox"] if "{faxbox_id}" in template and "faxes" in parts else []
+    in_faxbox = ["faxbox"] if "{faxbox_id}" in template and "faxes" in parts else []
     ends = ["one"] if template.endswith("}") else []
     operation: dict[str, Any] = {
         "summary": call.summary,
-        "operationId": "_".join([method, *parts, *ends, *behind_box]),
+        "operationId": "_".join([method, *parts, *ends, *in_faxbox]),
         "tags": [next((part for part in reversed(parts) if part in _TAGS), "service")],
         "parameters": _parameters(template, call),
         "responses": _responses(call, names),
@@ -198,10 +198,10 @@ def _parameters(template: str, call: Operation) -> list[dict[str, Any]]:
         parameters.append({"name": name, "in": "header", "description": words, "schema": schema})
     if call.query:
         for name, schema in call.query.model_json_schema()["properties"].items():
-            told = {"name": name, "in": "query", "schema": schema}
+            parameter = {"name": name, "in": "query", "schema": schema}
             if words := schema.pop("description", ""):
-                told["description"] = words
-            parameters.append(told)
+                parameter["description"] = words
+            parameters.append(parameter)
     return parameters
 
 
@@ -209,8 +209,8 @@ def _responses(call: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for code, answer in call.answers.items():
         content = _content(call, answer, names) if code not in (304,) else {}
-        told: dict[str, Any] = {"description": _DESCRIPTIONS[code]}
-        responses[str(code)] = told | ({"content": content} if content else {})
+        response: dict[str, Any] = {"description": _DESCRIPTIONS[code]}
+        responses[str(code)] = response | ({"content": content} if content else {})
     errors = {code: _SOMETIMES[code] for code in call.errors}
     errors |= _ALWAYS if call.scope is not None else {500: _ALWAYS[500]}
     if call.query and call.enveloped:
@@ -234,13 +234,15 @@ def _content(call: Operation, answer: Any, names: Mapping[Any, str]) -> dict[str
     inner: dict[str, Any] = {"$ref": names[_models(answer)[0], "serialization"]}
     listed = get_origin(answer) is list
     data = {"type": "array", "items": inner} if listed else inner
-    content: dict[str, Any] = {"application/json": {"schema": _good(data, paged=bool(call.query))}}
+    content: dict[str, Any] = {
+        "application/json": {"schema": _envelope(data, paged=bool(call.query))}
+    }
     if listed and call.query:
         content["text/csv"] = {"schema": {"type": "string"}}
     return content
 
 
-def _good(data: dict[str, Any], *, paged: bool) -> dict[str, Any]:
+def _envelope(data: dict[str, Any], *, paged: bool) -> dict[str, Any]:
     text = {"type": "string"}
     properties: dict[str, Any] = {
         "data": data,
@@ -268,7 +270,7 @@ def _error() -> dict[str, Any]:
     text = {"type": "string"}
     return {
         "type": "object",
-        "description": "What went wrong: `message` is a short stable word, `data` the particulars.",
+        "description": "What went wrong: `message` is a short stable word, `data` has the details.",
         "properties": {
             "data": {"type": "object"},
             "error": {"type": "string", "description": "The status code."},

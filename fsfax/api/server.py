@@ -1,8 +1,8 @@
-"""The server: gevent's, with patience that ends, and an end that loses nothing.
+"""The HTTP server: gevent's WSGI server with time limits, and a stop that loses no request.
 
-It listens with SO_REUSEPORT: a new process can begin to answer before the old one ends, so that a
-restart refuses no connection. `Server.stop` takes no new connection, closes those that only wait,
-and lets running requests end.
+It listens with SO_REUSEPORT: a new process can accept connections before the old one ends, so that
+a restart refuses none. `Server.stop` accepts no new connection, closes idle ones, and lets running
+requests end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import ssl
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,24 +23,23 @@ import gevent.socket
 from gevent import pywsgi
 
 from fsfax.api import http_head
-from fsfax.errors import ConfigurationError
+from fsfax.runtime.sockets import listening_socket, server_tls, url_host
 from fsfax.settings import ApiSettings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
-_BACKLOG = 256
 _LINGER = 2.0
-"""Seconds in which the rest of a body may still come after its request was answered."""
+"""Seconds in which the rest of a body is read after its request was answered."""
 
 
 class _Head(Message):
-    """The header fields, as gevent's handler asks for them."""
+    """The header fields, with the interface that gevent's handler expects."""
 
-    status = ""  # of its own parser, which is not used
+    status = ""  # set by gevent's own parser, which is not used
 
     @property
     def headers(self) -> list[str]:
-        """The lines."""
+        """The header lines."""
         return [f"{name}: {value}\r\n" for name, value in self.items()]
 
     @property
@@ -50,17 +48,20 @@ class _Head(Message):
         return self.get("content-type")
 
     def getheader(self, name: str, default: str | None = None) -> str | None:
-        """The first field of a name."""
+        """Return the first field of a name, ``default`` if there is none."""
         return self.get(name, default)
 
 
 class _Body(pywsgi.Input):
-    """A body; what the application leaves of it goes by, for a while (RFC 9112, section 9.6)."""
+    """A body; the rest that the application did not read is discarded (RFC 9112, section 9.6).
+
+    That takes at most `_LINGER` seconds; then the connection is closed.
+    """
 
     handler: pywsgi.WSGIHandler
 
     def _discard(self) -> None:
-        if self.socket is not None:  # the client waits for "100 Continue", which was never said
+        if self.socket is not None:  # the client waits for "100 Continue", which was not sent
             self.handler.close_connection = True
             return
         with gevent.Timeout(_LINGER, False):  # type: ignore[arg-type]
@@ -72,12 +73,12 @@ class _Body(pywsgi.Input):
 
 
 class _Connection(pywsgi.WSGIHandler):
-    """One connection. Whoever does not send the head of a request in time has to come again."""
+    """One connection; it is closed if the head of a request is not complete in time."""
 
     server: _Wsgi
 
     def handle_one_request(self) -> Any:
-        """Read a request's head, within the time; then answer it."""
+        """Read a request's head within the time limit, and answer the request."""
         self._patience = gevent.Timeout.start_new(self.server.patience)
         try:
             return super().handle_one_request()
@@ -89,7 +90,7 @@ class _Connection(pywsgi.WSGIHandler):
             self._patience.close()
 
     def read_requestline(self) -> Any:
-        """Wait for the next request; meanwhile the connection may be closed at any time."""
+        """Wait for the next request; during that the connection counts as idle."""
         current = gevent.getcurrent()
         self.server.waiting.add(current)
         try:
@@ -98,9 +99,9 @@ class _Connection(pywsgi.WSGIHandler):
             self.server.waiting.discard(current)
 
     def read_request(self, raw_requestline: Any) -> Any:
-        """Read the headers; for the body the application has patience of its own."""
+        """Read the head; the time limit of the body is the application's."""
         if len(raw_requestline.split()) != 3:  # noqa: PLR2004 (method, target, version)
-            raise http_head.FaultyHead(HTTPStatus.BAD_REQUEST, "no request line of HTTP/1.1")
+            raise http_head.FaultyHead(HTTPStatus.BAD_REQUEST, "not a request line of HTTP/1.1")
         known = super().read_request(raw_requestline)
         self._patience.close()
         if self.server.stopping:
@@ -108,16 +109,16 @@ class _Connection(pywsgi.WSGIHandler):
         return known
 
     def finalize_headers(self) -> None:
-        """Say so if this is the last answer here: whoever knows does not ask again in vain."""
+        """Add ``Connection: close`` while stopping, so that clients do not reuse the connection."""
         super().finalize_headers()
         if self.server.stopping:
             self.close_connection = True
-        headers: Any = self.response_headers  # of bytes, other than it says
+        headers: Any = self.response_headers  # bytes, other than annotated
         if self.close_connection and b"connection" not in {name.lower() for name, _ in headers}:
             headers.append((b"Connection", b"close"))
 
     def MessageClass(self, fp: Any, *_: Any) -> Any:  # noqa: N802 (gevent's name)
-        """Read the header fields."""
+        """Return the header fields."""
         fields = http_head.read(fp)
         http_head.check(fields, self.request_version or "")
         head = _Head()
@@ -126,19 +127,19 @@ class _Connection(pywsgi.WSGIHandler):
         return head
 
     def _connection_upgrade_requested(self) -> bool:
-        # There is nothing to upgrade to; gevent would hand out the connection as the body.
+        # No upgrade is supported; gevent would pass the connection to the application as the body.
         return False
 
     def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
         if not isinstance(ex, ValueError):
             raise ex
         status = ex.status if isinstance(ex, http_head.FaultyHead) else HTTPStatus.BAD_REQUEST
-        id = uuid.uuid4().hex
-        self.log_error("%s from %s: %s, request %s", status, self.client_address, ex, id)
-        return str(status.value), _refusal(status, str(ex), id)
+        request_id = uuid.uuid4().hex
+        self.log_error("%s from %s: %s, request %s", status, self.client_address, ex, request_id)
+        return str(status.value), _refusal(status, str(ex), request_id)
 
     def get_environ(self) -> Any:
-        """What the application is told, with a body that does not hold up the connection."""
+        """Return the WSGI environment, with a body that is discarded within a time limit."""
         environ = super().get_environ()
         given: Any = self.wsgi_input
         body = _Body(
@@ -149,10 +150,10 @@ class _Connection(pywsgi.WSGIHandler):
         return environ
 
     def log_request(self) -> None:
-        """Requests are logged by the gate, with their ids."""
+        """Do nothing: `fsfax.api.middleware` logs requests, with their ids."""
 
     def log_error(self, msg: str, *args: Any) -> None:
-        """Say what went wrong with a connection; nothing of it is our fault."""
+        """Log an error of a connection at debug level: these are errors of clients."""
         logging.getLogger("fsfax.api.connection").debug(msg, *args)
 
 
@@ -165,10 +166,10 @@ class _Wsgi(pywsgi.WSGIServer):
         self.waiting: set[Any] = set()
 
     def handle(self, sock: Any, address: Any) -> None:
-        """Serve one connection: no single read or write waits for longer than the patience."""
+        """Serve one connection; each read and write has the time limit ``patience``."""
         sock.settimeout(self.patience)
-        # The head and the body of an answer leave in two writes: with Nagle's algorithm the second
-        # one would wait until the client acknowledges the first, which Linux does after 40 ms.
+        # Head and body of an answer are written separately: with Nagle's algorithm the second
+        # write would wait until the client acknowledges the first, which Linux does after 40 ms.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().handle(sock, address)
 
@@ -177,18 +178,24 @@ class Server:
     """Serves an application until it is stopped.
 
     Args:
-        application: what answers.
-        settings: address, certificate, patience.
+        application: the WSGI application.
+        settings: address, certificate, time limits.
 
     Raises:
         ConfigurationError: the address cannot be used, or the certificate cannot be read.
     """
 
     def __init__(self, application: Application, settings: ApiSettings) -> None:
-        tls = {"ssl_context": _tls(settings)} if settings.certificate else {}
-        listener = _listen(settings.host, settings.port)
+        tls = {}
+        if settings.certificate:
+            tls["ssl_context"] = server_tls(settings.certificate, settings.key)
+        # The type is gevent's, whether the program is monkey-patched or not.
+        plain = listening_socket(settings.host, settings.port, section="api")
+        listener = gevent.socket.socket(
+            plain.family, plain.type, plain.proto, fileno=plain.detach()
+        )
         self.port: int = listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://{_shown(settings.host)}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{url_host(settings.host)}:{self.port}"
         self._wsgi = _Wsgi(
             listener,
             application,
@@ -201,21 +208,25 @@ class Server:
         )
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Accept connections."""
         self._wsgi.start()
 
     def stop(self, patience: float) -> None:
-        """Take no new connection; running requests get ``patience`` seconds to end."""
+        """Accept no new connection; running requests get ``patience`` seconds to end."""
         self._wsgi.stopping = True
         for connection in list(self._wsgi.waiting):
             connection.kill(block=False)
         self._wsgi.stop(patience)
 
 
-def _refusal(status: HTTPStatus, reason: str, id: str) -> bytes:
-    """The whole answer to what is no request, and never came to the application."""
-    said = {"data": {"message": reason}, "error": str(status.value), "message": "faulty_request"}
-    body = json.dumps({**said, "status": "error", "request_id": id}).encode()
+def _refusal(status: HTTPStatus, reason: str, request_id: str) -> bytes:
+    """Return the whole answer to a malformed request, which does not reach the application."""
+    envelope = {
+        "data": {"message": reason},
+        "error": str(status.value),
+        "message": "faulty_request",
+    }
+    body = json.dumps({**envelope, "status": "error", "request_id": request_id}).encode()
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Content-Type: application/json",
@@ -223,37 +234,3 @@ def _refusal(status: HTTPStatus, reason: str, id: str) -> bytes:
         "Connection: close",
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def _listen(host: str, port: int) -> Any:
-    """A listening socket; several processes may share its address, each gets some connections."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = gevent.socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; see api.host and api.port"
-        ) from error
-    return listener
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _tls(settings: ApiSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(str(settings.certificate), settings.key and str(settings.key))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"the certificate {settings.certificate} or its key cannot be used: {error}"
-        ) from error
-    return context

@@ -1,4 +1,4 @@
-"""What every call of the API works with: the doors of the store, threads, settings."""
+"""The stores, settings and threads that all resources of the API use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from fsfax.notify.subscriptions import Webhooks
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
+FaxboxId = str | None
+"""The faxbox that a path names, None where it names none."""
+
 
 class Services:
-    """The doors of the store, opened once.
+    """The stores of the database, and what they are used with.
 
     Args:
-        database: where everything is.
-        settings: the service's.
-        threads: where the database is used, so that no request waits for another one's.
+        database: the database of all stores.
+        settings: the settings of the service.
+        threads: real threads for database work, so that no request blocks another one.
     """
 
     def __init__(self, database: Database, settings: Settings, threads: Threads) -> None:
@@ -40,42 +43,42 @@ class Services:
         self.webhooks = Webhooks(database)
         self.deliveries = Deliveries(database)
         self.streams = 0
-        """Clients that follow a fax."""
+        """Open streams of server-sent events."""
 
     def job(
         self,
         account_id: str,
         fax_id: str,
         direction: Direction,
-        faxbox_id: str | None = None,
+        faxbox_id: FaxboxId = None,
         *,
-        over: bool = False,
+        final: bool = False,
     ) -> Job:
-        """Return a fax of an account, of its faxbox if one is named; ``over``: only if it is.
+        """Return a fax of an account and, if given, of a faxbox; ``final``: only a final one.
 
         Raises:
-            Refusal: 404, there is none: what belongs to somebody else does not exist.
+            ApiError: 404, there is none; a fax of another account counts as none.
         """
         try:
             job = self.threads.run(self.store.get, fax_id, account_id)
         except JobNotFound as error:
             raise bad_identifier(fax_id) from error
         other = faxbox_id is not None and job.faxbox_id != faxbox_id
-        if other or job.direction is not direction or (over and not job.state.is_final):
+        if other or job.direction is not direction or (final and not job.state.is_final):
             raise bad_identifier(fax_id)
         return job
 
     def live(self, job: Job) -> str | None:
-        """Return what happens on the line, None where nothing does."""
+        """Return the present step of a job's call, None if it has no call."""
         if job.state is not JobState.PROCESSING:
             return None
         return fax_view.live_text(job, self.threads.run(self.store.last_event, job.id))
 
-    def faxbox(self, account_id: str, faxbox_id: str | None) -> Faxbox | None:
-        """Return the faxbox that an address names, None if it names none.
+    def faxbox(self, account_id: str, faxbox_id: FaxboxId) -> Faxbox | None:
+        """Return the faxbox that a path names, None if it names none.
 
         Raises:
-            Refusal: 404, there is none.
+            ApiError: 404, there is no such faxbox.
         """
         if faxbox_id is None:
             return None

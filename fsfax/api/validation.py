@@ -1,7 +1,7 @@
-"""What pydantic found wrong, in the words of the original API.
+"""Validation errors of pydantic in the words of Kazoo's Faxes API (crossbar).
 
 ``{"to_number": {"required": {"message": "Field is required but missing"}}}``: a dotted path, the
-name of the rule that was broken, and particulars.
+name of the broken rule, and its details.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _TYPES = {
     "model": "object",
 }
 
-Told = tuple[str, dict[str, Any]]
+RuleDetails = tuple[str, dict[str, Any]]
+"""The name of a broken rule as the API has it, and the details."""
 
-_RULES: Mapping[str, Callable[[Mapping[str, Any]], Told]] = {
+_RULES: Mapping[str, Callable[[Mapping[str, Any]], RuleDetails]] = {
     "missing": lambda _: ("required", {"message": "Field is required but missing"}),
     "string_pattern_mismatch": lambda c: (
         "pattern",
@@ -69,37 +70,39 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], Told]] = {
 
 
 def checked(model: type[M], values: Any) -> M:
-    """Return the values as a model.
+    """Return the validated values as a model.
 
     Raises:
-        ApiError: 400 with every rule that was broken.
+        ApiError: 400 with every broken rule.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         found: dict[str, dict[str, Any]] = {}
         for each in error.errors(include_url=False):
-            path, rule, told = _told(each)
-            found.setdefault(path, {})[rule] = told
+            path, rule, details = _broken_rule(each)
+            found.setdefault(path, {})[rule] = details
         raise ApiError(400, "validation error", found) from error
 
 
-def _told(error: ErrorDetails) -> tuple[str, str, dict[str, Any]]:
-    # A union says in its place which branch it tried: "function-plain", "str", "list[str]".
-    place = [str(part) for part in error["loc"] if not _is_branch(part)]
-    # What is validated is the request; the original names the fields of its data.
-    path = ".".join(place[1:] if place[:1] == ["data"] else place) or "data"
+def _broken_rule(error: ErrorDetails) -> tuple[str, str, dict[str, Any]]:
+    """Return the dotted path of an error, its rule and the details."""
+    # The location of an error in a union includes the branch that was tried:
+    # "function-plain", "str", "list[str]".
+    location = [str(part) for part in error["loc"] if not _is_branch(part)]
+    # The whole request is validated; Kazoo's paths start below its ``data``.
+    path = ".".join(location[1:] if location[:1] == ["data"] else location) or "data"
     context = error.get("ctx", {})
     kind = error["type"]
     if kind in _RULES:
-        rule, told = _RULES[kind](context)
+        rule, details = _RULES[kind](context)
     elif (base := kind.split("_")[0]) in _TYPES:
-        rule, told = "type", {"message": f"Value did not match type(s): {_TYPES[base]}"}
+        rule, details = "type", {"message": f"Value did not match type(s): {_TYPES[base]}"}
     else:
-        rule, told = "wrong_format", {"message": error["msg"]}
+        rule, details = "wrong_format", {"message": error["msg"]}
     if rule != "required" and isinstance(error["input"], str | int | float | bool):
-        told["value"] = error["input"]
-    return path, rule, told
+        details["value"] = error["input"]
+    return path, rule, details
 
 
 def _is_branch(part: str | int) -> bool:

@@ -1,4 +1,4 @@
-"""Webhooks of an account, and what was told to whom, as models."""
+"""Webhooks, notifications and the requests to webhooks, as models."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from fsfax.notify.events import EVENTS, DeliveryChannel
 
 NOTIFICATION_ID = r"^msg_[0-9a-f]{32}$"
 
-Event = StrEnum("Event", {event.replace(".", "_"): event for event in EVENTS})  # type: ignore[misc]
+WebhookEvent = StrEnum("WebhookEvent", {event.replace(".", "_"): event for event in EVENTS})  # type: ignore[misc]
 
 
 class WebhookBody(ClosedModel):
-    """A webhook: a program that is told of every fax of an account."""
+    """A webhook: a URL that gets a request about every fax of an account."""
 
     url: WebhookUrl
-    form: Literal["json", "form"] = Field("json", description="Of the body of messages.")
-    events: list[Event] = Field(
-        [], max_length=len(EVENTS), description="Types of messages; none = all."
+    form: Literal["json", "form"] = Field("json", description="Form of the body of requests.")
+    events: list[WebhookEvent] = Field(
+        [], max_length=len(EVENTS), description="Events that are sent; none = all."
     )
     enabled: bool = True
     secret: Secret | None = Field(
-        None, description="What messages are signed with; made if it is left out."
+        None, description="Key of the signatures; generated if it is left out."
     )
 
 
 class WebhookChange(ClosedModel):
-    """Fields of a webhook that change; a secret of null is made anew."""
+    """Fields of a webhook that change; a secret of null generates a new one."""
 
     url: WebhookUrl | None = None
     form: Literal["json", "form"] | None = None
-    events: list[Event] | None = Field(None, max_length=len(EVENTS))
+    events: list[WebhookEvent] | None = Field(None, max_length=len(EVENTS))
     enabled: bool | None = None
     secret: Secret | None = None
 
 
 class WebhookRequest(OpenModel):
-    """The body of a request that makes a webhook."""
+    """The body of a request that creates a webhook."""
 
     data: WebhookBody
 
@@ -53,13 +53,13 @@ class WebhookPatch(OpenModel):
 
 
 class WebhookAction(OpenModel):
-    """Try a webhook out: it gets a message that tells nothing."""
+    """Test a webhook: its URL gets a request without a fax."""
 
     action: Literal["test"]
 
 
-class WebhookShown(OpenModel):
-    """A webhook; its secret is shown when it is made, and never again."""
+class WebhookDetails(OpenModel):
+    """A webhook; its secret is shown when it is created, and never again."""
 
     id: str = Field(pattern=ACCOUNT_ID)
     url: str
@@ -70,8 +70,8 @@ class WebhookShown(OpenModel):
     secret: str | None = None
 
 
-class WebhookTried(OpenModel):
-    """What came of a test."""
+class WebhookTestResult(OpenModel):
+    """The result of a test."""
 
     delivered: bool
     problem: str
@@ -81,9 +81,9 @@ class NotificationQuery(ListQuery):
     """Parameters of the list of notifications."""
 
     state: Literal["open", "done", "dead"] | None = Field(
-        None, description="open: still to be delivered; dead: given up."
+        None, description="open: not delivered yet; dead: given up."
     )
-    fax_id: str | None = Field(None, description="Only those about this fax.")
+    fax_id: str | None = Field(None, description="Only notifications about this fax.")
 
 
 class NotificationAction(OpenModel):
@@ -93,7 +93,7 @@ class NotificationAction(OpenModel):
 
 
 class Notification(OpenModel):
-    """What one recipient was, or is to be, told."""
+    """A notification to one recipient, and its delivery."""
 
     id: str = Field(pattern=NOTIFICATION_ID)
     fax_id: str
@@ -106,27 +106,27 @@ class Notification(OpenModel):
     created: int
 
 
-class MessageLinks(OpenModel):
-    """Where the API has the fax."""
+class WebhookMessageLinks(OpenModel):
+    """URLs of the fax in the API."""
 
     fax: str
-    attachment: str | None = Field(None, description="Its document; of a fax that is over.")
+    attachment: str | None = Field(None, description="Its document; of a final fax only.")
 
 
-class MessageData(OpenModel):
-    """What a message tells."""
+class WebhookMessageData(OpenModel):
+    """The event's fax and details."""
 
     account_id: str = Field(pattern=ACCOUNT_ID)
     faxbox_id: str | None
     fax: Fax = Field(description="As the API shows it at the time of sending.")
-    links: MessageLinks
+    links: WebhookMessageLinks
     reason: str | None = Field(None, description="Of fax.out.retrying and fax.out.uncertain.")
     next_attempt_at: str | None = Field(None, description="ISO 8601; of fax.out.retrying.")
 
 
-class Message(OpenModel):
-    """What a webhook gets: signed, at least once, in order for each fax, under an id that stays."""
+class WebhookMessage(OpenModel):
+    """A request to a webhook: signed, sent at least once and in order for each fax, id stable."""
 
-    type: Event
+    type: WebhookEvent
     timestamp: str = Field(description="ISO 8601: when it happened.")
-    data: MessageData
+    data: WebhookMessageData

@@ -1,4 +1,4 @@
-"""Who is told of faxes (webhooks), and what became of it (notifications)."""
+"""``/webhooks`` and ``/notifications``: subscriptions, and deliveries of notifications."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from fsfax.api.webhook_models import (
     NotificationQuery,
     WebhookAction,
     WebhookBody,
+    WebhookDetails,
     WebhookPatch,
     WebhookRequest,
-    WebhookShown,
-    WebhookTried,
+    WebhookTestResult,
 )
 from fsfax.errors import AccountNotFound, DeliveryNotFound, WebhookNotFound
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook
-from fsfax.notify.webhook import try_out
+from fsfax.notify.webhook import send_test
 
 _JSON = "application/json"
 
 
-class _News:
+class _NotificationResource:
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -57,24 +57,24 @@ class _News:
             raise bad_identifier(notification_id) from error
 
 
-class WebhookList(_News):
+class WebhookList(_NotificationResource):
     """``/v2/accounts/{account_id}/webhooks``."""
 
-    @describe("List the webhooks", answers={200: list[WebhookShown]})
+    @describe("List the webhooks", answers={200: list[WebhookDetails]})
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """List them, without their secrets."""
+        """Return the webhooks, without their secrets."""
         found = self._services.threads.run(self._services.webhooks.list, account_id)
         succeed(req, resp, [fax_view.webhook(hook) for hook in found])
 
     @describe(
-        "Make a webhook; its secret is in this answer alone",
+        "Create a webhook; its secret is in this answer alone",
         scope=Scope.WRITE,
         bodies={_JSON: WebhookRequest},
-        answers={201: WebhookShown},
+        answers={201: WebhookDetails},
         errors=(404, 408, 413),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """Make one: from now on it is told of every fax."""
+        """Create a webhook and return it with its secret."""
         given = _values(checked(WebhookRequest, self._body(req)).data)
         try:
             hook = self._services.threads.run(self._services.webhooks.create, account_id, **given)
@@ -85,62 +85,62 @@ class WebhookList(_News):
         succeed(req, resp, fax_view.webhook(hook) | {"secret": hook.secret}, code=201)
 
 
-class WebhookOne(_News):
+class WebhookOne(_NotificationResource):
     """``/v2/accounts/{account_id}/webhooks/{webhook_id}``."""
 
-    @describe("Show a webhook", answers={200: WebhookShown}, errors=(404,))
+    @describe("Show a webhook", answers={200: WebhookDetails}, errors=(404,))
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, webhook_id: str
     ) -> None:
-        """Show it, without its secret."""
+        """Return the webhook, without its secret."""
         succeed(req, resp, fax_view.webhook(self._webhook(account_id, webhook_id)))
 
     @describe(
-        "Change fields of a webhook; a secret of null is made anew, and is in this answer alone",
+        "Change fields of a webhook; a secret of null: a new one, in this answer alone",
         scope=Scope.WRITE,
         bodies={_JSON: WebhookPatch},
-        answers={200: WebhookShown},
+        answers={200: WebhookDetails},
         errors=(404, 408, 413),
     )
     def on_patch(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, webhook_id: str
     ) -> None:
-        """Change the fields that are given."""
+        """Change the given fields; return the webhook, with its secret if that changed."""
         self._webhook(account_id, webhook_id)
         change = checked(WebhookPatch, self._body(req)).data.model_dump(exclude_unset=True)
         changes = {
             name: value for name, value in change.items() if value is not None or name == "secret"
         }
-        change_it = self._services.webhooks.change
+        update = self._services.webhooks.change
         try:
-            hook = self._services.threads.run(change_it, webhook_id, changes, account_id)
+            hook = self._services.threads.run(update, webhook_id, changes, account_id)
         except WebhookNotFound as error:
             raise bad_identifier(webhook_id) from error
         secret = {"secret": hook.secret} if "secret" in changes else {}
         succeed(req, resp, fax_view.webhook(hook) | secret)
 
     @describe(
-        "Try a webhook out",
+        "Test a webhook",
         scope=Scope.WRITE,
         bodies={_JSON: WebhookAction},
-        answers={200: WebhookTried},
+        answers={200: WebhookTestResult},
         errors=(404, 408, 413),
     )
     def on_put(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, webhook_id: str
     ) -> None:
-        """Send it a message that tells nothing, once, and say what came of it."""
+        """Send one test request to the webhook's URL and return the result."""
         hook = self._webhook(account_id, webhook_id)
         checked(WebhookAction, self._body(req))
-        result = try_out(hook, self._services.settings)
+        result = send_test(hook, self._services.settings)
         problem = "" if isinstance(result, Delivered) else result.problem
         succeed(req, resp, {"delivered": isinstance(result, Delivered), "problem": problem})
 
-    @describe("Remove a webhook", scope=Scope.WRITE, answers={200: WebhookShown}, errors=(404,))
+    @describe("Remove a webhook", scope=Scope.WRITE, answers={200: WebhookDetails}, errors=(404,))
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, webhook_id: str
     ) -> None:
-        """Remove it; what was still to be told to it is given up."""
+        """Remove the webhook and return it; its open deliveries are given up."""
         hook = self._webhook(account_id, webhook_id)
         try:
             self._services.threads.run(self._services.webhooks.remove, webhook_id, account_id)
@@ -149,16 +149,16 @@ class WebhookOne(_News):
         succeed(req, resp, fax_view.webhook(hook))
 
 
-class NotificationList(_News):
+class NotificationList(_NotificationResource):
     """``/v2/accounts/{account_id}/notifications``."""
 
     @describe(
-        "List what people and programs were told, or are to be",
+        "List notifications and their deliveries",
         query=NotificationQuery,
         answers={200: list[Notification]},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, account_id: str) -> None:
-        """List it, the newest first."""
+        """Return a page of notifications, the newest first."""
         names = ("state", "fax_id")
         given = {name: value for name in names if (value := req.get_param(name)) is not None}
         query = checked(NotificationQuery, given)
@@ -183,14 +183,14 @@ class NotificationList(_News):
         listing.answer(req, resp, self._services.threads, read, fax_view.notification)
 
 
-class NotificationOne(_News):
+class NotificationOne(_NotificationResource):
     """``/v2/accounts/{account_id}/notifications/{notification_id}``."""
 
     @describe("Show a notification", answers={200: Notification}, errors=(404,))
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, notification_id: str
     ) -> None:
-        """Show it."""
+        """Return the notification."""
         succeed(req, resp, fax_view.notification(self._delivery(account_id, notification_id)))
 
     @describe(
@@ -203,7 +203,7 @@ class NotificationOne(_News):
     def on_put(
         self, req: falcon.Request, resp: falcon.Response, account_id: str, notification_id: str
     ) -> None:
-        """Deliver it again: what was given up or delivered, or waits for its next try."""
+        """Deliver the notification again, or at once where a retry is pending; return it."""
         self._delivery(account_id, notification_id)
         checked(NotificationAction, self._body(req))
         repeat = self._services.deliveries.repeat

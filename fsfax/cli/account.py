@@ -7,8 +7,9 @@ import click
 from fsfax.accounts.accounts import Account, Accounts
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_database
+from fsfax.runtime.sanitize import escaped
 
 _numbers = click.option(
     "--number",
@@ -122,4 +123,4 @@ def _print(show: Show, account: Account) -> None:
         return
     click.echo(account.id)
     numbers = f", numbers {', '.join(account.numbers)}" if account.numbers else ""
-    click.echo(printable(f"account {account.name!r}{numbers}"), err=True)
+    click.echo(escaped(f"account {account.name!r}{numbers}"), err=True)

@@ -12,7 +12,7 @@ from fsfax.cli.main import Common
 from fsfax.cli.show import Show
 from fsfax.engine.doctor import Check, CheckStatus, examine
 from fsfax.jobs.doctor import examine_database
-from fsfax.notify.doctor import examine_news
+from fsfax.notify.doctor import examine_notifications
 
 _SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "!", CheckStatus.BROKEN: "✗"}
 
@@ -39,7 +39,7 @@ def command(common: Common, *, esl: str | None, gateway: str | None, as_json: bo
     ]
     url = settings.database.get_secret_value()
     jobs = _print(show, "jobs", "", examine_database(url, settings.inbound))
-    _print(show, "notifications", "", examine_news(settings))
+    _print(show, "notifications", "", examine_notifications(settings))
     if not all(switches):
         return exits.UNREACHABLE
     return exits.OK if jobs else exits.STORE

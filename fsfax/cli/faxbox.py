@@ -12,9 +12,10 @@ from fsfax.accounts.faxbox_config import MAX_RETENTION_DAYS, FaxboxConfig
 from fsfax.accounts.faxboxes import Faxbox, Faxboxes
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
+from fsfax.runtime.sanitize import escaped
 
 _numbers = click.option(
     "--number",
@@ -196,18 +197,18 @@ def _print(show: Show, box: Faxbox) -> None:
     if show.as_json:
         show.line({"event": "faxbox", **box.as_dict()})
         return
-    show.words(printable(f"{box.id}: {box.name}"))
+    show.words(escaped(f"{box.id}: {box.name}"))
     show.words(f"  account {box.account_id}, created {box.created_at:%Y-%m-%d %H:%M} UTC")
     if box.numbers:
         show.words(f"  faxes to {', '.join(box.numbers)} arrive in it")
     for line in _inbound_lines(box.config):
-        show.words(printable(f"  {line}"))
+        show.words(escaped(f"  {line}"))
     for domain in filter(None, (box.smtp_email_address, box.custom_smtp_email_address)):
-        show.words(printable(f"  mails to NUMBER@{domain} become faxes"))
+        show.words(escaped(f"  mails to NUMBER@{domain} become faxes"))
     for name, value in sorted(box.config.as_dict().items()):
         if name in ("callers", "forward_to", "retention_days"):
             continue
-        show.words(printable(f"  {name} = {json.dumps(value, ensure_ascii=False)}"))
+        show.words(escaped(f"  {name} = {json.dumps(value, ensure_ascii=False)}"))
 
 
 def _inbound_lines(config: FaxboxConfig) -> Iterator[str]:

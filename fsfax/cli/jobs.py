@@ -10,11 +10,12 @@ import click
 
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_store
 from fsfax.db.records import Attempt, Job
 from fsfax.db.states import Direction, JobState
 from fsfax.jobs.store import JobStore
+from fsfax.runtime.sanitize import escaped
 
 _SUFFIXES = {
     "application/pdf": ".pdf",
@@ -125,18 +126,18 @@ def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None)
 def _describe(store: JobStore, job: Job) -> Iterator[str]:
     way = "to" if job.direction is Direction.OUT else "from"
     number = job.to_number if job.direction is Direction.OUT else job.from_number
-    yield f"{job.id}: {_state(job)}, {way} {printable(number)}"
+    yield f"{job.id}: {_state(job)}, {way} {escaped(number)}"
     yield f"  created {job.created_at:%Y-%m-%d %H:%M:%S} UTC, account {job.account_id}"
     if job.status_text:
-        yield f"  {printable(job.status_text)}"
+        yield f"  {escaped(job.status_text)}"
     if job.pages_total:
         yield f"  {job.pages_confirmed} of {job.pages_total} page(s) confirmed"
     if job.state is JobState.PENDING and not job.hold:
         yield f"  due {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
     if (result := job.result) and result.error_message:
-        yield f"  {printable(result.error_message)}"
+        yield f"  {escaped(result.error_message)}"
     if result and result.remote_station_id:
-        yield f"  the far end calls itself {printable(result.remote_station_id)!r}"
+        yield f"  the far end calls itself {escaped(result.remote_station_id)!r}"
     for attempt in store.attempts(job.id):
         yield from _describe_attempt(attempt)
     for document in store.documents(job.id):
@@ -153,7 +154,7 @@ def _describe_attempt(attempt: Attempt) -> Iterator[str]:
         f" T.38 {mode.t38}, ECM {_on(mode.ecm)}, V.17 {_on(mode.v17)}"
     )
     for sentence in attempt.why:
-        yield f"    {printable(sentence)}"
+        yield f"    {escaped(sentence)}"
 
 
 def _save(store: JobStore, job: Job, folder: Path) -> Iterator[Path]:

@@ -6,11 +6,12 @@ import click
 
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_database
 from fsfax.errors import FsfaxError, InvalidRequest
 from fsfax.notify.deliveries import Deliveries, Delivery, State
 from fsfax.notify.targets import without_password
+from fsfax.runtime.sanitize import escaped
 
 
 @click.group()
@@ -82,7 +83,7 @@ def show_one(common: Common, *, delivery_id: str, as_json: bool | None) -> int:
         show.line(_line(found))
         return exits.OK
     to = without_password(found.target)
-    show.words(printable(f"{found.id}: {found.kind} by {found.channel} to {to}"))
+    show.words(escaped(f"{found.id}: {found.kind} by {found.channel} to {to}"))
     show.words(f"  about fax {found.job_id} of account {found.account_id}")
     times = {"made": found.created_at, "delivered": found.done_at, "given up": found.dead_at}
     if found.state == "open":

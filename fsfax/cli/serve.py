@@ -148,7 +148,7 @@ def _serve(
 
     def stop(again: bool) -> None:
         if mails and again:
-            mails.hurry()
+            mails.drain_now()
         stopping = threads.spawn(mails.stop) if mails and not again else None
         server.stop(0.0 if again else settings.api.drain)
         if stopping:

@@ -70,18 +70,13 @@ def _pages(count: int) -> str:
     return "1 page" if count == 1 else f"{count} pages"
 
 
-def printable(text: str) -> str:
-    """Return foreign text fit for a terminal."""
-    return escaped(text)
-
-
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], wide: str = "") -> None:
     """Print a table; only the column ``wide`` may be wrapped."""
     table = Table(box=None)
     for title in titles:
         table.add_column(title, no_wrap=title != wide, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(printable(cell)) for cell in row))
+        table.add_row(*(escape(escaped(cell)) for cell in row))
     # Wide enough that no id is cut off.
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 

@@ -41,7 +41,7 @@ def command(common: Common, *, host: str | None, port: int | None) -> int:
     def stop(*_: object) -> None:
         # The first signal drains; the next one cuts that short.
         if stops:
-            server.hurry()
+            server.drain_now()
             return
         stops.append(threading.Thread(target=end))
         stops[0].start()

@@ -10,9 +10,10 @@ import click
 from fsfax.accounts.tokens import Scope, Token, Tokens
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_database
 from fsfax.errors import InvalidRequest
+from fsfax.runtime.sanitize import escaped
 
 _DAYS = re.compile(r"(\d{1,5})d\Z")
 
@@ -109,7 +110,7 @@ def show_all(common: Common, *, account_id: str | None, as_json: bool | None) ->
                 f"{token.created_at:%Y-%m-%d}",
                 " ".join(sorted(token.scopes)),
                 _until(token),
-                printable(token.name),
+                escaped(token.name),
             )
             for token in found
         ),

@@ -8,13 +8,14 @@ import click
 
 from fsfax.cli import exits, options
 from fsfax.cli.main import Common
-from fsfax.cli.show import Show, print_table, printable
+from fsfax.cli.show import Show, print_table
 from fsfax.cli.store import open_database
 from fsfax.notify.events import EVENTS
 from fsfax.notify.send_result import Delivered
 from fsfax.notify.subscriptions import Webhook, Webhooks
 from fsfax.notify.targets import without_password
-from fsfax.notify.webhook import try_out
+from fsfax.notify.webhook import send_test
+from fsfax.runtime.sanitize import escaped
 
 _events = click.option(
     "--event",
@@ -149,11 +150,11 @@ def test(common: Common, *, webhook_id: str) -> int:
     settings = common.load().settings
     with open_database(settings) as database:
         hook = Webhooks(database).get(webhook_id)
-    result = try_out(hook, settings)
+    result = send_test(hook, settings)
     if isinstance(result, Delivered):
         click.echo("delivered")
         return exits.OK
-    click.echo(printable(f"not delivered: {result.problem}"), err=True)
+    click.echo(escaped(f"not delivered: {result.problem}"), err=True)
     return exits.JOB
 
 
@@ -174,7 +175,7 @@ def _print(show: Show, hook: Webhook, *, with_secret: bool) -> None:
         show.line({"event": "webhook", **hook.as_dict(), **secret})
         return
     state = "enabled" if hook.enabled else "disabled"
-    show.words(printable(f"{hook.id}: {without_password(hook.url)} ({hook.form}, {state})"))
+    show.words(escaped(f"{hook.id}: {without_password(hook.url)} ({hook.form}, {state})"))
     show.words(f"  account {hook.account_id}; {', '.join(hook.events) or 'all events'}")
     if with_secret:
         show.words(f"  secret {hook.secret}")

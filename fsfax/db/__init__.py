@@ -6,9 +6,9 @@ Modules:
     schema           the tables and their constraints
     migrations/      brings a database up to the schema
     states           what a job and an attempt may become (pure)
-    records          the values that are read from rows
+    records          the values that are read from rows, and NewFax
     rows             queries that tables with accounts have in common
     transitions      state changes, job events, notifications to send: inside a transaction
     documents        documents in the database: streamed in and out, hashed
-    change_listener  learns that another process committed, without polling PostgreSQL
+    change_listener  wakes a worker when another process has committed
 """

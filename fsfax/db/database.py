@@ -1,16 +1,16 @@
-"""Connections and transactions: SQLite or PostgreSQL, and their errors in our words.
+"""Connections and transactions: SQLite or PostgreSQL, their errors as `fsfax.errors.StoreError`.
 
 A transaction is a ``with`` block: `Database.write` and `Database.read`. What is in one block is
 committed together or not at all.
 
 SQLite: one file in WAL mode, where readers do not wait for a writer. ``synchronous=FULL`` makes
-every commit reach the disk before it is promised to anybody. A writer begins with ``BEGIN
-IMMEDIATE``: a transaction that first reads and then wants to write could otherwise be refused
-in the middle (SQLITE_BUSY_SNAPSHOT). Writers of one process queue up for their turn: SQLite itself
-would let each look again and again, after up to 100 ms, and the unlucky one for ever.
+every commit reach the disk before anything is promised. A writer begins with ``BEGIN IMMEDIATE``: a
+transaction that first reads and then writes could otherwise be refused in the middle
+(SQLITE_BUSY_SNAPSHOT). Writers of one process wait for each other in a queue: SQLite itself would
+let each of them try again and again, after up to 100 ms, without any order.
 
-These calls block their thread. From a greenlet they belong into gevent's thread pool, see
-`fsfax.jobs.worker`.
+These calls block their thread. From a greenlet call them in a thread pool, see
+`fsfax.runtime.threads`.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ from fsfax.log import get_logger
 _log = get_logger(__name__)
 
 _WAIT = 30.0
-"""Seconds to wait for another writer; a transaction of ours takes milliseconds."""
+"""Seconds to wait for another writer; transactions take milliseconds."""
 
 _SHORT = 0.005
 
-# Real locks, also where gevent has replaced them: writers are in real threads.
+# Real locks, also after gevent has patched them: writers run in real threads.
 _allocate_lock = gevent.monkey.get_original("_thread", "allocate_lock")
 _TURNS: dict[str, Any] = {}
-"""Who may write to a file of SQLite's, among the threads of this process."""
+"""The lock of each SQLite file for the writing threads of this process."""
 
 _POSTGRESQL: dict[str, str | int] = {
     "connect_timeout": 5,
-    # A server that vanished without a word: noticed within half a minute, not within hours.
+    # A server that went away without closing is noticed within half a minute, not within hours.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""Parameters of libpq's that the URL may replace."""
+"""Parameters of libpq; the URL may replace them."""
 
 _SQLITE_FULL = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,  # no room for the index of the write-ahead log
+    sqlite3.SQLITE_IOERR_SHMSIZE,  # no space for the index of the write-ahead log
 }
 _SQLITE_CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 # PostgreSQL's SQLSTATEs: class 53 is "insufficient resources" (53100 disk_full).
@@ -78,12 +78,12 @@ _OUTDATED = ("no such table", "no such column", "UndefinedTable", "UndefinedColu
 
 
 class Database:
-    """One database, from any number of threads.
+    """A database that any number of threads may use.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
-        connections: at most so many at once.
-        wait: seconds that a transaction waits for another one that is in its way.
+        connections: the largest number of connections at once.
+        wait: seconds that a transaction waits for the lock of another one.
 
     Raises:
         ConfigurationError: the URL is none of these.
@@ -99,7 +99,7 @@ class Database:
             options["connect_args"] = {
                 name: value for name, value in _POSTGRESQL.items() if name not in self.url.query
             }
-            # A connection that a restart of the server killed is replaced, not handed out.
+            # A connection that a restart of the server has closed is replaced.
             options["pool_pre_ping"] = True
         self.engine: Engine = create_engine(
             self.url, pool_size=connections, max_overflow=0, hide_parameters=True, **options
@@ -119,7 +119,7 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The URL as people may see it: without a password."""
+        """The URL without its password, for messages."""
         return self.url.difference_update_query(["sslpassword"]).render_as_string()
 
     def __enter__(self) -> Self:
@@ -129,12 +129,12 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Give all idle connections back."""
+        """Close all idle connections."""
         self.engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may change something; committed when the block ends well.
+        """Open a transaction that may write; it commits when the block ends without an exception.
 
         Raises:
             StoreUnavailable, StoreFull, StoreOutdated, StoreError: see the classes.
@@ -146,7 +146,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait for the turn to write. Who waits for too long asks SQLite, which has the words."""
+        """Wait for the turn to write; after too long go on, so that SQLite raises its own error."""
         mine = self._turns is not None and self._turns.acquire(timeout=self._wait)
         try:
             yield
@@ -156,7 +156,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one state of things throughout.
+        """Open a transaction that only reads, and sees one snapshot throughout.
 
         Raises:
             StoreUnavailable, StoreOutdated, StoreError: see the classes.
@@ -169,9 +169,9 @@ class Database:
 
     @contextmanager
     def ask(self) -> Iterator[Connection]:
-        """One statement that only reads: it sees one state of things without a transaction around.
+        """Open a connection for one statement that only reads, outside a transaction.
 
-        Beginning and ending one would cost more than the statement, where it finds a row by its id.
+        Beginning and ending a transaction would cost more than finding a row by its id.
 
         Raises:
             StoreUnavailable, StoreOutdated, StoreError: see the classes.
@@ -185,7 +185,7 @@ class Database:
         try:
             yield
         except exc.IntegrityError:
-            raise  # a constraint that the caller meant to meet
+            raise  # callers handle violated constraints
         except exc.DBAPIError as error:
             raise self._explain(error) from error
         except exc.TimeoutError as error:
@@ -196,17 +196,17 @@ class Database:
     def _explain(self, error: exc.DBAPIError) -> StoreError:
         where = self.shown
         original = error.orig
-        words = str(original).strip().splitlines()[0] if str(original).strip() else "no reason"
+        reason = str(original).strip().splitlines()[0] if str(original).strip() else "no reason"
         code = getattr(original, "sqlite_errorcode", None)
         state = getattr(original, "sqlstate", None)
         if (isinstance(code, int) and code in _SQLITE_FULL) or state == _POSTGRESQL_FULL:
             return StoreFull(
-                f"the disk of the database {where} is full ({words}); make room, nothing of what"
+                f"the disk of the database {where} is full ({reason}); make room, nothing of what"
                 " was accepted is lost"
             )
-        if any(sign in f"{type(original).__name__} {words}" for sign in _OUTDATED):
+        if any(sign in f"{type(original).__name__} {reason}" for sign in _OUTDATED):
             return StoreOutdated(
-                f"the database {where} has no tables of this version ({words}):"
+                f"the database {where} has no tables of this version ({reason}):"
                 " run `fsfax db upgrade`"
             )
         if isinstance(error, exc.OperationalError | exc.InterfaceError) or (
@@ -215,17 +215,19 @@ class Database:
             hint = ""
             if isinstance(code, int) and code & 0xFF in _SQLITE_CLOSED:
                 hint = " (may this user write to the file and to its folder?)"
-            return StoreUnavailable(f"the database {where} cannot be used: {words}{hint}")
-        return StoreError(f"the database {where} refused: {words}")
+            return StoreUnavailable(f"the database {where} cannot be used: {reason}{hint}")
+        return StoreError(f"the database {where} refused: {reason}")
 
     # --- the version of the tables --------------------------------------------------------
 
     def upgrade(self, revision: str = "head") -> None:
-        """Bring the tables up to date; a new database gets all of them. Several may call it.
+        """Migrate the tables to this version; a new database gets all of them.
+
+        Several processes may call it at once.
 
         Raises:
             StoreOutdated: a newer fsfax made these tables.
-            StoreError: it cannot be done, see the subclasses.
+            StoreError: the migration failed, see the subclasses.
         """
         if self.is_sqlite and (file := self.url.database) and file != ":memory:":
             try:
@@ -253,7 +255,7 @@ class Database:
             return _revision(connection)
 
     def require_current(self) -> None:
-        """Refuse tables of another version.
+        """Check that the tables are those of this version.
 
         Raises:
             StoreOutdated: they are older or newer than this fsfax.
@@ -305,7 +307,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except (exc.ArgumentError, exc.NoSuchModuleError, ValueError):
-        # The cause may quote what it could not read: a password, perhaps.
+        # The cause may quote the URL, with its password.
         raise ConfigurationError(_HELP) from None
     if backend == "sqlite":
         if parsed.host or parsed.query:
@@ -316,7 +318,7 @@ def _parse(url: str) -> URL:
     if backend == "postgresql":
         password = parsed.query.get("password")
         if isinstance(password, str):
-            # Where it is hidden.
+            # Where SQLAlchemy hides it.
             parsed = parsed.set(password=password).difference_update_query(["password"])
         return parsed.set(drivername="postgresql+psycopg")
     raise ConfigurationError(_HELP)
@@ -329,22 +331,23 @@ _HELP = (
 
 
 def _set_up_sqlite(wait: float, connection: sqlite3.Connection, _record: object) -> None:
-    # Autocommit mode: transactions begin where we say BEGIN, see _begin_sqlite.
+    # Autocommit mode: transactions begin with an explicit BEGIN, see _begin_sqlite.
     connection.isolation_level = None
     _switch_to_wal(connection, wait)
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
-        # A file that was large once gives its room back to documents that come later.
+        # Shrinks the write-ahead log again after a large transaction.
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection, wait: float) -> None:
-    """Only the first connection to a new file switches anything, or several first ones at once.
+    """Switch the file to WAL, which only the first connection to a new file has to do.
 
-    SQLite does not wait then: both would hold the lock that the other one needs.
+    If several are the first at once, SQLite does not wait but fails: each holds the lock that the
+    other one needs. So it is tried again here.
     """
     deadline = time.monotonic() + wait
     while True:
@@ -359,8 +362,8 @@ def _switch_to_wal(connection: sqlite3.Connection, wait: float) -> None:
 
 
 def _set_up_postgresql(wait: float, connection: Any, _record: object) -> None:
-    # SQLite's busy wait, here: another writer may be stopped in the middle of its transaction,
-    # and must not hold everybody up for as long as it is.
+    # As SQLite's busy timeout: a writer that is stopped in the middle of its transaction must not
+    # block the others for longer than this.
     milliseconds = max(1, round(wait * 1000))
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {milliseconds}")
@@ -377,7 +380,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite database, None for another one."""
+    """Return the file of a SQLite database, None for PostgreSQL."""
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
         return None

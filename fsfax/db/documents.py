@@ -1,8 +1,8 @@
 """Documents in the database: streamed in and out in pieces, hashed, removable.
 
-A document is written in the transaction of the job that it belongs to, in pieces, so that a
-hundred megabytes on the way in or out are never a hundred megabytes of memory. What is read is
-checked against the hash that was taken when it was written.
+A document is written in the transaction of the job that it belongs to. It is written and read in
+pieces, so that its size does not matter for memory. What is read is checked against the hash that
+was computed when it was written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fsfax.db.schema import chunks, documents
 from fsfax.errors import DocumentNotFound, JobNotFound, StoreError, StoreFull
 
 CHUNK = 256 * 1024
-"""Bytes of one piece: large enough that SQLite's pages do not matter, small enough for memory."""
+"""Bytes of one piece: many of SQLite's pages, little memory."""
 
 
 def add(
@@ -99,7 +99,7 @@ def copy(connection: Connection, old: Document, job_id: str, at: datetime) -> st
 
 
 def of_job(connection: Connection, job_id: str) -> tuple[Document, ...]:
-    """Return the documents of a job, those that were removed too."""
+    """Return the documents of a job, also those whose bytes were removed."""
     rows = connection.execute(
         select(documents)
         .where(documents.c.job_id == job_id)
@@ -109,11 +109,11 @@ def of_job(connection: Connection, job_id: str) -> tuple[Document, ...]:
 
 
 def remove(connection: Connection, job_id: str, at: datetime) -> int:
-    """Remove the bytes of a job's documents; the records stay. Return how many there were."""
-    there = select(documents.c.id).where(
+    """Remove the bytes of a job's documents, not the records; return the number of documents."""
+    present = select(documents.c.id).where(
         documents.c.job_id == job_id, documents.c.removed_at.is_(None)
     )
-    ids = list(connection.execute(there).scalars())
+    ids = list(connection.execute(present).scalars())
     connection.execute(delete(chunks).where(chunks.c.document_id.in_(ids)))
     connection.execute(update(documents).where(documents.c.id.in_(ids)).values(removed_at=at))
     return len(ids)
@@ -124,7 +124,7 @@ def read(database: Database, document: Document) -> Iterator[bytes]:
 
     Raises:
         JobNotFound: the bytes were removed.
-        StoreError: they are not those that were written.
+        StoreError: the bytes are not those that were written.
     """
     digest, number, size = hashlib.sha256(), 0, 0
     while size < document.size or number == 0:
@@ -154,7 +154,7 @@ def save(database: Database, document: Document, target: Path) -> None:
 
     Raises:
         JobNotFound, StoreError: see `read`.
-        StoreFull: the target's disk is full, or it cannot be written otherwise.
+        StoreFull: the target's disk is full, or the target cannot be written for another reason.
     """
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
@@ -168,6 +168,6 @@ def save(database: Database, document: Document, target: Path) -> None:
     except OSError as error:
         raise StoreFull(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        # Where it cannot be written it cannot be removed, perhaps: the first reason is told.
+        # If this fails, too, the first reason is the one to report.
         with suppress(OSError):
             part.unlink(missing_ok=True)

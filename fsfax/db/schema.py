@@ -1,7 +1,7 @@
 """The tables. What must never happen is forbidden here, by constraints, for every writer.
 
-Three unique indexes carry the promises: one open attempt a job, one open attempt a number, one
-incoming job a call. Indexes are partial wherever most rows are history, so that claiming costs
+Three unique indexes enforce the promises: one open attempt per job, one open attempt per number,
+one inbound job per call. Indexes are partial wherever most rows are history, so that claiming costs
 the same with ten jobs behind it as with a million.
 
 Times are UTC. Identifiers: an account is 32 hex digits, a job ``YYYYMM-`` and 32 hex digits, an
@@ -41,13 +41,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite, which knows no zones, stores it without one."""
+    """An aware datetime in UTC; SQLite, which has no time zones, stores it without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone: nobody would know what it means."""
+        """Return the time as it is stored; raise ValueError for one without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -60,14 +60,14 @@ class Utc(TypeDecorator[datetime]):
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002
     ) -> datetime | None:
-        """Give back an aware time in UTC."""
+        """Return the stored time as an aware one in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 _Json = JSON().with_variant(JSONB(), "postgresql")
-_Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts INTEGER keys alone
+_Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers INTEGER keys only
 
 metadata = MetaData(
     naming_convention={
@@ -86,23 +86,23 @@ accounts = Table(
     Column("created_at", Utc, nullable=False),
     Column("max_calls", Integer, nullable=False, server_default="0"),
     Column("windows", _Json, nullable=False),
-    # When it was last given a line: whoever waited longest comes first.
+    # When it last got a line: the account that has waited longest is served first.
     Column("served_at", Utc, nullable=False),
 )
 
 inbound_numbers = Table(
-    # By the key of a number (`fsfax.accounts.numbers`): one owner, however the number is written.
+    # By the key of a number (`fsfax.accounts.numbers`): one owner for all ways to write it.
     "inbound_numbers",
     metadata,
     Column("number", String(64), primary_key=True),
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
-    # Of a faxbox of that account, if it is one's.
+    # The faxbox of that account, if the number belongs to one.
     Column("faxbox_id", String(32)),
     Column("shown", String(64), nullable=False, server_default=""),
 )
 
 tokens = Table(
-    # What opens the HTTP API. The secret itself is nowhere.
+    # Tokens of the HTTP API. Their secrets are not stored, only hashes.
     "tokens",
     metadata,
     Column("id", String(16), primary_key=True),
@@ -116,7 +116,7 @@ tokens = Table(
 )
 
 faxboxes = Table(
-    # What the faxes to and from a number have in common.
+    # Settings for the faxes to and from its numbers.
     "faxboxes",
     metadata,
     Column("id", String(32), primary_key=True),
@@ -131,7 +131,7 @@ faxboxes = Table(
 )
 
 mails = Table(
-    # Every mail that came to be faxed, accepted or refused.
+    # Every mail that was sent to a fax address, accepted or refused.
     "mails",
     metadata,
     Column("id", String(39), primary_key=True),
@@ -156,7 +156,7 @@ workers = Table(
 )
 
 duties = Table(
-    # Work that one worker at a time does for all: receiving.
+    # Work that one worker at a time does for all workers: receiving.
     "duties",
     metadata,
     Column("name", String(64), primary_key=True),
@@ -205,44 +205,45 @@ jobs = Table(
     Column("pages_confirmed", Integer, nullable=False, server_default="0"),
     Column("status_text", Text, nullable=False, server_default=""),
     Column("result", _Json),
-    # Of an incoming fax: the Unique-ID of its call.
+    # The Unique-ID of an inbound fax's call.
     Column("call_id", String(64)),
     Column("faxbox_id", String(32)),
-    # Its documents were kept for as long as the faxbox says, and are gone.
+    # Its documents were removed at the end of the faxbox's retention time.
     Column("documents_expired", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("call_id"),
 )
 
-# An id is also answered to without its ``YYYYMM-``.
+# A job is also found by its id without ``YYYYMM-``.
 HEX = func.substr(jobs.c.id, literal_column("8"))
-"""That id. The number is no parameter: SQLite would not know the index's expression again."""
+"""The id without ``YYYYMM-``. The 8 is a literal: with a parameter SQLite would not recognise the
+expression of the index."""
 Index("uq_jobs_hex", HEX, unique=True)
 
-# Queries have to use these very words: SQLite takes a partial index only where the same
+# Queries have to use exactly these texts: SQLite uses a partial index only if the same
 # expression stands in the query (https://sqlite.org/partialindex.html).
 CLAIMABLE = text(
     "state = 'pending' AND hold = '' AND prepared AND NOT blocked AND worker_id IS NULL"
 )
-"""Jobs that can be called when their time comes."""
+"""Jobs that can be called once they are due."""
 UNPREPARED = text(
     "NOT prepared AND direction = 'out' AND worker_id IS NULL AND hold = ''"
     " AND state IN ('attaching_files', 'pending')"
 )
-"""Jobs whose documents have to be made ready when their time comes."""
+"""Jobs whose documents have to be prepared once they are due."""
 BLOCKED = text("blocked")
 """Jobs that wait for the end of another call to their number."""
 PROCESSING = text("state = 'processing'")
-"""Jobs that are on the line, or were when their worker was lost."""
+"""Jobs whose call is up, or was up when their worker was lost."""
 LISTED = text("removed_at IS NULL")
-"""Jobs that are shown."""
+"""Jobs that lists show."""
 
 
 def _of(where: TextClause) -> dict[str, Any]:
     return {"sqlite_where": where, "postgresql_where": where}
 
 
-# Each of the next three answers one question of a claim with one look: the first job of an
-# account on a route in a priority; whether an account has a job that is due; who calls a number.
+# Each of the next three answers one question of a claim with one lookup: the first job of an
+# account on a route in a priority; whether an account has a job that is due; the jobs for a number.
 Index(
     "ix_jobs_claim",
     jobs.c.account_id,
@@ -267,7 +268,7 @@ Index(
 Index("ix_jobs_processing", jobs.c.direction, jobs.c.worker_id, **_of(PROCESSING))
 Index("ix_jobs_owned", jobs.c.worker_id, **_of(text("worker_id IS NOT NULL")))
 # A list is merged from one part for each direction and state, each of which is a range of one
-# of these; so two indexes do for every filter.
+# of these indexes; so two of them serve every filter.
 Index(
     "ix_jobs_list",
     jobs.c.account_id,
@@ -296,7 +297,7 @@ Index(
     **_of(_IN_FAXBOX),
 )
 KEPT = text("faxbox_id IS NOT NULL AND finished_at IS NOT NULL AND NOT documents_expired")
-"""Faxes that are over, of faxboxes, whose documents may still be there."""
+"""Finished faxes of faxboxes whose documents may not be removed yet."""
 Index("ix_jobs_kept", jobs.c.faxbox_id, jobs.c.finished_at, **_of(KEPT))
 Index(
     "uq_jobs_idempotency",
@@ -324,7 +325,7 @@ attempts = Table(
     Column("gateway", Text, nullable=False),
     Column("plan", _Json, nullable=False),
     Column("why", _Json, nullable=False),
-    # The last page of the document that was seen to be confirmed, 0 = none.
+    # The last page of the document that was observed to be confirmed, 0 = none.
     Column("page", Integer, nullable=False, server_default="0"),
     Column("started_at", Utc, nullable=False),
     Column("ended_at", Utc),
@@ -397,8 +398,8 @@ destinations = Table(
 )
 
 outbox = Table(
-    # News for the outside, written in the commit that makes it true. Whoever carries them out
-    # makes deliveries of a piece of news, one for each who is told, and is done with it then.
+    # Notifications, written in the commit that makes them true. The dispatcher expands each of
+    # them into deliveries, one per recipient, and marks it as done.
     "outbox",
     metadata,
     Column("id", _Serial, primary_key=True),
@@ -410,11 +411,11 @@ outbox = Table(
     Column("done_at", Utc),
 )
 UNEXPANDED = text("done_at IS NULL")
-"""News of which no deliveries were made yet."""
+"""Notifications of which no deliveries were made yet."""
 Index("ix_outbox_unexpanded", outbox.c.id, **_of(UNEXPANDED))
 
 deliveries = Table(
-    # What one recipient has to be told. It is open until it is done, or given up (dead).
+    # A notification for one recipient. It is open until it is delivered (done) or given up (dead).
     "deliveries",
     metadata,
     Column("id", _Serial, primary_key=True),
@@ -424,12 +425,12 @@ deliveries = Table(
     Column("kind", String(32), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("target", Text, nullable=False),
-    # What goes with the target: the webhook's secret and form, the language.
+    # What belongs to the target: the webhook's secret and form, the language.
     Column("data", _Json, nullable=False),
-    # Known to the recipient, and the same in every try.
+    # Sent to the recipient, the same in every try.
     Column("message_id", String(64), nullable=False, unique=True),
     Column("created_at", Utc, nullable=False),
-    # The next try; while somebody tries, the time after which another one may.
+    # The next try; during a try the time after which another process may try.
     Column("due_at", Utc, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("problem", Text, nullable=False, server_default=""),
@@ -443,7 +444,7 @@ Index("ix_deliveries_due", deliveries.c.channel, deliveries.c.due_at, **_of(UNDE
 DEAD = text("dead_at IS NOT NULL")
 """Deliveries that were given up."""
 Index("ix_deliveries_dead", deliveries.c.account_id, deliveries.c.id, **_of(DEAD))
-# Whether something to the same recipient about the same fax comes first.
+# For the question whether an earlier delivery of the same fax to the same recipient is open.
 Index(
     "ix_deliveries_order",
     deliveries.c.job_id,
@@ -454,7 +455,7 @@ Index(
 )
 
 webhooks = Table(
-    # Who is told of every fax of an account.
+    # Recipients of notifications about every fax of an account.
     "webhooks",
     metadata,
     Column("id", String(32), primary_key=True),
@@ -462,7 +463,7 @@ webhooks = Table(
     Column("url", Text, nullable=False),
     Column("secret", String(128), nullable=False),
     Column("form", String(8), nullable=False),
-    # Kinds of news; none = all.
+    # Kinds of notifications; empty = all.
     Column("events", _Json, nullable=False),
     Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("created_at", Utc, nullable=False),

@@ -1,14 +1,14 @@
-"""What a job and an attempt may become: two tables, the only ones.
+"""The states of jobs and attempts, and the legal moves between them. Pure.
 
     outbound   attaching_files ─► pending ◄─► processing ─► completed | failed
                        └────────────┴──────────────┴──────► cancelled   (by request)
                        └────────────┴─────────────────────► failed      (bad document)
-    incoming   processing ─► completed | failed,  failed ─► completed (its file was found)
+    inbound    processing ─► completed | failed,  failed ─► completed (its file was found)
     attempt    intended ─► dialling ─► answered ─► negotiated ─► sending ─► succeeded | failed
                                                                         └─► uncertain
 
-The names of the job's states are those of the Faxes API. An attempt may skip stages: events
-can be missed, its order cannot be turned round.
+The names of the job's states are those of the Faxes API. An attempt may skip stages, because
+events can be missed, but it never goes back.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from fsfax.errors import IllegalMove
 
 
 class Direction(StrEnum):
-    """Which way a fax goes."""
+    """The direction of a fax: outbound or inbound."""
 
     OUT = "out"
     IN = "in"
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     ATTACHING_FILES = "attaching_files"
-    """An uploaded document is being made ready."""
+    """An uploaded document is being prepared."""
     PENDING = "pending"
-    """Waiting for its (next) call, or held."""
+    """The job waits for its (next) call, or is held."""
     PROCESSING = "processing"
-    """A worker has it, or the fax is coming in."""
+    """A worker is calling, or the fax is being received."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
-        """Nothing will happen to the job any more."""
+        """The job cannot change any more."""
         return not OUTBOUND[self]
 
 
@@ -50,16 +50,16 @@ class Hold(StrEnum):
 
     NO = ""
     OPERATOR = "operator"
-    """Somebody held it."""
+    """An operator or a client held it."""
     UNCERTAIN = "uncertain"
-    """What became of its last call cannot be proved, and policy leaves that to a person."""
+    """The outcome of its last call cannot be proved, and policy leaves it to an operator."""
 
 
 class AttemptState(StrEnum):
-    """How far one attempt came."""
+    """The stage that an attempt has reached."""
 
     INTENDED = "intended"
-    """Written down; whether anything was dialled has to be asked."""
+    """Stored before dialling; whether anything was dialled has to be asked of FreeSWITCH."""
     DIALLING = "dialling"
     ANSWERED = "answered"
     NEGOTIATED = "negotiated"
@@ -92,33 +92,33 @@ OUTBOUND: Mapping[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
-"""Every legal move of a job that is sent."""
+"""Every legal move of an outbound job."""
 
-INCOMING: Mapping[JobState, frozenset[JobState]] = {
+INBOUND: Mapping[JobState, frozenset[JobState]] = {
     **{state: frozenset() for state in JobState},
     JobState.PROCESSING: frozenset({JobState.COMPLETED, JobState.FAILED}),
-    # A file that turns up late proves more than its absence did.
+    # A file that is found late proves more than its absence did.
     JobState.FAILED: frozenset({JobState.COMPLETED}),
 }
-"""Every legal move of a job that is received."""
+"""Every legal move of an inbound job."""
 
 
 def require_move(direction: Direction, old: JobState, new: JobState) -> None:
-    """Refuse a move that the table does not have.
+    """Check that a job may move from one state to another.
 
     Raises:
-        IllegalMove: it is not there.
+        IllegalMove: the table does not have that move.
     """
-    table = OUTBOUND if direction is Direction.OUT else INCOMING
+    table = OUTBOUND if direction is Direction.OUT else INBOUND
     if new not in table[old]:
         raise IllegalMove(f"a job that is {old} cannot become {new}")
 
 
 def require_attempt_move(old: AttemptState, new: AttemptState) -> None:
-    """Refuse to turn an attempt back, or to change one that is settled.
+    """Check that an attempt may move from one stage to another.
 
     Raises:
-        IllegalMove: it would.
+        IllegalMove: the attempt is settled, or the stage is an earlier one.
     """
     if old.is_final or new.rank < old.rank:
         raise IllegalMove(f"an attempt that is {old} cannot become {new}")

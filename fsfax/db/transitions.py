@@ -1,8 +1,8 @@
-"""Entries: the few writes that every other module is made of, each inside a transaction.
+"""State changes, job events, notifications and locks: the writes that other modules share.
 
-A job changes its state through `transition` alone, which checks the table of legal moves, counts
-the revision, records a job event and enqueues a notification when the job is over. Nothing here
-commits.
+A job changes its state only through `transition`, which checks the table of legal moves,
+increments the revision, records a job event and enqueues a notification when the job is over.
+Everything runs inside the caller's transaction; nothing here commits.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ from fsfax.errors import JobNotFound, LeaseLost
 from fsfax.values.events import EventKind, NotificationKind
 
 CHANNEL = "fsfax_jobs"
-"""PostgreSQL's notification channel: somebody should look for work, or at a cancelled job."""
-
+"""PostgreSQL's notification channel: there may be work, or a job to cancel."""
 
 DEFAULT_ACCOUNT = "0" * 32
-"""The account of whoever does not name one; it is made when it is first needed."""
+"""The account of requests that name none; it is created when it is first needed."""
 
 
 NOTIFICATIONS: Mapping[tuple[Direction, JobState], NotificationKind] = {
@@ -49,7 +48,7 @@ NOTIFICATIONS: Mapping[tuple[Direction, JobState], NotificationKind] = {
 
 
 def ensure_default_account(connection: Connection, now: datetime) -> None:
-    """Make the default account if it is not there."""
+    """Create the default account if it does not exist."""
     values = {
         "id": DEFAULT_ACCOUNT,
         "name": "default",
@@ -61,12 +60,12 @@ def ensure_default_account(connection: Connection, now: datetime) -> None:
 
 
 def insert_for(connection: Connection) -> Callable[[Table], Any]:
-    """The INSERT that knows ON CONFLICT, of the database at hand."""
+    """Return the INSERT construct with ON CONFLICT of the connected database."""
     return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
 
 
 def notify_workers(connection: Connection) -> None:
-    """Wake the workers when this transaction commits; SQLite's look by themselves."""
+    """Wake the workers when this transaction commits; on SQLite they notice the commit."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"NOTIFY {CHANNEL}"))
 
@@ -84,10 +83,10 @@ def locked_row(connection: Connection, job_id: str) -> Row[Any]:
 
 
 def require_current_worker(connection: Connection, worker_id: str) -> None:
-    """Refuse to take on anything for a worker that was replaced; it cannot be before the commit.
+    """Raise LeaseLost unless this worker's row still exists, and lock the row until commit.
 
     Raises:
-        LeaseLost: the worker is not known (any more).
+        LeaseLost: the worker was replaced.
     """
     query = select(workers.c.id).where(workers.c.id == worker_id).with_for_update(key_share=True)
     if connection.execute(query).first() is None:
@@ -98,7 +97,7 @@ def fenced_row(connection: Connection, job_id: str, worker_id: str, token: int) 
     """Return the row of a job that this worker owns, locked.
 
     Raises:
-        LeaseLost: another worker has it, or nobody.
+        LeaseLost: another worker owns it, or none.
     """
     row = connection.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
     if row is None or row.worker_id != worker_id or row.token != token:
@@ -125,7 +124,7 @@ def transition(
     notify: bool = True,
     **values: Any,
 ) -> None:
-    """Move a job to another state, with whatever changes along with it.
+    """Move a job to another state and change other columns (``values``) with it.
 
     A job that is over loses its worker, and a notification is enqueued unless ``notify`` is False.
 
@@ -170,7 +169,7 @@ def record_event(
 def enqueue_notification(
     connection: Connection, row: Row[Any], kind: NotificationKind, now: datetime, **data: Any
 ) -> None:
-    """Leave something for the outside to be told; ``data`` is what holds of this moment alone."""
+    """Insert a notification; ``data`` is what cannot be read from the job when it is sent."""
     connection.execute(
         insert(outbox).values(
             job_id=row.id,
@@ -184,7 +183,7 @@ def enqueue_notification(
 
 
 def number_is_busy(connection: Connection, dial_number: str) -> bool:
-    """Tell whether a call to that number is open."""
+    """Return whether an attempt to that number is open."""
     query = select(attempts.c.id).where(
         attempts.c.dial_number == dial_number, attempts.c.ended_at.is_(None)
     )
@@ -192,9 +191,9 @@ def number_is_busy(connection: Connection, dial_number: str) -> bool:
 
 
 def free_number(connection: Connection, dial_number: str) -> None:
-    """Let the next job that waits for a number stand for a call again, if the number is free.
+    """Unblock the next job that waits for a number, if no attempt to that number is open.
 
-    One alone: the others would only be found waiting, one after the other, by each claim.
+    Only one: every claim would have to block the others again, one after the other.
     """
     if not dial_number or number_is_busy(connection, dial_number):
         return
@@ -212,7 +211,7 @@ def free_number(connection: Connection, dial_number: str) -> None:
 
 
 _FREE_NUMBERS = text(
-    # From one number to the next, so that it costs no more when many jobs wait for each.
+    # A loose index scan: it costs one lookup per number, however many jobs wait for each.
     "WITH RECURSIVE waited_for (called) AS ("
     " SELECT min(dial_number) FROM jobs WHERE blocked"
     " UNION ALL SELECT (SELECT min(dial_number) FROM jobs WHERE blocked AND dial_number > called)"
@@ -223,7 +222,10 @@ _FREE_NUMBERS = text(
 
 
 def free_all_numbers(connection: Connection) -> int:
-    """Unblock every job whose number is free; return how many. For what `free_number` missed."""
+    """Unblock every job whose number is free, which repairs what `free_number` missed.
+
+    Returns the number of jobs.
+    """
     free = list(connection.execute(_FREE_NUMBERS).scalars())
     if not free:
         return 0
@@ -234,7 +236,7 @@ def free_all_numbers(connection: Connection) -> int:
 
 
 def block_number(connection: Connection, dial_number: str, now: datetime) -> None:
-    """Put every job aside that is due to a number with an open call, until that call is over."""
+    """Block every due job to a number with an open attempt, until that attempt is settled."""
     due = (
         select(jobs.c.id)
         .where(CLAIMABLE, jobs.c.dial_number == dial_number, jobs.c.due_at <= now)
@@ -244,7 +246,7 @@ def block_number(connection: Connection, dial_number: str, now: datetime) -> Non
 
 
 def destination_history(connection: Connection, dial_number: str) -> Mapping[str, Any]:
-    """Return what is remembered of a number, {} if nothing is."""
+    """Return the stored history of a number, {} if there is none."""
     found = connection.execute(
         select(destinations.c.history).where(destinations.c.number == dial_number)
     ).scalar()
@@ -252,10 +254,10 @@ def destination_history(connection: Connection, dial_number: str) -> Mapping[str
 
 
 def store_destination_history(
-    connection: Connection, dial_number: str, memory: Mapping[str, Any], now: datetime
+    connection: Connection, dial_number: str, history: Mapping[str, Any], now: datetime
 ) -> None:
-    """Replace what is remembered of a number."""
-    values = {"number": dial_number, "history": dict(memory), "modified_at": now}
+    """Replace the stored history of a number."""
+    values = {"number": dial_number, "history": dict(history), "modified_at": now}
     connection.execute(
         insert_for(connection)(destinations)
         .values(values)

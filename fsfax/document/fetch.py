@@ -200,7 +200,7 @@ def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
             data = piece
             while data and not gzip.eof:
                 yield gzip.decompress(data, _PIECE)
-                turns.give()
+                turns.yield_if_due()
                 data = gzip.unconsumed_tail
     except zlib.error as error:
         raise FetchError(

@@ -3,5 +3,6 @@
 Modules:
 
     target      the parts of a URL, and which addresses may be connected to (pure)
-    exchange    one HTTP/1.1 request and its answer, within limits of time and size
+    request     the request for a document of a URL (pure)
+    exchange    one HTTP/1.1 request and its response, within limits of time and size
 """

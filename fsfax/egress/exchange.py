@@ -1,9 +1,9 @@
-"""One HTTP exchange on one connection of ours: find, check, connect, ask, read the answer.
+"""One HTTP exchange on a connection of its own: resolve, check, connect, request, response.
 
-h11 speaks HTTP/1.1 here, straight on a gevent socket. A client library would bring its own
-resolver, pool, proxies, redirects and decompression, each of which would have to be switched
-off or replaced: the address that was checked must be the one that is connected to, and every
-octet is counted. What remains is what h11 does.
+h11 does HTTP/1.1 on a gevent socket. A client library would bring its own resolver, pool,
+proxies, redirects and decompression, each of which would have to be switched off or replaced: the
+address that was checked must be the one that is connected to, and every octet is counted. The
+rest is what h11 does.
 
 Nothing here is monkey-patched: `gevent.socket` and `gevent.ssl` wait in the hub, names are
 looked up in gevent's thread pool.
@@ -35,16 +35,16 @@ from fsfax.settings.base import WebLimits
 _log = get_logger(__name__)
 
 Resolver = Callable[[str, int], Sequence[Address]]
-"""Finds the addresses of a host for a port, best first; raises `socket.gaierror`."""
+"""Returns the addresses of a host for a port, best first; raises `socket.gaierror`."""
 
-_HTTP = b"HTTP/"  # h11 waits for more of another greeting, as servers of mail and SSH give it
+_HTTP = b"HTTP/"  # given another greeting, as of mail and SSH servers, h11 waits for more
 _RECEIVE = 16 * 1024
 _MAX_HEADERS = 32 * 1024  # octets of status line and headers; servers accept 8 to 16 Ki
-_MAX_INTERIM = 8  # answers 1xx before the final one
+_MAX_INTERIM = 8  # responses 1xx before the final one
 _MAX_ADDRESSES = 8  # of one name that are tried
-_TURN = 0.005  # seconds of work before the others have their turn
+_TURN = 0.005  # seconds of work before other greenlets run
 
-# Failures of the name service that asking again does not mend (getaddrinfo(3)).
+# Failures of the name service that are not temporary (getaddrinfo(3)).
 _NO_NAME = {
     plain_socket.EAI_NONAME: "there is no such name",
     plain_socket.EAI_FAIL: "the name server refuses to answer",
@@ -54,43 +54,43 @@ _NO_NAME = {
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """Ask the system for the addresses of a host, in the order of RFC 6724.
+    """Return the addresses of a host from the system's resolver, in the order of RFC 6724.
 
-    Also takes every form of an IPv4 address that the C library takes (decimal, octal, short):
-    what counts is the address that comes out.
+    Every form of an IPv4 address that the C library reads is accepted (decimal, octal, short):
+    the resulting address is checked.
 
     Raises:
         OSError: `socket.gaierror` with the reason.
     """
     found = socket.getaddrinfo(host, port, type=plain_socket.SOCK_STREAM)
-    # A zone ("%eth0") is cut off: link-local addresses are refused by the number.
+    # A zone ("%eth0") is removed: link-local addresses are refused by the number.
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     return list(dict.fromkeys(addresses))
 
 
 class HubYield:
-    """Gives the other greenlets their turn.
+    """Lets other greenlets run during long work.
 
-    A socket that always has something to read, and a file, never wait: without this, a fast
-    server could keep the hub from everything else.
+    A socket that always has data, and a file, never wait: without this, a fast server could
+    stop all other greenlets of the hub.
     """
 
     def __init__(self) -> None:
         self._since = time.monotonic()
 
-    def give(self) -> None:
-        """Let the others run if we did for long enough."""
+    def yield_if_due(self) -> None:
+        """Let other greenlets run if this one has run for 5 ms."""
         if time.monotonic() - self._since > _TURN:
-            # Not 0: of such sleeps gevent runs fifty before it looks at timers and sockets.
+            # Not 0: gevent runs up to fifty of those before it serves timers and sockets.
             gevent.sleep(0.0001)
             self._since = time.monotonic()
 
 
 class Exchange:
-    """A connection on which one request is sent and one answer read; a context manager.
+    """A connection for one request and its response; a context manager.
 
-    After `ask`, ``status`` and ``headers`` (lower-case names; the first of each) are known and
-    `body` gives the rest.
+    After `ask`, ``status`` and ``headers`` (lower-case names; the first of each) are set and
+    `body` yields the body.
     """
 
     def __init__(self, target: Target, settings: WebLimits, resolver: Resolver) -> None:
@@ -103,7 +103,7 @@ class Exchange:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._where = target.authority
-        self._silence = f"{settings.read:g} s without a word ({settings.section}.read)"
+        self._silence = f"{settings.read:g} s without data ({settings.section}.read)"
         self._turns = HubYield()
         self._eof = False
         self._start = b""
@@ -124,17 +124,17 @@ class Exchange:
     def ask(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
     ) -> None:
-        """Send the request and read the answer up to its body.
+        """Send the request and read the response up to its body.
 
         Raises:
-            FetchError: the server closed, kept silent, or did not answer in HTTP.
+            FetchError: the server closed the connection, timed out, or did not send HTTP.
         """
         http = self._http
         request = h11.Request(method=method, target=path, headers=headers)
         data = (http.send(request) or b"") + (http.send(h11.Data(data=body)) or b"")
         data += http.send(h11.EndOfMessage()) or b""
-        with self._in_words():
-            # A server may answer, say 413, and close before it has read everything.
+        with self._fetch_errors():
+            # A server may respond, with 413 for instance, and close before it has read it all.
             with suppress(BrokenPipeError):
                 self._socket.sendall(data)
             for _ in range(_MAX_INTERIM + 1):
@@ -146,16 +146,16 @@ class Exchange:
                     return
                 if not isinstance(event, h11.InformationalResponse):
                     raise self._truncated()
-        raise FetchError(f"{self._where} does not come to an answer; check that server")
+        raise FetchError(f"{self._where} sends no final response; check that server")
 
     def body(self) -> Iterator[bytes]:
-        """The body as it was sent, piece by piece.
+        """Yield the body as it was sent, piece by piece.
 
         Raises:
-            FetchError: it ended early, the server kept silent, or it is not HTTP.
+            FetchError: it ended early, the server timed out, or it is not HTTP.
         """
         while True:
-            with self._in_words():
+            with self._fetch_errors():
                 event = self._next_event()
             if isinstance(event, h11.EndOfMessage):
                 return
@@ -172,23 +172,23 @@ class Exchange:
                 if not _HTTP.startswith(self._start):
                     raise self._not_http()
             self._http.receive_data(data)
-        self._turns.give()
+        self._turns.yield_if_due()
         return event
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Say in our words what goes wrong on the connection."""
+    def _fetch_errors(self) -> Iterator[None]:
+        """Turn the errors of the connection into FetchError."""
         try:
             yield
         except h11.RemoteProtocolError as error:
             if self._eof:
                 raise self._truncated() from error
-            # Its words quote what the server sent: for the log, not for people.
+            # Its message quotes what the server sent: for the log only.
             _log.info("not_http", server=self._where, reason=str(error)[:200])
             raise self._not_http() from error
         except TimeoutError as error:
             raise FetchError(
-                f"{self._where} timed out after {self._silence}; it will be worth another try",
+                f"{self._where} timed out after {self._silence}; try again later",
                 temporary=True,
             ) from error
         except OSError as error:  # also ssl.SSLError
@@ -196,14 +196,13 @@ class Exchange:
 
     def _not_http(self) -> FetchError:
         return FetchError(
-            f"{self._where} does not answer in proper HTTP, or with too long headers; "
+            f"{self._where} does not answer in proper HTTP, or its headers are too long; "
             "check that the URL names a web server"
         )
 
     def _truncated(self) -> FetchError:
         return FetchError(
-            f"{self._where} closed the connection before everything was sent; "
-            "it will be worth another try",
+            f"{self._where} closed the connection before everything was sent; try again later",
             temporary=True,
         )
 
@@ -218,7 +217,7 @@ def _text(value: bytes) -> str:
 def _connect(
     target: Target, settings: WebLimits, resolver: Resolver
 ) -> socket.socket | ssl.SSLSocket:
-    """Connect to the first address of the target that answers, by TLS where it is https."""
+    """Return a connection to the first address that accepts one; with TLS for https."""
     addresses = _addresses(target, settings, resolver)
     require_allowed(
         target.host,
@@ -250,7 +249,7 @@ def _addresses(target: Target, settings: WebLimits, resolver: Resolver) -> Seque
                 f"{target.host} was not found: {_NO_NAME[error.errno]}; check the URL"
             ) from error
         raise FetchError(
-            f"{target.host} was not found: the name service does not answer at present",
+            f"{target.host} was not found: the name service does not answer; try again later",
             temporary=True,
         ) from error
     except OSError as error:
@@ -268,7 +267,7 @@ def _connect_to(
     family = plain_socket.AF_INET if address.version == 4 else plain_socket.AF_INET6  # noqa: PLR2004
     connection: socket.socket | ssl.SSLSocket = socket.socket(family, plain_socket.SOCK_STREAM)
     try:
-        # A limit around it all: the socket's own would start again with every octet of TLS.
+        # One limit for all steps: the socket's own restarts with every octet of TLS.
         with gevent.Timeout(settings.connect, TimeoutError()):
             connection.connect((str(address), target.port))
             if context is not None:
@@ -276,7 +275,7 @@ def _connect_to(
                     connection,
                     server_hostname=target.host.removesuffix("."),
                     do_handshake_on_connect=False,
-                    # A connection that is cut is not an answer that ended (RFC 9112 9.8).
+                    # A connection that is cut is not a complete response (RFC 9112 9.8).
                     suppress_ragged_eofs=False,
                 )
                 connection.do_handshake()
@@ -293,7 +292,7 @@ def _no_connection(where: str, settings: WebLimits, error: OSError) -> FetchErro
     if isinstance(error, plain_ssl.SSLCertVerificationError):
         return FetchError(
             f"the certificate of {where} is not valid ({error.verify_message}); "
-            f"mend it there, or name its authority in {settings.section}.ca_file"
+            f"correct it there, or name its authority in {settings.section}.ca_file"
         )
     if isinstance(error, plain_ssl.SSLError) and not _is_cut(error):
         return FetchError(f"{where} and fsfax cannot agree on TLS; check that it speaks https")
@@ -302,14 +301,14 @@ def _no_connection(where: str, settings: WebLimits, error: OSError) -> FetchErro
     elif isinstance(error, ConnectionRefusedError):
         what = "was refused"
     elif error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-        what = "found no way there"
+        what = "failed: there is no route"
     else:
         what = "was broken off"
     return FetchError(f"the connection to {where} {what}; is that server up?", temporary=True)
 
 
 def _is_cut(error: plain_ssl.SSLError) -> bool:
-    """Whether TLS ended with the connection; its class differs between versions of Python."""
+    """Return whether TLS ended with the connection; the class differs between Python versions."""
     return (
         isinstance(error, plain_ssl.SSLEOFError | plain_ssl.SSLZeroReturnError)
         or error.reason == "UNEXPECTED_EOF_WHILE_READING"
@@ -318,11 +317,11 @@ def _is_cut(error: plain_ssl.SSLError) -> bool:
 
 @lru_cache(maxsize=4)
 def _tls_context(ca_file: Path | None, section: str) -> ssl.SSLContext:
-    """Certificates are verified, against the host of the URL; reading them takes 30 ms, once.
+    """Return a context that verifies certificates and their names; cached, as it takes 30 ms.
 
-    Not made by ``create_default_context``: that one of gevent.ssl too gives a context of the
-    standard library, whose handshake would stop the hub. The defaults of this protocol are to
-    require a certificate and to check its name.
+    Not made by ``create_default_context``: that of gevent.ssl, too, returns a context of the
+    standard library, whose handshake would block the hub. This protocol requires a certificate
+    and checks its name by default.
     """
     context = ssl.SSLContext(plain_ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -335,6 +334,6 @@ def _tls_context(ca_file: Path | None, section: str) -> ssl.SSLContext:
             f"{section}.ca_file {ca_file} cannot be read as PEM certificates: {error.strerror}"
         ) from error
     context.set_alpn_protocols(["http/1.1"])
-    # Python tells OpenSSL to take a cut connection for an end, before the socket is even asked.
+    # By default Python lets OpenSSL treat a cut connection as a regular end.
     context.options &= ~plain_ssl.OP_IGNORE_UNEXPECTED_EOF
     return context

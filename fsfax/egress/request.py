@@ -1,4 +1,4 @@
-"""The request for a document of a URL, as ``document`` of the Faxes API has it. Pure."""
+"""The request for a document of a URL: ``document`` of the Faxes API. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MAX_HEADER = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
-    """What to ask for, as ``document`` in the Faxes API has it.
+    """The URL of a document and how to request it, as ``document`` in the Faxes API has it.
 
     ``content`` (at most 256 characters) is the body of a post, ``content_type`` its type, by
-    default plain text; ``host`` replaces the Host header. The URL may hold a user and a
+    default plain text; ``host`` replaces the Host header. The URL may contain a user and a
     password: they, the content and these headers are for the origin of ``url`` and are not
-    carried to another one by a redirect.
+    sent to another origin after a redirect.
 
     Raises:
         InvalidFetch: a field is malformed; the message names it.
@@ -66,7 +66,7 @@ class FetchRequest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the request that `as_dict` wrote; unknown fields are passed over.
+        """Return the request that `as_dict` wrote; unknown fields are ignored.
 
         A stored request was checked when it was accepted, and stays readable when the rules
         change: it is not checked again here, but when it is fetched.

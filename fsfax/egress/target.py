@@ -1,8 +1,8 @@
-"""Where a URL leads, and whether fsfax may go there. Pure: no I/O, nothing is resolved.
+"""The parts of a URL, and whether fsfax may connect to its addresses. Pure: nothing is resolved.
 
-A URL is given by whoever may send a fax, so it must not become a way to reach what only this
-machine can reach. Names say nothing about that: the judgement is made on each address that a
-name resolved to, and the connection is then made to that very address (`fetch_stream`).
+The URL comes from a client, so it must not give access to services that only this machine can
+reach. A host name proves nothing: each address that it resolved to is checked, and the connection
+is then made to exactly that address (`fsfax.egress.exchange`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _QUERY_SAFE = _PATH_SAFE + "?"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL taken apart, ready to be asked for.
+    """The parts of a URL that a request needs.
 
     ``host`` is in ASCII and lower case, an IPv6 address without brackets; ``path`` is the
     request target with the query; ``authorization`` the header made of ``user:password@``.
@@ -50,7 +50,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header and URLs have them."""
+        """Host and port as in the Host header and in URLs."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -60,9 +60,9 @@ class Target:
         return f"{self.scheme}://{self.authority}{self.path}"
 
     def trusts(self, other: Target) -> bool:
-        """Whether what was meant for this origin may be told to ``other`` too.
+        """Return whether credentials and content for this origin may be sent to ``other`` too.
 
-        The same origin may know it, and the same host when it asks to be called by TLS.
+        True for the same origin, and for a redirect from http to https of the same host.
         """
         origin = (self.scheme, self.host, self.port)
         if origin == (other.scheme, other.host, other.port):
@@ -71,7 +71,7 @@ class Target:
 
 
 def parse_url(url: str) -> Target:
-    """Take a URL apart.
+    """Parse a URL.
 
     Raises:
         InvalidFetch: it is not an absolute URL of http or https, or is malformed.
@@ -79,7 +79,7 @@ def parse_url(url: str) -> Target:
     if len(url) > MAX_URL:
         raise InvalidFetch(f"the URL is longer than {MAX_URL} characters; use a shorter one")
     url = url.strip(" ")
-    # urlsplit drops tabs and line breaks in silence: what was checked would not be what is used.
+    # urlsplit removes tabs and line breaks silently: not the checked URL would be used.
     if not url.isprintable():
         raise InvalidFetch("the URL contains control characters; remove them")
     try:
@@ -93,8 +93,8 @@ def parse_url(url: str) -> Target:
     elif parts.scheme == "https":
         scheme = "https"
     else:
-        raise InvalidFetch("the URL does not begin with http:// or https://; no other is fetched")
-    if "\\" in parts.netloc:  # a slash to browsers: the host would be another one
+        raise InvalidFetch("the URL does not begin with http:// or https://; use one that does")
+    if "\\" in parts.netloc:  # browsers read it as a slash, and so find another host
         raise InvalidFetch("the URL is malformed; check host and port")
     if port == 0:
         raise InvalidFetch("the URL names port 0; check it")
@@ -119,13 +119,13 @@ def normal_url(url: object) -> str:
 
 
 def follow(target: Target, location: str) -> Target:
-    """Where a Location header leads.
+    """Return the target of a Location header.
 
-    Credentials go along to the same origin alone (`Target.trusts`), and never come from the
-    header: a server shall not choose with whose name we knock at another one.
+    Credentials are sent to the same origin only (`Target.trusts`), and are never taken from the
+    header: a server must not choose the credentials that are sent to another one.
 
     Raises:
-        InvalidFetch: it leads to something else than http or https, or is malformed.
+        InvalidFetch: its scheme is neither http nor https, or it is malformed.
     """
     try:
         joined = urljoin(target.url, location.strip(" \t"))
@@ -163,7 +163,7 @@ def _without_zone(host: str) -> str:
 
 
 def _basic(netloc: str) -> str | None:
-    """The Authorization header for ``user:password@`` (RFC 7617; %-encoded octets as they are)."""
+    """Return the Authorization header for ``user:password@`` (RFC 7617; octets as %-encoded)."""
     userinfo, at, _ = netloc.rpartition("@")
     if not at:
         return None
@@ -173,8 +173,8 @@ def _basic(netloc: str) -> str | None:
 
 
 # Blocks that are not the public internet: IANA IPv4 and IPv6 Special-Purpose Address
-# Registries (RFC 6890 and its updates), written out because the judgement of `ipaddress`
-# differs between versions of Python. True: opened by ``fetch.allow_private``.
+# Registries (RFC 6890 and its updates), written out because the classification by `ipaddress`
+# differs between versions of Python. True: permitted by ``allow_private``.
 _BLOCKS: tuple[tuple[Network, str, bool], ...] = tuple(
     (ipaddress.ip_network(block), name, private)
     for block, name, private in (
@@ -184,7 +184,7 @@ _BLOCKS: tuple[tuple[Network, str, bool], ...] = tuple(
         ("100.64.0.0/10", "private (shared by a provider)", True),  # RFC 6598
         ("127.0.0.0/8", "loopback", True),  # RFC 1122
         ("0.0.0.0/8", "unspecified", False),  # Linux connects 0.0.0.0 to itself
-        ("169.254.0.0/16", "link-local", False),  # RFC 3927; clouds keep their secrets here
+        ("169.254.0.0/16", "link-local", False),  # RFC 3927; clouds serve credentials here
         ("192.0.0.0/24", "reserved", False),  # RFC 6890
         ("192.0.2.0/24", "reserved", False),  # documentation, RFC 5737
         ("198.51.100.0/24", "reserved", False),
@@ -204,14 +204,14 @@ _BLOCKS: tuple[tuple[Network, str, bool], ...] = tuple(
         ("3fff::/20", "reserved", False),  # documentation, RFC 9637
     )
 )
-_GLOBAL_V6 = IPv6Network("2000::/3")  # all that IANA gives out (RFC 4291 2.4)
+_GLOBAL_V6 = IPv6Network("2000::/3")  # all that IANA assigns (RFC 4291 2.4)
 _MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291 2.5.5.2
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 2.1
 _6TO4 = IPv6Network("2002::/16")  # RFC 3056 2
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address inside a mapped, 6to4 or NAT64 address; any other one as it is."""
+    """Return the IPv4 address inside a mapped, 6to4 or NAT64 address; any other one unchanged."""
     if not isinstance(address, IPv6Address):
         return address
     if address in _MAPPED or address in _NAT64:
@@ -224,7 +224,7 @@ def embedded(address: Address) -> Address:
 def objection(
     address: Address, *, allow_private: bool = False, allow_networks: Sequence[Network] = ()
 ) -> str | None:
-    """What speaks against a connection to ``address`` ("loopback", …); None if nothing does."""
+    """Return why ``address`` must not be connected to ("loopback", …); None if it may be."""
     inner = embedded(address)
     if any(one in network for network in allow_networks for one in (address, inner)):
         return None
@@ -245,9 +245,9 @@ def require_allowed(
     section: str = "fetch",
     refusal: str = "documents are not fetched from",
 ) -> None:
-    """Refuse a host if one of its addresses is not allowed.
+    """Raise FetchForbidden if one of a host's addresses is not allowed.
 
-    One is enough: a name that is half public and half private is a trick or a mistake.
+    One is enough: a name with public and private addresses is an attack or a mistake.
 
     Raises:
         FetchForbidden: the message says which address it is and which setting (of ``section``)

@@ -1,6 +1,6 @@
-"""The doctor: looks at a FreeSWITCH and says what would keep faxes from working, and the remedy.
+"""Checks of a FreeSWITCH node for ``fsfax doctor``: what prevents faxes, and the remedy.
 
-Every check only reads, but for a probe file in the spool and a mark that it removes again.
+The checks only read, except for a probe file in the spool and a mark, which are removed again.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from fsfax.settings import NodeSettings, Settings
 
 _MODULES = {
     "mod_spandsp": "it sends and receives the faxes (txfax, rxfax)",
-    "mod_sofia": "it carries the calls",
+    "mod_sofia": "it makes and receives the calls over SIP",
     "mod_commands": "originate, uuid_kill and uuid_exists are its commands",
-    "mod_db": "it keeps the outcome marks, by which a call is found again after a crash",
-    "mod_hash": "it keeps the mark of calls that ended",
+    "mod_db": "it stores the outcome marks, by which a call is found again after a crash",
+    "mod_hash": "it holds the guards and the marks of calls that ended",
     "mod_dptools": "it answers and parks calls",
 }
 
 
 class CheckStatus(StrEnum):
-    """What a check found."""
+    """The verdict of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """It may work, but not always or not well."""
+    """Faxes may fail or be slow."""
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding; ``remedy`` is "" where nothing is to be done."""
+    """The finding of one check; ``remedy`` is "" where nothing has to be done."""
 
     name: str
     verdict: CheckStatus
@@ -48,9 +48,9 @@ class Check:
 
 
 def examine(node: NodeSettings, settings: Settings) -> Iterator[Check]:
-    """Look at one node; yield findings as they come, the connection first.
+    """Check one node; yield each finding at once, the connection first.
 
-    Nothing more is looked at where there is no connection.
+    Without a connection nothing else is checked.
     """
     link = Link(node, settings.esl)
     try:
@@ -80,7 +80,7 @@ def examine(node: NodeSettings, settings: Settings) -> Iterator[Check]:
 
 def _connection_remedy(node: NodeSettings) -> str:
     return (
-        "see that FreeSWITCH runs and that event_socket.conf.xml listens on"
+        "check that FreeSWITCH runs and that event_socket.conf.xml listens on"
         f" {node.host}:{node.port} with this password and an access list that names this machine"
         " (dialplan/README.md)"
     )
@@ -95,7 +95,7 @@ def _ask(link: Link, command: str, arg: str = "") -> str:
 
 def _version(link: Link) -> Iterator[Check]:
     text = _ask(link, "version")
-    yield Check("version", CheckStatus.OK, text.strip() or "not told")
+    yield Check("version", CheckStatus.OK, text.strip() or "unknown")
 
 
 def _modules(link: Link) -> Iterator[Check]:
@@ -153,7 +153,7 @@ def _timer(link: Link, profile: str) -> Check:
     text = _ask(link, "xml_locate", "configuration configuration name sofia.conf")
     name = f"profile {profile}"
     try:
-        # FreeSWITCH's own configuration, not a stranger's.
+        # The administrator's own configuration is trusted.
         tree = ET.fromstring(text)  # noqa: S314
     except ET.ParseError:
         return Check(name, CheckStatus.WARNING, "its settings could not be read")
@@ -169,7 +169,7 @@ def _timer(link: Link, profile: str) -> Check:
     return Check(
         name,
         CheckStatus.BROKEN if timer == "none" else CheckStatus.WARNING,
-        f"rtp-timer-name is {timer or 'not set'}: both fax ends may wait for each other for ever",
+        f"rtp-timer-name is {timer or 'not set'}: neither end may send, and the call would hang",
         'set <param name="rtp-timer-name" value="soft"/> in the profile and restart it',
     )
 
@@ -190,8 +190,8 @@ def _t38(link: Link, settings: Settings) -> Iterator[Check]:
     yield Check(
         "T.38",
         CheckStatus.OK,
-        f"{settings.fax.t38}: asked for by each call; whether the carrier agrees shows in"
-        " t38_status of the results",
+        f"{settings.fax.t38}: each call requests it; t38_status of the results shows whether the"
+        " carrier agrees",
     )
 
 
@@ -216,7 +216,7 @@ def _spool(link: Link, node: NodeSettings, spool: Path) -> Iterator[Check]:
 def _marks(link: Link, realm: str) -> Iterator[Check]:
     call_id = new_call_id()
     variables = marks.variables(realm, call_id)
-    remedy = "load mod_db and mod_hash, and see that FreeSWITCH can write its database"
+    remedy = "load mod_db and mod_hash, and check that FreeSWITCH can write its database"
     for name, expected in (("api_on_fax_success", "success"), ("api_hangup_hook", "ended")):
         command, _, arg = variables[name].partition(" ")
         _ask(link, command, arg)
@@ -225,7 +225,9 @@ def _marks(link: Link, realm: str) -> Iterator[Check]:
         yield Check(
             f"outcome marks in {command}",
             CheckStatus.OK if right else CheckStatus.BROKEN,
-            "kept and found again" if right else f"a mark was not found again: {found}",
+            "a mark was stored and read back"
+            if right
+            else f"a mark could not be read back: {found}",
             "" if right else remedy,
         )
     marks.erase(link, realm, call_id)

@@ -1,7 +1,7 @@
-"""The outgoing side of the spool: one TIFF-F for each attempt, ``out/<attempt id>.tif``.
+"""The outbound folder of the spool: one TIFF-F for each attempt, ``out/<attempt id>.tif``.
 
-A file is put there before anything is dialled and removed when the call is over. What a killed
-process left there is found by `OutboundSpool.sweep`.
+A file is put there before anything is dialled and removed when the call is over.
+`OutboundSpool.sweep` removes the files that killed processes left.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from fsfax.runtime.threads import in_thread
 
 _log = get_logger(__name__)
 
-# Ours alone: <attempt id>.tif, or the beginning of one (see `fsfax.runtime.atomic_file`).
+# Files of fsfax: <attempt id>.tif, or an unfinished one (see `fsfax.runtime.atomic_file`).
 _NAME = re.compile(r"\.?(?P<id>[0-9A-Za-z-]{1,64})\.tif(?:\.[0-9a-f]{12}\.part)?\Z")
 
 
 class OutboundSpool:
-    """The folder of files on their way out.
+    """The folder of the files that are sent.
 
     Args:
         spool: the spool under our own path.
@@ -40,7 +40,7 @@ class OutboundSpool:
         self._converter = converter
 
     def path(self, attempt_id: str) -> Path:
-        """Return the place of an attempt's file."""
+        """Return the path of an attempt's file."""
         return self.folder / f"{attempt_id}.tif"
 
     def convert(self, attempt_id: str, document: Path, resolution: ResolutionName) -> Prepared:
@@ -55,7 +55,7 @@ class OutboundSpool:
         return Prepared(at=time.time(), pages=len(made.pages), bytes=made.bytes)
 
     def take(self, attempt_id: str, document: Path) -> Prepared:
-        """Put a TIFF-F into the spool as it is: linked where that is possible, else copied.
+        """Put a TIFF-F into the spool unchanged: linked where that is possible, else copied.
 
         Raises:
             DocumentNotFound: it cannot be read.
@@ -66,7 +66,7 @@ class OutboundSpool:
         return in_thread(lambda: self._take(self.path(attempt_id), document))
 
     def sweep(self, keep: Collection[str], older_than: float) -> list[str]:
-        """Remove the files of attempts that are not to be kept; return the attempts' ids.
+        """Remove the files of all attempts but those in ``keep``; return those attempts' ids.
 
         Args:
             keep: ids of attempts whose files stay.
@@ -94,7 +94,7 @@ class OutboundSpool:
                     continue
                 path.unlink()
             except OSError as error:
-                _log.warning("leftover_kept", path=str(path), error=str(error))
+                _log.warning("leftover_not_removed", path=str(path), error=str(error))
                 continue
             if path.suffix == ".tif":
                 removed.append(name["id"])
@@ -120,7 +120,7 @@ class OutboundSpool:
             try:
                 os.link(source, target)
             except OSError:
-                # Another file system, one without links, or somebody else's file.
+                # Another file system, one without links, or a file of another user.
                 shutil.copyfile(source, target)
         except OSError as error:
             raise SpoolError(

@@ -1,8 +1,8 @@
 """The plan of one attempt: everything that is decided before dialling. Pure.
 
-A plan is complete: which file, which pages, to whom, under which id, how. From it follow the
-call ids, the channel variables and the originate command, so that after any crash the same
-plan finds the same calls again.
+A plan is complete: file, pages, called number, attempt id, modes. The call ids, the channel
+variables and the originate command follow from it, so that after a crash the same plan finds the
+same calls again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _EMPTY = "%00"
 
 
 def new_call_id() -> str:
-    """Return a fresh id for an attempt: the Unique-ID of its call, chosen before it exists."""
+    """Return a new attempt id, which is the Unique-ID of its first call, chosen before dialling."""
     return str(uuid.uuid4())
 
 
 def call_ids(attempt_id: str, gateways: int) -> tuple[str, ...]:
-    """Return the Unique-IDs of the calls that an attempt over so many gateways may make.
+    """Return the Unique-IDs of the calls that an attempt over that many gateways may make.
 
     The first is the attempt id itself; the others follow from it, so that all of them are
     known before anything is dialled.
@@ -48,17 +48,21 @@ def call_ids(attempt_id: str, gateways: int) -> tuple[str, ...]:
 class SendPlan:
     """One attempt to send a file to a number.
 
-    file: a TIFF-F in the spool, under our own path; ``pages`` counts its pages.
-    start_page, end_page: the part of the file to be sent, counted from 1; None = all.
+    to: the called number.
+    file: a TIFF-F in the spool, under our own path; ``pages`` is the number of its pages.
+    start_page, end_page: the pages of the file to be sent, counted from 1; None = all.
     from_number, from_name: the caller id that the network shows.
     ident: our station id (TSI), at most 20 printable ASCII characters.
     header: text in the header line of each page, at most 50 characters; with neither header
         nor ident SpanDSP prints no header line.
     timezone: zone of the header's clock, a POSIX TZ string or an IANA name; "" = FreeSWITCH's.
-    t38: "off" = audio only; "on" = ask for T.38, fall back to audio; "required" = give up
-        before the first page if T.38 does not come about.
-    ecm: error correction (T.30 Annex A). v17: the modems above 9,600 bit/s.
-    gateways: tried in order, the next one on local trouble alone.
+    t38: "off" = audio only; "on" = ask for T.38, fall back to audio; "required" = end the call
+        before the first page if T.38 is not negotiated.
+    ecm: error correction (T.30 Annex A).
+    v17: the modems above 9,600 bit/s.
+    gateways: tried in order; the next one only if the call did not leave the one before.
+    timeouts: the limits of the call's stages.
+    marks_realm: of the outcome marks.
     """
 
     attempt_id: str
@@ -80,7 +84,7 @@ class SendPlan:
     marks_realm: str = "fsfax"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be dialled.
+        """Check the plan.
 
         Raises:
             InvalidRequest: a page outside the file, an ident that cannot be sent, no gateway.
@@ -114,7 +118,7 @@ class SendPlan:
         return call_ids(self.attempt_id, len(self.gateways))
 
     def variables(self, call_id: str) -> dict[str, str]:
-        """Return the channel variables of the call: what mod_spandsp and the originate read."""
+        """Return the channel variables of the call, which mod_spandsp and the originate read."""
         values = {
             "origination_uuid": call_id,
             "ignore_early_media": "true",
@@ -122,11 +126,11 @@ class SendPlan:
             "fax_use_ecm": _truth(self.ecm),
             "fax_disable_v17": _truth(not self.v17),
             "fax_enable_t38": _truth(self.t38 != "off"),
-            # Our side sends the re-INVITE: waiting for the far end's loses many calls to audio.
+            # FreeSWITCH sends the re-INVITE: many far ends never send theirs and stay in audio.
             "fax_enable_t38_request": _truth(self.t38 != "off"),
             "fax_verbose": "false",
-            # mod_spandsp URL-decodes these three, so percent-encoding keeps every character
-            # of theirs out of FreeSWITCH's parsers.
+            # mod_spandsp URL-decodes these three; percent-encoded, none of their characters
+            # has a meaning to FreeSWITCH's parsers.
             "fax_ident": quote(self.ident, safe="") or _EMPTY,
             "fax_header": quote(_printable(self.header), safe="") or _EMPTY,
             "fax_timezone": quote(posix_timezone(self.timezone), safe="") if self.timezone else "",
@@ -146,7 +150,7 @@ class SendPlan:
 
         Raises:
             InvalidNumber: the number cannot be dialled.
-            InvalidRequest: a name, number or path cannot be carried safely.
+            InvalidRequest: a name or path cannot be put into a dial string.
         """
         return Originate(
             endpoint=Gateway(gateway, self.to),
@@ -161,7 +165,7 @@ def _truth(value: bool) -> str:
 
 
 def _printable(text: str) -> str:
-    """Bring a header into ASCII, which is what SpanDSP's header font is sure to have."""
+    """Return a header in ASCII, the characters that SpanDSP's header font certainly has."""
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     kept = "".join(c for c in plain if not unicodedata.combining(c))
     ascii_only = kept.encode("ascii", "replace").decode("ascii")

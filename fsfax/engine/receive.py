@@ -402,7 +402,7 @@ class Receiver:
             # Another engine with the same inbox stored it already, with its pages.
             _log.info("stored_elsewhere", call_id=call.id)
             return
-        file = in_thread(self._context.inbox.keep, (call.id, path)) if pages else None
+        file = in_thread(self._context.inbox.store_tiff, (call.id, path)) if pages else None
         result = judge_received(
             transcript,
             call,
@@ -412,7 +412,7 @@ class Receiver:
             pages_in_file=pages,
             gaps=gaps,
         )
-        in_thread(self._context.inbox.record, (result,))
+        in_thread(self._context.inbox.store_record, (result,))
         _log.info(
             "fax_received",
             call_id=call.id,

@@ -1,8 +1,8 @@
-"""The spool: one folder under two names.
+"""The spool: one folder under two paths.
 
-fsfax writes a TIFF here, FreeSWITCH reads it there: in a container or over a network share
-the same folder has another path. A `Spool` translates between the two for one node and makes
-sure, before anything is dialled, that FreeSWITCH really sees the file.
+fsfax writes a TIFF that FreeSWITCH reads: in a container or over a network share FreeSWITCH may
+have another path for the same folder. A `Spool` translates between the two paths for one node and
+checks, before anything is dialled, that FreeSWITCH sees the file.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _log = get_logger(__name__)
 class Spool:
     """The path mapping of one node.
 
-    Without a mapping both sides use the same path. With some, a path outside all of them is
+    Without a mapping both sides use the same path. With mappings, a path outside all of them is
     an error: FreeSWITCH would not find the file.
     """
 
     def __init__(self, mappings: Sequence[PathMapping] = ()) -> None:
-        # The longest prefix first, so that a folder inside another one can have its own name.
+        # The longest prefix first, so that a folder inside another one can have its own mapping.
         self._mappings = sorted(
             ((Path(m.local).absolute(), PurePosixPath(m.remote)) for m in mappings),
             key=lambda pair: len(pair[0].parts),
@@ -35,7 +35,7 @@ class Spool:
         )
 
     def remote(self, local: Path) -> str:
-        """Return FreeSWITCH's name of one of our files.
+        """Return the path by which FreeSWITCH knows one of our files.
 
         Raises:
             SpoolError: the file is outside every mapped folder.
@@ -53,11 +53,11 @@ class Spool:
         )
 
     def local(self, remote: str) -> Path:
-        """Return our name of one of FreeSWITCH's files.
+        """Return the path by which we know one of FreeSWITCH's files.
 
         Raises:
             SpoolError: the path is not absolute, has a ``..``, or is outside every mapped
-                folder: it may not lead us anywhere else.
+                folder: no other file may be opened.
         """
         path = PurePosixPath(remote)
         if not path.is_absolute() or ".." in path.parts:
@@ -75,20 +75,20 @@ class Spool:
         )
 
     def require(self, link: ApiCommand, local: Path) -> str:
-        """Return FreeSWITCH's name of a file that it can see right now.
+        """Return the path by which FreeSWITCH knows a file, after asking whether it sees it.
 
         Raises:
             SpoolError: we or FreeSWITCH cannot see the file; nothing must be dialled then,
-                because the call would be answered and end without a word.
+                because the call would be answered and end without a fax result.
             EslError: FreeSWITCH could not be asked.
         """
         if not local.is_file():
-            raise SpoolError(f"{local} is not there: it was removed before it could be sent")
+            raise SpoolError(f"{local} does not exist: it was removed before it could be sent")
         path = self.remote(local)
         try:
             answer = link.api("file_exists", path).strip()
         except CommandFailed as error:
-            # An old FreeSWITCH, or one without mod_commands' file_exists: we cannot know.
+            # An old FreeSWITCH, or one without mod_commands' file_exists: it cannot be asked.
             _log.warning("file_exists_unanswered", path=path, reply=error.reply)
             return path
         if answer != "true":

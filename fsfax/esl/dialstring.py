@@ -1,4 +1,4 @@
-"""Dial strings: what is typed here arrives in FreeSWITCH as it is, or is refused here.
+"""Dial strings: every value arrives in FreeSWITCH unchanged, or is refused here.
 
     originate {name=value,name=value}sofia/gateway/<gateway>/<number> &<application>(<argument>)
 
@@ -10,7 +10,7 @@ FreeSWITCH takes this line apart three times, and each pass removes one layer of
 3. and each item at its first "=".
 
 So a value is escaped three times, with backslashes only: quotes protect a blank but not a
-comma (observed on 1.10.12). What no escape can carry is refused: braces, which are counted
+comma (observed on 1.10.12). What no escape protects is refused: braces, which are counted
 without regard to quotes; ``:_:``, which makes an enterprise originate; line breaks and NUL; and
 ``${``, which FreeSWITCH would expand.
 
@@ -37,7 +37,7 @@ _NEVER = re.compile(r"[\x00-\x1f\x7f{}]|:_:")
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A number over a sofia gateway."""
+    """A called number over a sofia gateway."""
 
     gateway: str
     number: DialNumber
@@ -54,7 +54,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class SipUri:
-    """A number at a host, over a sofia profile: for a peer that is no gateway."""
+    """A called number at a host, over a sofia profile: for a peer that is no gateway."""
 
     profile: str
     number: DialNumber
@@ -76,7 +76,7 @@ class Originate:
     """The argument of one ``originate``.
 
     Raises:
-        InvalidRequest: a name or value cannot be carried; the message says which and why.
+        InvalidRequest: a name or value cannot be escaped; the message says which and why.
     """
 
     endpoint: Gateway | SipUri
@@ -85,7 +85,7 @@ class Originate:
     argument: str = ""
 
     def __post_init__(self) -> None:
-        """Check every part, so that an object that exists can be rendered."""
+        """Check every part, so that every object can be rendered."""
         _require(_NAME, self.application, "application")
         if not _ARGUMENT.match(self.argument) or self.argument != self.argument.strip(" "):
             raise InvalidRequest(
@@ -96,12 +96,12 @@ class Originate:
             _require(_VARIABLE, name, "variable name")
             if _NEVER.search(value):
                 raise InvalidRequest(
-                    f"the value of {name}, {value!r}, cannot be carried in a dial string: it must"
+                    f"the value of {name}, {value!r}, cannot be put into a dial string: it must"
                     " not have braces, control characters or :_:"
                 )
 
     def render(self) -> str:
-        """Return the line that goes behind ``originate``."""
+        """Return the argument of ``originate``."""
         items = ",".join(
             f"{name}={_escape(_escape(value, '='), ',')}"
             for name, value in self.variables.items()
@@ -114,7 +114,7 @@ class Originate:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What FreeSWITCH makes of an originate line."""
+    """An originate line as FreeSWITCH parses it."""
 
     variables: Mapping[str, str]
     endpoint: str
@@ -123,7 +123,7 @@ class Parsed:
 
 
 def parse(line: str) -> Parsed:
-    """Take an originate line apart as FreeSWITCH does.
+    """Parse an originate line as FreeSWITCH does.
 
     Raises:
         InvalidRequest: FreeSWITCH would refuse the line.
@@ -151,7 +151,7 @@ def parse(line: str) -> Parsed:
 
 def _require(pattern: re.Pattern[str], text: str, what: str) -> None:
     if not pattern.match(text):
-        raise InvalidRequest(f"{text[:80]!r} is not a {what} that can be put in a dial string")
+        raise InvalidRequest(f"{text[:80]!r} is not a {what} that can be put into a dial string")
 
 
 def _escape(text: str, delimiter: str = "") -> str:
@@ -161,7 +161,10 @@ def _escape(text: str, delimiter: str = "") -> str:
 
 
 def _brackets(text: str) -> tuple[str, str]:
-    """Cut the leading braces off: switch_find_end_paren counts depth and knows no quotes."""
+    """Return the text in the leading braces, and the rest.
+
+    switch_find_end_paren counts depth without regard to quotes.
+    """
     depth = 0
     for index, character in enumerate(text):
         depth += (character == "{") - (character == "}")

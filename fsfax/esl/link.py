@@ -1,16 +1,17 @@
 """One supervised connection to a FreeSWITCH: commands, events, reconnection.
 
-greenswitch's ``InboundESL`` opens the socket and logs in; what it does badly on a bad day is
-replaced here (see `fsfax.esl.transport`). On top of that a `Link`
+greenswitch's ``InboundESL`` opens the socket and logs in; its handling of errors is replaced (see
+`fsfax.esl.transport`). On top of that a `Link`
 
-* waits for every answer with a time limit, in order; the late answer to a command that was
-  given up is recognised and dropped;
+* waits for every reply with a time limit, in order; the late reply to a command whose caller
+  stopped waiting is recognised and dropped;
 * wakes every waiter with `Disconnected` when the connection is lost;
-* takes silence for a sign: it probes, and gives a dead connection up;
-* reconnects with growing, jittered pauses, subscribes again, and tells every watch that
-  events may be missing (`Lost`, then `Gap`) instead of pretending continuity;
-* deals events out to `Watch` queues by channel: the order within a channel is kept, a slow
-  reader delays nobody, and what does not fit is counted and reported as a `Gap`.
+* probes a connection that has been silent, and closes it if there is no reply;
+* reconnects with growing, jittered pauses, subscribes again, and reports to every watch that
+  events may be missing (`Lost`, then `Gap`);
+* distributes events to `Watch` queues by channel: the order within a channel is preserved, a
+  slow reader delays no other one, and events that do not fit into a queue are dropped, counted
+  and reported as a `Gap`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class LinkStats:
 
 
 class _Pending:
-    """One command under way; ``abandoned`` when its caller stopped waiting."""
+    """One command without a reply yet; ``abandoned`` when its caller stopped waiting."""
 
     __slots__ = ("abandoned", "reply")
 
@@ -74,7 +75,7 @@ class _Pending:
 
 
 class Link:
-    """A connection to one FreeSWITCH that mends itself.
+    """A connection to one FreeSWITCH that restores itself.
 
     All calls may come from any greenlet of the hub in which the link was made.
     """
@@ -92,14 +93,14 @@ class Link:
         self._queue_size = queue_size
         self._transport: Transport | None = None
         self._pending: deque[_Pending] = deque()
-        self._early: list[Event] = []
+        self._early_events: list[Event] = []
         self._send_lock = gevent.lock.Semaphore()
         self._connect_lock = gevent.lock.Semaphore()
         self._names: dict[str, None] = {}
         self._by_key: dict[str, list[Watch]] = {}
         self._by_name: dict[str, list[Watch]] = {}
         self._up = gevent.event.Event()
-        self._been_up = False
+        self._was_up_before = False
         self._closed = False
         self._supervisor: gevent.Greenlet[[], None] | None = None
         self._problem: EslError | None = None
@@ -125,24 +126,24 @@ class Link:
 
     @property
     def core(self) -> str:
-        """FreeSWITCH's Core-UUID, "" while the link is down or if FreeSWITCH does not tell.
+        """FreeSWITCH's Core-UUID, "" while the link is down or if FreeSWITCH does not report it.
 
-        Another one than before means that FreeSWITCH was restarted: no channel of before is up
-        any more, and what it kept in memory is gone.
+        Another value than before means that FreeSWITCH was restarted: no earlier channel is up
+        any more, and what it held in memory is lost.
         """
         return self._core if self.connected else ""
 
     def connect(self) -> None:
-        """Connect and log in; from then on the link mends itself.
+        """Connect and log in; from then on the link restores itself.
 
         Raises:
-            ConnectError: nobody listens there, or an access list forbids us.
+            ConnectError: the connection was refused, or an access list refuses this address.
             AuthenticationError: the password is wrong.
             EslTimeout: no answer in time.
         """
         self._require_open()
         if self._supervisor is not None:
-            # It is being connected in the background already.
+            # `start` connects in the background already.
             limits = self._timeouts
             self.wait_connected(limits.connect + limits.authenticate + limits.command)
             return
@@ -152,7 +153,7 @@ class Link:
             self.start()
 
     def start(self) -> None:
-        """Like `connect`, but in the background: the link comes up when FreeSWITCH does."""
+        """Begin to connect in the background, and go on until FreeSWITCH is up."""
         self._require_open()
         if self._supervisor is None:
             self._supervisor = gevent.spawn(self._supervise)
@@ -166,37 +167,37 @@ class Link:
         """
         self._require_open()
         if not self._up.wait(timeout):
-            raise self._problem or EslTimeout(f"no connection to {self._place} in {timeout:g} s")
+            raise self._problem or EslTimeout(f"no connection to {self._address} in {timeout:g} s")
 
     def close(self) -> None:
-        """End the connection; waiters get `Disconnected`, watches end with `Lost`."""
+        """Close the connection; waiters get `Disconnected`, watches end with `Lost`."""
         if self._closed:
             return
         self._closed = True
-        self._drop(Disconnected(f"the link to {self._place} was closed"))
+        self._drop(Disconnected(f"the link to {self._address} was closed"))
         if self._supervisor:
             self._supervisor.kill()
 
     def on_state(self, callback: Callable[[bool], None]) -> None:
         """Call ``callback`` with True when the link comes up, with False when it goes down.
 
-        False is also told when an attempt to connect failed; `problem` says why. The callback
-        must neither block nor raise.
+        It is also called with False when an attempt to connect failed; `problem` says why. The
+        callback must neither block nor raise.
         """
         self._on_state.append(callback)
 
     def command(self, line: str, headers: Fields = (), body: bytes = b"") -> Frame:
-        """Send one raw command and return the frame that answers it.
+        """Send one raw command and return the frame of its reply.
 
         Raises:
             InvalidCommand: a line break or NUL in it; nothing was sent.
             Disconnected: the link is down or was lost while waiting.
-            EslTimeout: no answer in time; the command may have been carried out.
+            EslTimeout: no reply in time; the command may have been executed.
         """
         return self._ask(encode_command(line, headers, body), line, self._timeouts.command)
 
     def api(self, command: str, arg: str = "", *, timeout: float | None = None) -> str:
-        """Run an API command and return its answer without the line end.
+        """Run an API command and return its output without the line end.
 
         Raises:
             CommandFailed: FreeSWITCH answered ``-ERR`` or ``-USAGE``.
@@ -213,11 +214,11 @@ class Link:
     ) -> None:
         """Run an API command in the background, under an id chosen by the caller.
 
-        Returns when FreeSWITCH has taken the job; its end is a BACKGROUND_JOB event whose
-        ``Job-UUID`` is ``job_id``.
+        Returns when FreeSWITCH has accepted the job; a BACKGROUND_JOB event whose ``Job-UUID`` is
+        ``job_id`` reports its end.
 
         Raises:
-            CommandFailed: FreeSWITCH did not take the job.
+            CommandFailed: FreeSWITCH did not accept the job.
             InvalidCommand, Disconnected, EslTimeout: as `command`.
         """
         line = f"bgapi {command} {arg}".rstrip(" ")
@@ -239,13 +240,13 @@ class Link:
         _checked(f"sendmsg {application}", frame.headers.get("Reply-Text", ""))
 
     def subscribe(self, *names: str) -> None:
-        """Ask for events: names, and subclasses of CUSTOM (they contain "::").
+        """Subscribe to events: names, and subclasses of CUSTOM (they contain "::").
 
-        The subscription is remembered and made again after each reconnection.
+        The link subscribes to them again after each reconnection.
 
         Raises:
-            CommandFailed, InvalidCommand, Disconnected, EslTimeout: as `command`; the names are
-                remembered all the same.
+            CommandFailed, InvalidCommand, Disconnected, EslTimeout: as `command`; the names
+                are subscribed to after the next reconnection all the same.
         """
         new = [name for name in names if name not in self._names]
         self._names.update(dict.fromkeys(new))
@@ -253,20 +254,20 @@ class Link:
             self._subscribe(new)
 
     def watch(self, key: str) -> Watch:
-        """Return the events of one channel or background job: Unique-ID or Job-UUID ``key``."""
+        """Return a watch of one channel or background job: Unique-ID or Job-UUID ``key``."""
         return self._new_watch(self._by_key, [key])
 
     def watch_all(self, names: Iterable[str]) -> Watch:
-        """Return all events of the given names or CUSTOM subclasses, of whatever channel."""
+        """Return a watch of all events of these names or CUSTOM subclasses, of every channel."""
         return self._new_watch(self._by_name, names)
 
     @property
-    def _place(self) -> str:
+    def _address(self) -> str:
         return f"{self.node.name} ({self.node.host}:{self.node.port})"
 
     def _require_open(self) -> None:
         if self._closed:
-            raise Closed(f"the link to {self._place} was closed")
+            raise Closed(f"the link to {self._address} was closed")
 
     def _new_watch(self, table: dict[str, list[Watch]], keys: Iterable[str]) -> Watch:
         wanted = tuple(keys)
@@ -291,49 +292,48 @@ class Link:
     # --- commands -------------------------------------------------------------------------
 
     def _ask(self, data: bytes, line: str, timeout: float, *, login: bool = False) -> Frame:
-        """Send a command and wait for its answer, ``timeout`` seconds in all.
+        """Send a command and return its reply, within ``timeout`` seconds in all.
 
-        ``login``: the link is not up yet; this belongs to bringing it up.
+        ``login``: the command belongs to the login, while the link is not up yet.
         """
         self._require_open()
         verb = " ".join(line.split(" ", 2)[:2])
         deadline = time.monotonic() + timeout
         pending = self._send(data, verb, timeout, login)
         try:
-            # Not `get`: its Timeout cannot be told from a Timeout of our caller.
+            # Not `get`: its Timeout cannot be distinguished from a Timeout of the caller.
             pending.reply.wait(max(0.0, deadline - time.monotonic()))
         finally:
             pending.abandoned = not pending.reply.ready()
         if pending.abandoned:
             raise EslTimeout(
-                f"no answer from {self._place} to {verb!r} in {timeout:g} s; it may have been"
-                " carried out all the same"
+                f"no reply from {self._address} to {verb!r} in {timeout:g} s; it may have been"
+                " executed all the same"
             )
         return cast(Frame, pending.reply.get())
 
     def _send(self, data: bytes, verb: str, timeout: float, login: bool) -> _Pending:
         deadline = time.monotonic() + timeout
         if not self._send_lock.acquire(timeout=timeout):
-            raise EslTimeout(f"{self._place} takes no commands; {verb!r} was not sent")
+            raise EslTimeout(f"{self._address} reads no commands; {verb!r} was not sent")
         try:
             transport = self._transport
             if transport is None or not (login or self.connected):
                 self._require_open()
                 raise Disconnected(
-                    f"no connection to {self._place}: {self._problem or 'not connected yet'};"
+                    f"no connection to {self._address}: {self._problem or 'not connected yet'};"
                     " nothing was sent"
                 )
-            # The place in the queue is taken before the bytes leave, so that an answer can
-            # never overtake its question.
+            # The command is queued before it is sent, so that its reply always finds it.
             pending = _Pending()
             self._pending.append(pending)
             try:
                 transport.send(data, max(0.001, deadline - time.monotonic()))
             except EslError as error:
-                self._drop(Disconnected(f"sending to {self._place} failed: {error}"), transport)
+                self._drop(Disconnected(f"sending to {self._address} failed: {error}"), transport)
             except BaseException:
-                # A part of the command may have left: nothing can follow it.
-                self._drop(Disconnected(f"sending to {self._place} was broken off"), transport)
+                # A part of the command may have been sent: no other command can follow.
+                self._drop(Disconnected(f"sending to {self._address} was broken off"), transport)
                 raise
             return pending
         finally:
@@ -352,10 +352,10 @@ class Link:
 
     # --- events ---------------------------------------------------------------------------
 
-    def _deal(self, event: Event) -> None:
+    def _distribute(self, event: Event) -> None:
         if not self.connected:
-            # Subscribed, but not up yet: the `Gap` has to come first.
-            self._early.append(event)
+            # Subscribed, but not up yet: each watch has to get the `Gap` first.
+            self._early_events.append(event)
             return
         self.stats.events += 1
         key = event.get("Job-UUID") if event.name == "BACKGROUND_JOB" else event.uuid
@@ -370,30 +370,30 @@ class Link:
         wanted = list(names)
         plain = [name for name in wanted if "::" not in name]
         custom = [name for name in wanted if "::" in name]
-        # Everything behind CUSTOM is taken for a subclass.
+        # FreeSWITCH takes every word after CUSTOM for a subclass.
         words = [*plain, *(["CUSTOM", *custom] if custom else [])]
         line = "event plain " + " ".join(words)
         frame = self._ask(encode_command(line), line, self._timeouts.command, login=login)
         _checked("event plain", frame.headers.get("Reply-Text", ""))
 
-    # --- life -----------------------------------------------------------------------------
+    # --- connection -----------------------------------------------------------------------
 
     def _establish(self) -> None:
         try:
             transport = Transport.open(self.node, self._timeouts)
         except EslError as error:
             self._problem = error
-            self._tell(False)
+            self._report_state(False)
             raise
         if self._closed:
             transport.close()
         self._require_open()
         self.stats.last_traffic = time.monotonic()
-        self._early = []
+        self._early_events = []
         self._transport = transport
         gevent.spawn(self._read, transport)
         try:
-            # Names may be added while we ask for the first ones.
+            # Names may be added while the first ones are subscribed to.
             done: set[str] = set()
             while new := [name for name in self._names if name not in done]:
                 self._subscribe(new, login=True)
@@ -403,11 +403,11 @@ class Link:
             self._drop(error, transport)
             raise
         except BaseException:
-            self._drop(Disconnected(f"connecting to {self._place} was broken off"), transport)
+            self._drop(Disconnected(f"connecting to {self._address} was broken off"), transport)
             raise
         if self._transport is not transport:
-            raise self._problem or Disconnected(f"the connection to {self._place} was lost")
-        self._come_up()
+            raise self._problem or Disconnected(f"the connection to {self._address} was lost")
+        self._mark_up()
 
     def _ask_core(self) -> str:
         # switch_core.c sets the global variable at the start of every FreeSWITCH.
@@ -416,26 +416,26 @@ class Link:
         found = frame.body.decode("utf-8", "replace").strip()
         return found if _UUID.match(found) else ""
 
-    def _come_up(self) -> None:
-        """Every event from here on is seen; what happened before is not known."""
+    def _mark_up(self) -> None:
+        """Report the link as up: from here on no event is missed, earlier ones may be."""
         self._problem = None
-        self.stats.reconnects += self._been_up
-        self._been_up = True
+        self.stats.reconnects += self._was_up_before
+        self._was_up_before = True
         self._up.set()
         _log.info("link_up", node=self.node.name)
         for watch in self._watches():
             watch.put(Gap("the connection was made; what happened before is not known"))
-        early, self._early = self._early, []
+        early, self._early_events = self._early_events, []
         for event in early:
-            self._deal(event)
-        self._tell(True)
+            self._distribute(event)
+        self._report_state(True)
 
-    def _tell(self, up: bool) -> None:
+    def _report_state(self, up: bool) -> None:
         for callback in list(self._on_state):
             callback(up)
 
     def _read(self, transport: Transport) -> None:
-        problem: EslError = Disconnected(f"{self._place} closed the connection")
+        problem: EslError = Disconnected(f"{self._address} closed the connection")
         try:
             for frame in transport.frames():
                 if transport is not self._transport:
@@ -443,7 +443,7 @@ class Link:
                 self.stats.last_traffic = time.monotonic()
                 kind = frame.content_type
                 if kind == "text/event-plain":
-                    self._deal(Event.from_frame(frame))
+                    self._distribute(Event.from_frame(frame))
                 elif kind in ("command/reply", "api/response"):
                     self._answer(frame)
                 elif kind == "text/disconnect-notice":
@@ -455,9 +455,9 @@ class Link:
         self._drop(problem, transport)
 
     def _drop(self, problem: EslError, transport: Transport | None = None) -> None:
-        """Take the connection down and tell everybody who waits for it.
+        """Close the connection; notify every waiting command and every watch.
 
-        ``transport``: only if it is still this one; there may be a new one by now.
+        ``transport``: do so only if this is the current one; there may be a new one already.
         """
         if transport is not None and transport is not self._transport:
             return
@@ -465,26 +465,26 @@ class Link:
         was_up = self._up.is_set()
         self._up.clear()
         self._problem = problem
-        self._early = []
+        self._early_events = []
         if transport:
             transport.close()
         pending, self._pending = self._pending, deque()
         for item in pending:
-            # Each its own: an exception that is raised in two greenlets mixes their traces.
+            # A new exception for each: raised in two greenlets, one would mix their tracebacks.
             item.reply.set_exception(Disconnected(str(problem)))
         if was_up or self._closed:
             log = _log.debug if self._closed else _log.warning
             log("link_lost", node=self.node.name, problem=str(problem))
             for watch in self._watches():
                 watch.put(Lost(str(problem)))
-        self._tell(False)
+        self._report_state(False)
 
     def _supervise(self) -> None:
         failures = 0
         while not self._closed:
             if self.connected:
                 failures = 0
-                self._keep_alive()
+                self._probe_until_lost()
                 continue
             try:
                 with self._connect_lock:
@@ -498,14 +498,14 @@ class Link:
                 continue
 
     def _pause(self, failures: int) -> float:
-        """Grow by half each time up to the limit, with jitter: nodes must not come in step."""
+        """Return the next pause: half as long again each time, up to the limit, with jitter."""
         longest = min(
             self._timeouts.backoff_max, self._timeouts.backoff_first * 1.5 ** (failures - 1)
         )
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
 
-    def _keep_alive(self) -> None:
-        """Return when the connection is lost; probe it whenever it has been silent."""
+    def _probe_until_lost(self) -> None:
+        """Probe the connection whenever it has been silent; return when it is lost."""
         limit = self._timeouts.heartbeat
         down = gevent.event.Event()
         notice: Callable[[bool], None] = lambda up: None if up else down.set()  # noqa: E731
@@ -522,7 +522,7 @@ class Link:
                     continue
                 except EslError as error:
                     if self.connected:
-                        self._drop(Disconnected(f"{self._place} does not answer: {error}"))
+                        self._drop(Disconnected(f"{self._address} does not answer: {error}"))
         finally:
             self._on_state.remove(notice)
 

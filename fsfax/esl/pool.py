@@ -1,11 +1,12 @@
 """Several FreeSWITCH nodes: which of them takes the next call.
 
-A call goes to the least loaded node that is up, is not draining, and has room itself and on at
-least one of the gateways that the call may use. Who finds no room may wait; waiters are served
-in the order in which they came, except that nobody waits behind one who needs something else.
+A call goes to the least loaded node that is up, is not draining, and has free capacity itself and
+on at least one of the gateways that the call may use. A caller may wait for free capacity; waiting
+requests are served in order, except that none waits behind one that needs another node or gateway.
 
-Nothing here switches greenlets between looking and taking, so no lock is needed: a pool belongs
-to one hub, as its links do.
+Nothing here switches greenlets between the choice of a node and its reservation, so no lock is
+needed: a pool belongs to one hub, as its links do. The capacity counted here is that of one
+process; `fsfax.jobs.claims` counts the calls of all workers.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = ["Node", "NodeState", "Pool", "Reservation"]
 _log = get_logger(__name__)
 
 NodeState = Literal["up", "draining", "down"]
-"""``down``: no connection. ``draining``: connected, but no new calls are given to it."""
+"""``down``: no connection. ``draining``: connected, but it gets no new calls."""
 
 
 class Node:
@@ -65,7 +66,7 @@ class Node:
 
     @property
     def state(self) -> NodeState:
-        """Whether calls can be, and are, given to it."""
+        """Whether it is connected and gets new calls."""
         if not self.link.connected:
             return "down"
         return "draining" if self._draining else "up"
@@ -76,11 +77,11 @@ class Node:
         return self._busy
 
     def busy_on(self, gateway: str) -> int:
-        """Return the calls that hold a line of that gateway."""
+        """Return the number of calls that hold a line of that gateway."""
         return self._lines[gateway]
 
-    def _room(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """Those of the asked gateways, or of its own if none is asked, that have a free line."""
+    def _free_gateways(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """Return the asked gateways, or its own if none is asked, that have a free line."""
         names = dict.fromkeys(asked or self._limits)
         return tuple(name for name in names if not self._is_full(name))
 
@@ -89,7 +90,7 @@ class Node:
         return 0 < limit <= self._lines[gateway]
 
     def _refusal(self, asked: Sequence[str]) -> str:
-        """Why it takes no call over these gateways now, "" if it does."""
+        """Return why it takes no call over these gateways now, "" if it does."""
         capacity = self.settings.capacity
         if self.state == "down":
             return f"down: {self.link.problem or 'not connected yet'}"
@@ -98,7 +99,7 @@ class Node:
         if 0 < capacity <= self._busy:
             return f"full, {self._busy} of {capacity} calls"
         names = dict.fromkeys(asked or self._limits)
-        if names and not self._room(asked):
+        if names and not self._free_gateways(asked):
             full = [f"{name} {self._lines[name]} of {self._limits[name]}" for name in names]
             return f"gateways full, {', '.join(full)} calls"
         return ""
@@ -109,7 +110,7 @@ class Node:
 
 
 class Reservation:
-    """Room for one call: on a node, and a line of a gateway. A context manager.
+    """The capacity for one call: on a node, and a line of a gateway. A context manager.
 
     Attributes:
         node: where the call goes.
@@ -137,10 +138,10 @@ class Reservation:
         return f"Reservation({self.node.name!r}, {self.gateways!r}, held={self._held})"
 
     def use(self, gateway: str) -> None:
-        """Say that the call went on over another gateway than the first one.
+        """Count the call on this gateway from now on.
 
-        A call has one line at a time. Until told otherwise it is counted on the first gateway;
-        moving never fails, even if it puts the other one over its limit: the call is there.
+        A call has one line at a time, at first that of the first gateway. Moving it never fails,
+        even if the gateway is then over its limit: the call is there already.
         """
         if self._held:
             self.node._lines[self._line] -= 1
@@ -149,7 +150,7 @@ class Reservation:
             self._pool._serve()
 
     def release(self) -> None:
-        """Give the room back; a second time does nothing."""
+        """Free the capacity; has no effect the second time."""
         if not self._held:
             return
         self._held = False
@@ -161,7 +162,7 @@ class Reservation:
 
 
 class _Request:
-    """What a caller of `Pool.acquire` asks for, and the place of the answer."""
+    """One waiting call of `Pool.acquire`, and its answer."""
 
     def __init__(
         self,
@@ -183,7 +184,7 @@ class Pool:
     Args:
         nodes: their settings; the names must differ.
         timeouts: of every link.
-        subscriptions: event names, and subclasses of CUSTOM, that every link asks for.
+        subscriptions: event names, and subclasses of CUSTOM, that every link subscribes to.
 
     Raises:
         ConfigurationError: two nodes, or two gateways of one node, have the same name.
@@ -207,7 +208,7 @@ class Pool:
         self._changed = gevent.event.Event()
         for node in self.nodes:
             node.link.subscribe(*subscriptions)
-            node.link.on_state(self._notice)
+            node.link.on_state(self._on_link_state)
 
     def __enter__(self) -> Self:
         self.start()
@@ -228,7 +229,7 @@ class Pool:
             node.link.start()
 
     def close(self) -> None:
-        """End all connections; whoever waits in `acquire` or `wait_up` gets `Closed`."""
+        """Close all connections; `acquire` and `wait_up` raise `Closed`, also if they wait."""
         if self._closed:
             return
         self._closed = True
@@ -242,7 +243,7 @@ class Pool:
         """Wait until at least one node is up, at most ``timeout`` seconds.
 
         Raises:
-            EslError: none is; the link's own problem (`ConnectError`, `AuthenticationError`, …).
+            EslError: no node is up; the link's problem (`ConnectError`, `AuthenticationError`, …).
             NoNode: there is no node in the settings.
             Closed: the pool was closed.
         """
@@ -264,15 +265,15 @@ class Pool:
         exclude: Collection[str] = (),
         wait: float = 0.0,
     ) -> Reservation:
-        """Take room for one call on the least loaded node; of equals each has its turn.
+        """Reserve capacity for one call on the least loaded node; equally loaded nodes take turns.
 
         Args:
             gateways: those that the call may use, in the order of preference. One that is not in
-                a node's settings is taken to be there, without a limit.
-            node: only this one.
+                a node's settings is assumed to exist there, without a limit.
+            node: the only node that may take the call.
             exclude: names of nodes that were tried already.
-            wait: seconds to wait for room; 0 = none. The first connection of a pool that was
-                just started is waited for in any case.
+            wait: seconds to wait for free capacity; 0 = do not wait. The first connection of a
+                pool that was just started is waited for in any case.
 
         Raises:
             InvalidRequest: there is no node of that name.
@@ -283,7 +284,7 @@ class Pool:
         self._require_open()
         nodes = self.nodes if node is None else (self._named(node),)
         request = _Request(tuple(gateways), nodes, exclude, time.monotonic() + wait)
-        # Whoever waits already could not be served, or it would have been: no one is overtaken.
+        # A waiting request that could be served has been served: this one overtakes none.
         if reservation := self._take(request):
             return reservation
         limit = max(wait, self._grace) if self._is_starting(request) else wait
@@ -291,7 +292,7 @@ class Pool:
             raise self._refusal(request)
         self._requests.append(request)
         try:
-            # Not `get` with a timeout: its Timeout cannot be told from one of our caller.
+            # Not `get` with a timeout: its Timeout cannot be distinguished from the caller's.
             request.answer.wait(limit)
         except BaseException:
             if request.answer.successful() and (served := request.answer.get()):
@@ -314,7 +315,7 @@ class Pool:
         return self._named(name)
 
     def hold(self, name: str, gateway: str) -> Reservation:
-        """Take room for a call that is there already, whatever the limits say.
+        """Reserve capacity for a call that is up already, whatever the limits are.
 
         Raises:
             InvalidRequest: there is no node of that name.
@@ -322,7 +323,7 @@ class Pool:
         return Reservation(self, self._named(name), (gateway,))
 
     def drain(self, name: str) -> None:
-        """Give no more calls to a node; those under way go on.
+        """Give no more calls to a node; calls under way go on.
 
         Raises:
             InvalidRequest: there is no node of that name.
@@ -331,7 +332,7 @@ class Pool:
         _log.info("node_draining", node=name)
 
     def undrain(self, name: str) -> None:
-        """Use a drained node again.
+        """Give calls to a drained node again.
 
         Raises:
             InvalidRequest: there is no node of that name.
@@ -341,7 +342,7 @@ class Pool:
         self._serve()
 
     def wait_idle(self, name: str, timeout: float | None = None) -> bool:
-        """Wait until no call is left on a node; return whether that came true in time.
+        """Wait until no call is left on a node; return False if ``timeout`` seconds passed first.
 
         Raises:
             InvalidRequest: there is no node of that name.
@@ -359,12 +360,12 @@ class Pool:
             known = ", ".join(self._by_name) or "none"
             raise InvalidRequest(f"there is no node {name!r}; the nodes are: {known}") from None
 
-    def _notice(self, _up: bool) -> None:
+    def _on_link_state(self, _up: bool) -> None:
         self._changed.set()
         self._serve()
 
     def _is_starting(self, request: _Request) -> bool:
-        """No node that would do is up, but one has not finished its first attempt to connect."""
+        """Return whether no node of the request is up, but one still makes its first connection."""
         links = [node.link for node in request.nodes]
         return (
             self._started
@@ -376,7 +377,7 @@ class Pool:
         free = [node for node in request.nodes if not node._refusal(request.gateways)]
         if not free:
             return None
-        # A share of the capacity can be compared only where all have one.
+        # Shares of the capacity can be compared only where every node has one.
         by_share = all(node.settings.capacity for node in free)
         count = len(self.nodes)
 
@@ -386,16 +387,16 @@ class Pool:
 
         chosen = min(free, key=order)
         self._last = self.nodes.index(chosen)
-        return Reservation(self, chosen, chosen._room(request.gateways))
+        return Reservation(self, chosen, chosen._free_gateways(request.gateways))
 
     def _serve(self) -> None:
-        """Something changed: give room to those who wait, in order."""
+        """Serve the waiting requests, in order, after the capacity or a node's state changed."""
         for request in list(self._requests):
             if reservation := self._take(request):
                 self._requests.remove(request)
                 request.answer.set(reservation)
             elif request.until <= time.monotonic() and not self._is_starting(request):
-                # Nobody came up at the first attempt, and it does not want to wait longer.
+                # No node came up at the first attempt, and the request's wait is over.
                 self._requests.remove(request)
                 request.answer.set(None)
 
@@ -407,7 +408,7 @@ class Pool:
         text = "; ".join(reasons)
         if not any(node.link.connected for node in (*request.nodes, *request.excluded)):
             return NoNode(f"no FreeSWITCH is up ({text})")
-        return NoCapacity(f"no FreeSWITCH has room for the call ({text})")
+        return NoCapacity(f"no FreeSWITCH has free capacity for the call ({text})")
 
     def _problem(self, timeout: float) -> Exception:
         if not self.nodes:

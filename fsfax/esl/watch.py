@@ -1,7 +1,7 @@
 """Watches: bounded queues of events, one per reader.
 
-A reader that is slow, or has died, costs its own events and nobody else's: when its queue is
-full the oldest event gives way, and the reader is told with a `Gap` that something is missing.
+A reader that is slow, or has died, loses its own events and delays no other reader: when its
+queue is full, the oldest events are dropped, and a `Gap` in the queue reports it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from fsfax.esl.wire import Event
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection is down; a `Gap` follows when it is back."""
+    """The connection was lost; a `Gap` follows when there is a new one."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Events may be missing here: ask FreeSWITCH what happened meanwhile."""
+    """Events may be missing here; only FreeSWITCH can say what happened."""
 
     reason: str
 
@@ -50,11 +50,11 @@ class Watch:
         self.close()
 
     def put(self, item: Event | Gap | Lost) -> int:
-        """Add an item; return how many had to give way for it."""
+        """Add an item; return the number of events that were dropped for it."""
         dropped = 0
         if len(self._items) >= self._size:
-            # Room for the item and for the notice of what is missing, which stands where the
-            # missing events stood: before those that are left.
+            # Make room for the item and for the `Gap`, which takes the place of the dropped
+            # events: before those that are left.
             while len(self._items) > max(0, self._size - 2):
                 dropped += isinstance(self._items.popleft(), Event)
             self.dropped += dropped
@@ -64,9 +64,9 @@ class Watch:
         return dropped
 
     def get(self, timeout: float | None = None) -> Event | Gap | Lost | None:
-        """Return the next item; None means that somebody called `wake` or `close`.
+        """Return the next item; None after `wake` or `close`.
 
-        One reader at a time: the items are not copied.
+        For one reader at a time: each item is returned once.
 
         Raises:
             EslTimeout: none came within ``timeout`` seconds.
@@ -83,15 +83,15 @@ class Watch:
         return item
 
     def wake(self) -> None:
-        """Make `get` return None, so that its caller looks at its own state.
+        """Make `get` return None, so that its caller checks its own state.
 
-        It overtakes what is queued, and takes no room: a full queue cannot swallow it.
+        It precedes all queued items and takes no place in the queue, so it is never dropped.
         """
         self._woken = True
         self._ready.set()
 
     def close(self) -> None:
-        """End the watch; what is still queued is forgotten."""
+        """End the watch and drop all queued items."""
         self._forget(self)
         self._items.clear()
         self.wake()

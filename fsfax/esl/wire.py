@@ -4,10 +4,10 @@ The format is mod_event_socket's: header lines ``Name: value`` ended by LF, an e
 a body of ``Content-Length`` bytes. An event is a frame whose body is again header lines, this
 time percent-encoded, with a possible inner ``Content-Length`` body (``BACKGROUND_JOB``).
 
-Theory of operation: a reader takes bytes in any fragmentation and gives whole frames. Lines
-are split on the raw bytes and a value is decoded only when it is asked for. So a ``%0A`` in a
-far end's station id can never become a line break, and the two hundred headers of an event
-that nobody looks at cost nothing.
+Theory of operation: a reader takes bytes in any fragmentation and returns whole frames. Lines
+are split on the raw bytes and a value is decoded only when it is read. So a ``%0A`` in a far
+end's station id can never become a line break, and the two hundred headers of an event that are
+never read cost nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MAX_FRAME = 8 * 1024 * 1024
 
 Fields = Iterable[tuple[str, str]]
 
-# switch_event_serialize() encodes with switch_url_encode(): these and whatever is not
-# printable ASCII. Encoding more than FreeSWITCH does is harmless, encoding less is not.
+# switch_event_serialize() encodes with switch_url_encode(), which leaves these as they are.
+# Encoding more than FreeSWITCH does is harmless, encoding less is not.
 _PLAIN = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'(),/$&=;|[]^+?"
 ) - frozenset(b"+?&=;|[]^$")
@@ -51,10 +51,10 @@ def percent_encode(value: str) -> str:
 
 
 class Headers(Mapping[str, str]):
-    """Header lines: names without regard to case, values decoded when they are asked for.
+    """Header lines: names without regard to case, values decoded when they are read.
 
-    Order and duplicates are kept: indexing gives the first value, `get_all` all of them. A
-    line without a colon is a name with an empty value.
+    Order and duplicates are preserved: indexing returns the first value, `get_all` all of them.
+    A line without a colon is a name with an empty value.
 
     A look-up searches the raw block for the line. An event has some two hundred headers of
     which fewer than ten are read, so this is far cheaper than splitting all of them.
@@ -68,7 +68,7 @@ class Headers(Mapping[str, str]):
         self._encoded = encoded
 
     def raw(self, name: str) -> bytes | None:
-        """Return the first value as it stood on the wire, or None."""
+        """Return the first value as it was on the wire, or None."""
         return next(self._values(name), None)
 
     def get_all(self, name: str) -> list[str]:
@@ -94,7 +94,7 @@ class Headers(Mapping[str, str]):
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names as they were sent, each one once.
 
-        A name that is not UTF-8 is left out: it could not be asked for either.
+        A name that is not UTF-8 is left out: it could not be looked up either.
         """
         seen = set()
         for line in self._block.split(b"\n"):
@@ -159,9 +159,9 @@ class Event:
 
     @classmethod
     def from_body(cls, data: bytes) -> Event:
-        """Read an event from the body of a ``text/event-plain`` frame.
+        """Return the event in the body of a ``text/event-plain`` frame.
 
-        A wrong inner Content-Length is survived: what is there is the body.
+        With a wrong inner Content-Length the body is whatever is there.
         """
         head, _, rest = data.partition(b"\n\n")
         headers = Headers(head)
@@ -172,7 +172,7 @@ class Event:
 
     @classmethod
     def from_frame(cls, frame: Frame) -> Event:
-        """Read the event that a frame carries."""
+        """Return the event in the body of a frame."""
         return cls.from_body(frame.body)
 
     @property
@@ -185,12 +185,12 @@ class Event:
         return self.headers.get(name, default)
 
     def variable(self, name: str, default: str = "") -> str:
-        """Return a channel variable that the event carries."""
+        """Return a channel variable from the event."""
         return self.headers.get(f"variable_{name}", default)
 
 
 class _LineReader:
-    """Cuts a byte stream into a header block and a body of known length, again and again."""
+    """Splits a byte stream into messages: a header block and a body of known length."""
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
@@ -201,7 +201,7 @@ class _LineReader:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing of an unfinished message is waiting."""
+        """No unfinished message is in the buffer."""
         return self._head is None and not self._buffer.strip(b"\r\n")
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -219,7 +219,7 @@ class _LineReader:
 
     def _take_head(self) -> bool:
         if self._scanned == 0:
-            # Empty lines before a message are what a body's own line end leaves behind.
+            # A line end after a body leaves empty lines before the next message.
             blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
             del self._buffer[:blank]
         end = _END.search(self._buffer, max(0, self._scanned - 2))
@@ -249,7 +249,7 @@ def _body_length(head: bytes, limit: int) -> int:
 
 
 class FrameReader:
-    """Bytes of the server in, frames out.
+    """Turns the bytes of a server into frames.
 
     Args:
         limit: bytes that one frame may have, headers and body together.
@@ -259,7 +259,7 @@ class FrameReader:
         self._reader = _LineReader(limit)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take what came, return the frames that are whole by now.
+        """Add received bytes; return the frames that are complete now.
 
         Raises:
             ProtocolError: a frame is over the limit or has no readable length. The stream
@@ -268,7 +268,7 @@ class FrameReader:
         return [Frame(Headers(head, encoded=False), body) for head, body in self._reader.feed(data)]
 
     def eof(self) -> None:
-        """Say that the stream ended.
+        """Check the end of the stream.
 
         Raises:
             ProtocolError: it ended in the middle of a frame.
@@ -279,7 +279,7 @@ class FrameReader:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command of a client: the first line, the header lines behind it, a body."""
+    """One command of a client: the first line, the header lines after it, a body."""
 
     line: str
     headers: Headers
@@ -297,13 +297,13 @@ class Command:
 
 
 class CommandReader:
-    """Bytes of a client in, commands out: the server's side of the wire."""
+    """Turns the bytes of a client into commands: the server's side of the wire."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._reader = _LineReader(limit)
 
     def feed(self, data: bytes) -> list[Command]:
-        """Take what came, return the commands that are whole by now.
+        """Add received bytes; return the commands that are complete now.
 
         Raises:
             ProtocolError: a command is over the limit or has no readable length.

@@ -1,55 +1,44 @@
 """Durable jobs: what was accepted is never lost, and never dialled twice.
 
-A job is a fax that somebody asked for, or one that came in. It lives in a database (SQLite by
-default, PostgreSQL for several machines) together with its documents, and everything that is
-promised to the outside is promised by a commit:
+A job is a fax to send, or one that was received. It is stored in a database (SQLite by default,
+PostgreSQL for several machines) together with its documents, and every promise is made by a commit:
 
-    accept ── one commit: job + document ──► the id may be told
+    accept ── one commit: job + document ──► the id may be returned
     claim ─── one commit: job → processing, attempt (ids, node, core, plan) ──► may dial
     observe ─ one commit each: attempt's state, page, live status
-    settle ── one commit: attempt's result, job's state, destination's memory, outbox
-    receive ─ one commit: incoming job + received document + outbox ──► file may be removed
+    settle ── one commit: attempt's result, job's state, destination's history, outbox
+    receive ─ one commit: inbound job + received document + outbox ──► file may be removed
 
 How the promises are kept:
 
-* **Never lost.** Work belongs to a worker only as long as the worker shows that it lives
-  (`leases`); when it does not, another one takes over. Every write of a worker carries the
-  job's fencing token, so that a worker that was merely slow cannot write over its successor.
-* **Never twice.** A job has at most one open attempt, and so has a number: unique indexes in
-  the database say so, not code that means well. An attempt that lost its worker is put to
-  FreeSWITCH (`reconcile`): still up → followed to its end; a mark → settled; provably never
-  dialled → free to be tried again; otherwise *uncertain*.
-* **Said honestly.** An uncertain job is held for a person, or tried again where policy says
-  so (`retry`).
+* **Never lost.** A job belongs to a worker only as long as the worker renews its lease (`leases`);
+  after that another worker takes the job over. Every write of a worker has to have the job's
+  fencing token, so that a worker that was merely slow cannot write over its successor.
+* **Never twice.** A job has at most one open attempt, and so has a number: unique indexes in the
+  database enforce it. An attempt that lost its worker is reconciled with FreeSWITCH (`reconcile`):
+  still up → followed to its end; a mark → settled; provably never dialled → the job can be claimed
+  again; otherwise *uncertain*.
+* **What is not known is reported as not known.** An uncertain job is held for an operator, or tried
+  again if policy says so (`retry`).
 
-The rooms inside, from the pure to the busy:
+Modules, from the pure rules to those that run them:
 
-    states        what a job and an attempt may become (pure)
-    retry         whether and when to try again (pure)
-    ladder        how: T.38, V.17, ECM, chosen from what failed (pure)
-    destination   what is remembered of a number (pure)
-    window        times of day in which an account may call (pure)
-    numbers       when two ways of writing a number mean the same (pure)
-    callers       who may send faxes to a faxbox (pure)
-    records       the values that callers get (pure)
-    schema        the tables; migrations/ brings a database up to date
-    database      connections, transactions, errors in our words
-    documents     documents in the database: streamed in and out, hashed
-    intake        new jobs, inside a transaction
-    presets       what a faxbox says about its faxes (pure)
-    store         the door for everybody: accept, read, list, cancel, hold, resubmit
-    leases        the door for workers: claim, observe, settle, take over
-    routing       whose a fax is, by the number that was called
-    forward       received faxes that are sent on
-    incoming      received faxes, as rows
-    retention     documents that are kept for a time, and then removed
-    prepare       fetch and convert the document of a job
-    dial          one attempt of one job, through the engine
-    reconcile     attempts that lost their worker
-    receive       incoming faxes, carried from the engine into the database
-    overview      how the jobs stand, all together
-    threads       real threads for what blocks, beside the hub
-    wake          being told that there is work, without asking for ever
-    worker        the loop that holds all of it together
-    doctor        is the database well, does somebody work on what waits
+    retry            whether and when to try again (pure)
+    ladder           how to call next: T.38, V.17, ECM, chosen from what failed (pure)
+    destination      the history of a number, and the advice that follows from it (pure)
+    intake           inserts new jobs, inside the caller's transaction
+    store            public interface: accept, read, list, cancel, hold, release, resubmit, remove
+    leases           workers, their heartbeats, and the takeover from those that stopped
+    claims           chooses the job to call next, and stores its attempt before it is dialled
+    settle           stores observations and results, and decides what becomes of the job
+    prepare          fetches and converts the document of a job
+    dial             makes one attempt through the engine
+    reconcile        settles attempts that lost their worker
+    inbound_faxes    stores received faxes as jobs
+    inbound_service  moves received faxes from the engine into the database
+    forward          sends received faxes on to another number
+    retention        removes documents whose retention time is over
+    worker           the process loop that runs all of these
+    overview         counts of jobs, workers and deliveries, for metrics
+    doctor           checks the database, and that workers run
 """

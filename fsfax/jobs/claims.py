@@ -1,13 +1,13 @@
 """Claims: which job is called next, over which node, and how. One commit before any dialling.
 
-The order: the account that was given a line longest ago; in it the highest priority, then what
-has waited longest. What stands in the way costs nothing later: a job whose number is in use is
-put aside (``blocked``) until that call is over, and a route that is full is left out of the
-query, so that a claim looks at a handful of rows however many there are.
+The order: the account that got a line longest ago; in it the highest priority, then the job that
+has been due longest. A job that cannot be called now is excluded from the query (a job to a number
+with an open attempt is ``blocked`` until that is over, a full route is left out), so a claim reads
+a handful of rows however many jobs there are.
 
-Claims are made one at a time over all workers (an advisory lock on PostgreSQL, the write lock on
-SQLite): the limits are counted in the same transaction that fills them, and a claim takes
-milliseconds where a call takes a minute.
+All workers claim one at a time (an advisory lock on PostgreSQL, the write lock on SQLite): the
+limits are counted in the transaction that uses them up, and a claim takes milliseconds, a call a
+minute.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import TxResult
 
 _CLAIM_LOCK = 0x66736662
-_ACCOUNTS = 64  # looked at together
+_ACCOUNTS = 64  # read by one query
 
 _NEXT = text(
-    # From one route to the next and in each from one priority to the next: one look at the index
-    # for each, however many jobs there are that are not due yet or whose route is full.
+    # A loose index scan over routes, and in each over priorities: one lookup for each of them,
+    # however many jobs are not due yet or have a full route.
     """
     WITH RECURSIVE routes (route) AS (
         SELECT min(route) FROM jobs WHERE CLAIMABLE AND account_id = :account
@@ -98,9 +98,9 @@ class NodeCapacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job with its open attempt, in the hands of one worker.
+    """A job with its open attempt, owned by one worker.
 
-    fax: the TIFF-F. token: proves the ownership with every write.
+    fax: the TIFF-F. token: the fencing token, which every write has to have.
     """
 
     job: Job
@@ -112,7 +112,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """A job whose document is to be made ready, in the hands of one worker."""
+    """A job whose document is to be prepared, owned by one worker."""
 
     job: Job
     originals: tuple[Document, ...]
@@ -121,12 +121,12 @@ class Preparation:
 
 
 class Claims:
-    """What one worker takes on.
+    """Gives jobs to one worker.
 
     Args:
         database: where the jobs are.
         worker_id: see `fsfax.jobs.leases`.
-        settings: the limits, and what faxes are sent with.
+        settings: the limits, and the defaults for faxes.
         clock: for tests.
     """
 
@@ -141,7 +141,7 @@ class Claims:
     # --- calls ------------------------------------------------------------------------------
 
     def claim(self, nodes: Sequence[NodeCapacity], limit: int = 1) -> list[Claim]:
-        """Take on up to ``limit`` jobs that can be called now; attempts are written down.
+        """Claim up to ``limit`` jobs that can be called now, and store an attempt for each.
 
         Raises:
             LeaseLost: this worker was replaced.
@@ -169,11 +169,11 @@ class Claims:
             return claimed
 
     def take_over(self, limit: int = 20) -> list[Claim]:
-        """Take on calls that lost their worker. They have to be reconciled, not dialled.
+        """Claim calls that lost their worker. They have to be reconciled, not dialled.
 
         Raises:
             LeaseLost: this worker was replaced.
-            StoreError: the database cannot be used; nothing was taken.
+            StoreError: the database cannot be used; nothing was claimed.
         """
         with self._database.write() as connection:
             transitions.require_current_worker(connection, self._worker_id)
@@ -200,7 +200,7 @@ class Claims:
             return taken
 
     def release(self, job_id: str, token: int) -> None:
-        """Give a job back without having done anything with it: it is taken over anew.
+        """Give a job up unchanged, so that a worker takes it over.
 
         Raises:
             StoreError: the database cannot be used.
@@ -218,7 +218,7 @@ class Claims:
             transitions.notify_workers(connection)
 
     def open_attempts(self) -> frozenset[str]:
-        """Return the ids of all attempts that are not settled, of whichever worker.
+        """Return the ids of all open attempts, of all workers.
 
         Raises:
             StoreError: the database cannot be used.
@@ -228,7 +228,7 @@ class Claims:
             return frozenset(connection.execute(query).scalars())
 
     def asked_to_cancel(self) -> list[str]:
-        """Return this worker's jobs that somebody wants to be cancelled.
+        """Return the ids of this worker's jobs that are to be cancelled.
 
         Raises:
             StoreError: the database cannot be used.
@@ -240,7 +240,7 @@ class Claims:
             return list(rows.scalars())
 
     def next_due(self) -> datetime | None:
-        """Return when something that waits falls due, None if nothing waits for a time alone."""
+        """Return when the next job becomes due or the next account may call; None without one."""
         now = self._now()
         with self._database.read() as connection:
             times = [
@@ -262,7 +262,7 @@ class Claims:
     # --- documents --------------------------------------------------------------------------
 
     def claim_unprepared(self, limit: int = 1) -> list[Preparation]:
-        """Take on up to ``limit`` jobs whose documents are to be made ready.
+        """Claim up to ``limit`` jobs whose documents are to be prepared.
 
         Raises:
             LeaseLost: this worker was replaced.
@@ -301,8 +301,8 @@ class Claims:
     def _accounts(
         self, connection: Connection, now: datetime, passed: Row[Any] | None = None
     ) -> list[Row[Any]]:
-        """Accounts that have something to call, the longest unserved first, behind ``passed``."""
-        # A scalar: PostgreSQL would make a join of EXISTS, and read all that is queued for it.
+        """Return accounts with jobs that are due, the longest unserved first, after ``passed``."""
+        # A scalar subquery: PostgreSQL turns EXISTS into a join and reads the whole queue.
         due = (
             select(jobs.c.due_at)
             .where(CLAIMABLE, jobs.c.account_id == accounts.c.id, jobs.c.due_at <= now)
@@ -325,7 +325,7 @@ class Claims:
     def _claim_of(
         self, connection: Connection, account: Row[Any], lines: _LineAccounting, now: datetime
     ) -> Claim | None:
-        """Claim the account's best job that can be called; None if there is none."""
+        """Claim the account's first job that can be called; None if there is none."""
         full: set[str] = set()
         locked: set[str] = set()
         while True:
@@ -339,7 +339,7 @@ class Claims:
                 select(jobs).where(jobs.c.id == job_id, CLAIMABLE).with_for_update(skip_locked=True)
             ).first()
             if row is None:
-                # Somebody holds or cancels it right now.
+                # Another transaction has it locked, to hold or to cancel it.
                 locked.add(job_id)
                 continue
             if transitions.number_is_busy(connection, row.dial_number):
@@ -357,7 +357,7 @@ class Claims:
     def _intend(
         self, connection: Connection, row: Row[Any], line: _FreeLine, now: datetime
     ) -> Claim:
-        """Write the attempt down: ids, node, plan."""
+        """Store the attempt: ids, node, plan."""
         choice = self._choose(connection, row, now)
         attempt_id = new_call_id()
         # A page whose fate is unknown is sent again: only confirmed ones are left out.
@@ -388,7 +388,7 @@ class Claims:
         return self._as_claim(connection, row.id, attempt_id)
 
     def _choose(self, connection: Connection, row: Row[Any], now: datetime) -> ModeChoice:
-        """How this attempt is made: from what failed before, else from experience."""
+        """Return how the attempt is made: chosen from earlier attempts, else from the history."""
         requested = requested_mode(row, self._settings)
         history = DestinationHistory.from_dict(
             row.dial_number, transitions.destination_history(connection, row.dial_number)
@@ -449,7 +449,7 @@ class _FreeLine:
 
 
 class _LineAccounting:
-    """The lines in use, counted from the open attempts, and those that are free."""
+    """Counts the lines in use from the open attempts, and finds free ones."""
 
     def __init__(self, connection: Connection, nodes: Sequence[NodeCapacity]) -> None:
         self._capacities = nodes
@@ -463,7 +463,7 @@ class _LineAccounting:
             self._count(node, gateway, account_id)
 
     def take(self, asked: Sequence[str], account_id: str) -> _FreeLine | None:
-        """Take a line of the least busy node that has one for these gateways."""
+        """Take a line of the least busy node that has one for these gateways; None without one."""
         lines = [
             line for node_capacity in self._capacities if (line := self._line(node_capacity, asked))
         ]

@@ -1,16 +1,16 @@
-"""What is remembered of a number, and how that decides the first call to it. Pure.
+"""The history of a number, and the advice for the first call to it that follows. Pure.
 
-For each of T.38, V.17 and ECM a history weighs what spoke for it and what spoke against it. Both
-weights halve with every half-life, so that experience fades: something is left out only while the
-weight against it is the greater one and at least `_CONVINCING`. Fading moves both weights alike
-and never tips the scales, so with time an advice can only return to the requested.
+For each of T.38, V.17 and ECM a history has the weight of the evidence for it and against it. Both
+weights halve with every half-life, so that experience fades: a part is left out only while the
+weight against it is the greater one and at least `_CONVINCING`. Both weights fade alike, so their
+order does not change: with time the advice can only return to what was requested.
 
-An operator's pins come before experience, the caller's requested before both. `clear` forgets the
-experience and keeps the pins, which are somebody's decision and no experience; each of them is
-taken back by `pin` with None, all of them by ``clear(history, pins=True)``.
+The caller's request ranks above an operator's pins, and these above experience. `clear` removes the
+experience and not the pins, which are decisions; `pin` with None removes one of them,
+``clear(history, pins=True)`` all.
 
-Station ids and codings are the far end's words: bounded and printable before they are kept. A
-history that was written by another version, or by somebody else, is read as far as it makes sense.
+Station ids and codings come from the far end: they are bounded and made printable before they are
+stored. Of a history that another version or another program wrote, invalid values are ignored.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ HALF_LIFE = 30 * DAY
 """Seconds after which experience counts half, unless `JobsSettings.history_half_life` differs."""
 
 MAX_LAST = 10
-"""Endings that are remembered one by one."""
+"""Endings that are stored one by one."""
 
 _CONVINCING = 0.5
-"""So a single bad experience holds for one half-life."""
+"""So one piece of evidence against a part holds for one half-life."""
 _MOST_WEIGHT = 1000.0
 _MOST_COUNT = 10**9
 _MAX_WORD = 20  # a station id has 20 characters (ITU-T T.30, 5.3.6.2)
@@ -53,19 +53,19 @@ _LATEST = 253402300799.0  # the year 9999: datetime ends there
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What spoke for something and against it, as of ``at`` (seconds since 1970)."""
+    """The evidence for a part and against it, as of ``at`` (seconds since 1970)."""
 
     good: float = 0.0
     bad: float = 0.0
     at: float = 0.0
 
     def faded(self, now: float, half_life: float = HALF_LIFE) -> Weights:
-        """Return the weights as they count by now; what a wrong clock put ahead does not fade."""
+        """Return the weights at ``now``; those with a later date (a wrong clock) do not fade."""
         share = 0.5 ** (max(0.0, now - self.at) / half_life)
         return Weights(self.good * share, self.bad * share, now)
 
     def with_more(self, now: float, half_life: float, *, good: bool) -> Weights:
-        """Return the weights after one more experience."""
+        """Return the weights with one more piece of evidence."""
         old = self.faded(now, half_life)
         return Weights(
             min(_MOST_WEIGHT, old.good + (1.0 if good else 0.0)),
@@ -74,7 +74,7 @@ class Weights:
         )
 
     def is_against(self, now: float, half_life: float = HALF_LIFE) -> bool:
-        """Tell whether experience speaks against it, by now."""
+        """Return whether the evidence is against the part at the time ``now``."""
         faded = self.faded(now, half_life)
         return faded.bad > faded.good and faded.bad >= _CONVINCING
 
@@ -92,12 +92,12 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationHistory:
-    """What is remembered of a number.
+    """What is known of a number from the calls to it.
 
-    t38, v17, ecm: the weights of experience.
-    ever_fax: a fax machine was met there.
+    t38, v17, ecm: the weights of the evidence.
+    ever_fax: a fax machine has answered there.
     speed: bits per second of the last call that agreed on one; coding: of the last page ("T.6").
-    station_id: the far end's own words.
+    station_id: as the far end sent it.
     delivered, failed: calls so far. last: the last endings, the newest last.
     """
 
@@ -117,12 +117,12 @@ class DestinationHistory:
     def as_dict(self) -> dict[str, Any]:
         """Return the history as plain JSON values."""
         plain = asdict(self) | {"last": [asdict(ending) for ending in self.last]}
-        del plain["number"]  # the key under which it is kept
+        del plain["number"]  # the key of its row
         return plain
 
     @classmethod
     def from_dict(cls, number: str, data: object) -> Self:
-        """Read a history of that number; what makes no sense is as if it were not there."""
+        """Return the history that `as_dict` wrote; invalid values are ignored."""
         if not isinstance(data, Mapping):
             return cls(number=number)
         return cls(
@@ -157,7 +157,7 @@ def learn(
     leaves the history as it was.
 
     Args:
-        history: what was known before.
+        history: the one before the call.
         result: how the call ended.
         mode: how it was made.
         now: seconds since 1970.
@@ -166,7 +166,7 @@ def learn(
     if not (result.outcome.is_about_the_number or result.pages_sent):
         return history
     weights = {"t38": history.t38, "v17": history.v17, "ecm": history.ecm}
-    for name, good in _lessons(result, mode, _recent(history, now)).items():
+    for name, good in _evidence(result, mode, _recent(history, now)).items():
         weights[name] = weights[name].with_more(now, half_life, good=good)
     learnt = replace(
         history,
@@ -192,7 +192,7 @@ def learn(
 def advise(
     history: DestinationHistory, requested: Mode, now: float, half_life: float = HALF_LIFE
 ) -> ModeChoice:
-    """Return how a call to this number is best begun, and why: pins first, then experience."""
+    """Return the mode for a first call to this number, and why: from pins, then experience."""
     pins, why = history.pins, []
     against = {
         "t38": requested.t38 == "on" and history.t38.is_against(now, half_life),
@@ -226,14 +226,14 @@ def advise(
 def explain(
     history: DestinationHistory, requested: Mode, now: float, half_life: float = HALF_LIFE
 ) -> list[str]:
-    """Return what is remembered of a number and how it would be called next, line by line.
+    """Return lines of text: what is known of a number, and how it would be called next.
 
-    Every line is printable; the station id is the far end's own word.
+    Every line is printable; the station id is as the far end sent it.
     """
     lines = [f"{history.number}: {history.delivered} delivered, {history.failed} failed."]
     if history.ever_fax:
-        told = f', it calls itself "{history.station_id}"' if history.station_id else ""
-        lines.append(f"A fax machine was met there{told}.")
+        station = f', it calls itself "{history.station_id}"' if history.station_id else ""
+        lines.append(f"A fax machine was met there{station}.")
     elif history.last:
         lines.append("No fax machine was ever met there.")
     if history.speed:
@@ -251,7 +251,7 @@ def explain(
 
 
 class _Unchanged:
-    """Stands for a pin that is left as it is: None takes one away."""
+    """The type of `UNCHANGED`, which leaves a pin as it is; None removes one."""
 
 
 UNCHANGED: Final = _Unchanged()
@@ -265,25 +265,25 @@ def pin(
     v17: bool | _Unchanged | None = UNCHANGED,
     give_up: bool | _Unchanged = UNCHANGED,
 ) -> DestinationHistory:
-    """Return the history with pins set; None takes a pin away, what is not named stays.
+    """Return the history with pins set; None removes a pin, the others stay.
 
     Raises:
-        InvalidRequest: a pin has a value that it cannot have.
+        InvalidRequest: a value is not allowed for its pin.
     """
     given = {"t38": t38, "ecm": ecm, "v17": v17, "give_up": give_up}
     changes = {name: value for name, value in given.items() if not isinstance(value, _Unchanged)}
-    wanted = asdict(history.pins) | changes
-    pins = _pins(wanted)
-    if wrong := [name for name, value in asdict(pins).items() if value is not wanted[name]]:
+    asked = asdict(history.pins) | changes
+    pins = _pins(asked)
+    if wrong := [name for name, value in asdict(pins).items() if value is not asked[name]]:
         raise InvalidRequest(
-            f"{wrong[0]} cannot be pinned to {wanted[wrong[0]]!r}: t38 may be off, on or required,"
-            " ecm, v17 and give_up true or false; None takes a pin of the first three away"
+            f"{wrong[0]} cannot be pinned to {asked[wrong[0]]!r}: t38 may be off, on or required,"
+            " ecm, v17 and give_up true or false; None removes a pin of the first three"
         )
     return replace(history, pins=pins)
 
 
 def clear(history: DestinationHistory, *, pins: bool = False) -> DestinationHistory:
-    """Return the history without its experience; the pins stay unless ``pins`` is true."""
+    """Return an empty history with the pins, or without them if ``pins`` is true."""
     return DestinationHistory(number=history.number, pins=Pins() if pins else history.pins)
 
 
@@ -293,32 +293,32 @@ _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _LABELS = {"t38": "T.38", "v17": "V.17", "ecm": "ECM"}
 
 
-def _lessons(result: TxResult, mode: Mode, before: Sequence[PastAttempt]) -> Mapping[str, bool]:
+def _evidence(result: TxResult, mode: Mode, before: Sequence[PastAttempt]) -> Mapping[str, bool]:
     """Return what is evidence for (True) or against (False) each part of the mode.
 
     Evidence against a part outweighs the pages that were sent with it.
     """
-    lessons: dict[str, bool] = {}
+    evidence: dict[str, bool] = {}
     if result.pages_sent:
         # A call that broke off under T.38 is no evidence for T.38, which may be the reason.
         if result.t38_status == "negotiated" and result.outcome is not Outcome.LINE_TROUBLE:
-            lessons["t38"] = True
+            evidence["t38"] = True
         if result.fax_speed > V17_SPEED:
-            lessons["v17"] = True
+            evidence["v17"] = True
         if result.fax_error_correction:
-            lessons["ecm"] = True
+            evidence["ecm"] = True
     if not result.outcome.is_about_the_number:
-        return lessons
+        return evidence
     if mode.t38 != "off" and result.t38_status == "refused":
-        lessons["t38"] = False
+        evidence["t38"] = False
     found = faulty_part(PastAttempt.of(mode, result), before)
     if found and found[0] is not FaultyPart.MODE:
-        lessons[found[0].value] = False
-    return lessons
+        evidence[found[0].value] = False
+    return evidence
 
 
 def _recent(history: DestinationHistory, now: float) -> list[PastAttempt]:
-    """The calls of the last day, as far as `faulty_part` needs them."""
+    """Return the calls of the last day, with the values that `faulty_part` needs."""
     return [
         PastAttempt(mode=ending.mode, outcome=Outcome(ending.outcome))
         for ending in history.last
@@ -334,7 +334,7 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-# Reading what somebody else may have written: every value is bounded, nothing raises.
+# Reading a stored history: every value is bounded, nothing raises.
 
 
 def _number(value: object, most: float) -> float:

@@ -1,18 +1,18 @@
 """One attempt of one job, through the engine: dial, follow, settle.
 
 The attempt is in the database before this begins. Between the guard mark in FreeSWITCH and the
-originate the engine asks once more whether the job is still ours, so that a worker that slept
-dials nothing. A result that the database cannot take right now is kept until it can; should the
-process die first, FreeSWITCH's marks still hold it, because they are erased only afterwards.
+originate the engine asks once more whether this worker still has its lease, so that a worker that
+was suspended dials nothing. A result that the database cannot store now is stored once it can; if
+the process ends before that, FreeSWITCH's marks still have the result, because they are erased only
+afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import gevent
 
 from fsfax.db import documents
 from fsfax.db.database import Database
@@ -33,27 +33,27 @@ from fsfax.errors import (
 from fsfax.jobs.claims import Claim
 from fsfax.jobs.settle import Settlement
 from fsfax.log import get_logger
+from fsfax.runtime.service import retry_until_stored
 from fsfax.settings import Settings
 from fsfax.values.results import FaxResult, Status, TxResult
 
 _log = get_logger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-_NO_ROOM_DELAY = 5.0
+_NO_CAPACITY_DELAY = 5.0
 _SPOOL_DELAY = 60.0
 
 InThread = Callable[..., Any]
 
 
 class Dialler:
-    """Carries claims out. One for a worker; each claim runs in a greenlet of its own.
+    """Makes the calls of one worker's claims, each in a greenlet of its own.
 
     Args:
         engine: in the hub of the worker.
         database, settlement, settings: of the worker.
         in_thread: runs a function that blocks, see `fsfax.jobs.prepare`.
-        may_dial: asked right before each originate: is the lease still ours?
-        ended: told each result that was written down.
+        may_dial: called right before each originate: returns whether the lease still holds.
+        on_result: called with each result once it is stored.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Dialler:
     def dial(self, claim: Claim) -> bool:
         """Place the call of a claim, follow it and settle it.
 
-        Returns False if the call's fate could not be proved: the attempt is still open then and
-        has to be reconciled.
+        Returns False if the call's fate cannot be proved: the attempt is still open then and has to
+        be reconciled.
 
         Raises:
-            LeaseLost: the job belongs to somebody else by now.
+            LeaseLost: another worker owns the job now.
         """
         attempt, job = claim.attempt, claim.job
         file = self.settings.spool.absolute() / "work" / f"{attempt.id}.tif"
@@ -93,10 +93,10 @@ class Dialler:
             self.calls[job.id] = call
             result = self.follow(call, claim)
         except AlreadyDialled:
-            # Somebody used the id before us: look before anything else is done.
+            # The id was used before: ask FreeSWITCH before anything else is done.
             return False
         except (NotDialled, NoCapacity, EslError, StoreError) as error:
-            self.keep_trying(self.settlement.not_dialled, claim, str(error), _NO_ROOM_DELAY)
+            self.keep_trying(self.settlement.not_dialled, claim, str(error), _NO_CAPACITY_DELAY)
         except SpoolError as error:
             self.keep_trying(self.settlement.not_dialled, claim, str(error), _SPOOL_DELAY)
         except (InvalidRequest, DocumentError, JobNotFound) as error:
@@ -111,31 +111,31 @@ class Dialler:
         return True
 
     def follow(self, call: SendCall, claim: Claim) -> TxResult:
-        """Write down what is seen of a call until it is over; return its result.
+        """Record what is observed of a call until it is over; return its result.
 
         Raises:
-            LeaseLost: the job belongs to somebody else by now; the call was left to itself.
+            LeaseLost: another worker owns the job now; the call was left as it is.
             FsfaxError: what `SendCall.result` raises.
         """
         try:
-            for seen in call.progress():
+            for observation in call.progress():
                 try:
-                    if self.in_thread(self.settlement.observe, claim, seen):
-                        call.cancel()  # asked for before the call was there to be cancelled
+                    if self.in_thread(self.settlement.observe, claim, observation):
+                        call.cancel()  # was requested before this call could be cancelled
                 except StoreError as error:
-                    # The result will tell; a database that is away must not cost the call.
+                    # The result has it, too; the call goes on without the database.
                     _log.warning("observation_not_stored", job=claim.job.id, error=str(error))
             return call.result()
         except BaseException:
-            # Whoever owns the job now follows the call; ending it is not ours to decide.
+            # The worker that owns the job now follows the call; it must not be ended here.
             call.leave()
             raise
 
     def settle(self, claim: Claim, result: TxResult) -> None:
-        """Write the result down, however long the database needs, then erase the marks.
+        """Store the result, however long the database is away, then erase the marks.
 
         Raises:
-            LeaseLost: the job belongs to somebody else by now.
+            LeaseLost: another worker owns the job now.
         """
         job = self.keep_trying(self.settlement.settle, claim, result)
         _log.info(
@@ -147,29 +147,22 @@ class Dialler:
         )
         self._on_result(result)
         if result.status is Status.UNCERTAIN:
-            return  # what is there may still be asked for
+            return  # the marks may still be needed
         try:
             self.engine.forget(claim.attempt.id, gateways=max(1, len(claim.attempt.gateways)))
         except FsfaxError as error:
             _log.info("marks_left", attempt=claim.attempt.id, error=str(error))
 
     def keep_trying(self, write: Callable[..., Any], *args: Any) -> Any:
-        """Do a write until the database takes it.
+        """Call ``write`` in a thread until the database takes it; return its value.
 
         Raises:
-            LeaseLost: it never will: the job belongs to somebody else.
+            LeaseLost: it never will: another worker owns the job now.
         """
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return self.in_thread(write, *args)
-            except StoreError as error:
-                _log.warning("not_stored_yet", what=write.__name__, error=str(error))
-                gevent.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+        return retry_until_stored(partial(self.in_thread, write, *args), write.__name__)
 
     def cancel(self, job_id: str) -> bool:
-        """End the call of a job; False if it has none here."""
+        """End the call of a job; return False if this worker has no call of it."""
         call = self.calls.get(job_id)
         if call:
             call.cancel()

@@ -1,6 +1,6 @@
-"""The doctor, for the jobs' database: can it be used, and does somebody work on what waits?
+"""Checks of the jobs' database: whether it can be used, and whether workers run.
 
-Nothing is made and nothing stays changed.
+Nothing is created or changed.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _REACH = "see that the server runs and that the setting `database` has the right
 
 
 def examine_database(url: str, inbound: InboundSettings | None = None) -> Iterator[Check]:
-    """Look at the jobs' database; yield findings as they come.
+    """Check the jobs' database; yield findings as they come.
 
-    ``inbound`` names who gets the faxes to unknown numbers.
+    ``inbound`` names the owner of faxes to unknown numbers.
     """
     try:
         database = Database(url)
         file = sqlite_file(url)
     except ConfigurationError as error:
-        yield Check("database", CheckStatus.BROKEN, str(error), "mend the setting `database`")
+        yield Check("database", CheckStatus.BROKEN, str(error), "correct the setting `database`")
         return
     if file is not None and not file.exists():
-        yield _unborn(file)
+        yield _missing(file)
         return
     try:
         yield from _examine(database, inbound or InboundSettings())
     except StoreOutdated as error:
         yield Check("tables", CheckStatus.BROKEN, str(error), "fsfax db upgrade")
     except StoreError as error:
-        remedy = f"make {file} and its folder writable, or mend it" if file else _REACH
+        remedy = f"make {file} and its folder writable, or restore it" if file else _REACH
         yield Check("database", CheckStatus.BROKEN, str(error), remedy)
     finally:
         database.close()
 
 
-def _unborn(file: Path) -> Check:
-    """A SQLite file that is not there yet is no fault: the first job makes it."""
+def _missing(file: Path) -> Check:
+    """Return the check of a SQLite file that does not exist yet: the first job creates it."""
     folder = next(parent for parent in file.parents if parent.exists())
     if os.access(folder, os.W_OK | os.X_OK):
         return Check("database", CheckStatus.OK, f"none yet; the first job makes {file}")
@@ -65,7 +65,7 @@ def _examine(database: Database, inbound: InboundSettings) -> Iterator[Check]:
     database.require_current()
     yield Check("tables", CheckStatus.OK, f"version {database.version()}")
     with database.write() as connection:
-        # No row: asks for the right and for the lock, and changes nothing.
+        # Updates no row: needs the permission and the lock, and changes nothing.
         connection.execute(update(jobs).where(false()).values(revision=0))
     yield Check("database", CheckStatus.OK, f"{database.shown} can be read and written")
     with database.read() as connection:
@@ -75,28 +75,28 @@ def _examine(database: Database, inbound: InboundSettings) -> Iterator[Check]:
             yield Check(
                 "held",
                 CheckStatus.WARNING,
-                f"{uncertain} wait for a person: nobody knows what became of their last call",
+                f"{uncertain} wait for a decision: the outcome of their last call is unknown",
                 "ask the other side, then `fsfax release ID` (dials again) or `fsfax cancel ID`",
             )
 
 
 def _unknown_numbers(connection: Connection, inbound: InboundSettings) -> Check:
-    """Who gets the faxes to numbers that are nobody's."""
+    """Check who gets the faxes to numbers without an owner."""
     owner = owner_of(connection, "", inbound)
     place = f"faxbox {owner.faxbox_id}" if owner.faxbox_id else f"account {owner.account_id}"
-    said = f"faxes to numbers that are nobody's go to {place}"
+    detail = f"faxes to numbers without an owner go to {place}"
     wanted = inbound.faxbox or inbound.account
     if wanted and wanted not in (owner.faxbox_id, owner.account_id):
-        remedy = "mend the settings `inbound.faxbox` and `inbound.account`"
-        return Check("inbound", CheckStatus.WARNING, f"there is no {wanted}: {said}", remedy)
-    return Check("inbound", CheckStatus.OK, said)
+        remedy = "correct the settings `inbound.faxbox` and `inbound.account`"
+        return Check("inbound", CheckStatus.WARNING, f"there is no {wanted}: {detail}", remedy)
+    return Check("inbound", CheckStatus.OK, detail)
 
 
 def _workers(connection: Connection) -> Check:
-    alive = select(func.count()).where(workers.c.lease_until > datetime.now(UTC))
-    count = connection.execute(alive).scalar_one()
+    query = select(func.count()).where(workers.c.lease_until > datetime.now(UTC))
+    count = connection.execute(query).scalar_one()
     if count:
-        return Check("workers", CheckStatus.OK, f"{count} alive")
+        return Check("workers", CheckStatus.OK, f"{count} running")
     waiting = _count(connection, CLAIMABLE) + _count(connection, UNPREPARED)
     if waiting:
         return Check(

@@ -1,12 +1,12 @@
-"""Received faxes: from the first event to the inbox, one row a call.
+"""Inbound faxes as jobs, from the first event to the stored document: one row per call.
 
 The engine stores a fax as a file before it reports it; `InboundFaxes.store` puts file and result
 into the database in one commit, and only then may the file be removed. Storing a fax twice (after
 a crash in between) changes nothing. `fsfax.accounts.routing` finds the account and the faxbox; if
 the faxbox forwards faxes (`fsfax.jobs.forward`), that job is part of the same commit.
 
-Of a blocked caller only the call is recorded, and no notification is sent: a list that keeps
-advertisements out would otherwise turn them into mails.
+Of a blocked caller only the call is recorded, and no notification is sent: a block list against
+advertisements would otherwise turn them into mails.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from fsfax.values.results import RxResult, Status
 
 
 class InboundFaxes:
-    """What is written down about faxes that come in.
+    """Stores inbound calls and their faxes.
 
     Args:
         database: where the jobs are.
-        inbound: whose the faxes to unknown numbers are.
+        inbound: the owner of faxes to unknown numbers.
         clock: for tests.
     """
 
@@ -64,7 +64,7 @@ class InboundFaxes:
         self._now = clock
 
     def admit(self, caller: str, called: str) -> Admission:
-        """Return whether a call is taken, and how; see `fsfax.accounts.callers`.
+        """Return whether a call is accepted, and how; see `fsfax.accounts.callers`.
 
         Raises:
             StoreError: the database cannot be used.
@@ -72,38 +72,40 @@ class InboundFaxes:
         with self._database.read() as connection:
             return routing.admission(connection, caller, called, self._inbound)
 
-    def observe(self, call_id: str, seen: Observation) -> None:
-        """Write down what was seen of a call on which a fax comes in.
+    def observe(self, call_id: str, observation: Observation) -> None:
+        """Record an observation of an inbound call; the first one inserts the job.
 
-        The job comes to be with the first sign of a fax (not with the call: others ring, too).
+        Only the creation of the channel and the stages of a fax are recorded.
         """
-        text, data = _words(seen)
-        if not text and not isinstance(seen, Created):
+        text, data = _recorded(observation)
+        if not text and not isinstance(observation, Created):
             return
         with self._database.write() as connection:
             now = self._now()
             changes = {"status_text": text}
-            row = self._of_call(connection, call_id) or self._begin(connection, call_id, now, seen)
+            row = self._of_call(connection, call_id)
+            row = row or self._begin(connection, call_id, now, observation)
             if row.state != JobState.PROCESSING:
                 return
-            if isinstance(seen, Created):
-                changes |= self._numbers(connection, row, seen, now)
+            if isinstance(observation, Created):
+                changes |= self._numbers(connection, row, observation, now)
             transitions.update_job(connection, row.id, now, **changes)
-            transitions.record_event(connection, row.id, seen.kind, now, call_id, **data)
+            kind = observation.kind
+            transitions.record_event(connection, row.id, kind, now, call_id, **data)
 
     def store(self, result: RxResult) -> Job:
         """Store a received fax, its file and its result; a second time changes nothing.
 
         Raises:
             DocumentNotFound: the file cannot be read.
-            StoreError: the database cannot take it; the file has to stay.
+            StoreError: the database cannot store it; the file has to stay.
         """
         with self._database.write() as connection:
             now = self._now()
             row = self._of_call(connection, result.call_id)
             row = row or self._begin(connection, result.call_id, now, result)
             if result.to_number:
-                # Before the news go out: they are its account's.
+                # Before the notification is enqueued: it belongs to the account.
                 numbers = self._numbers(connection, row, result, now)
                 transitions.update_job(connection, row.id, now, **numbers)
                 row = self._row(connection, row.id)
@@ -119,7 +121,7 @@ class InboundFaxes:
                     name=f"{result.call_id}.tif",
                     pages=result.pages_received,
                 )
-            # A broken fax of which pages came is kept and shown, as what it is.
+            # A fax that broke off after some pages is stored, too, as failed.
             new = JobState.COMPLETED if result.success else JobState.FAILED
             if row.state == JobState.PROCESSING or (
                 row.state == JobState.FAILED and new is JobState.COMPLETED
@@ -140,7 +142,7 @@ class InboundFaxes:
             return Job.from_row(self._row(connection, row.id))
 
     def unfinished(self) -> tuple[Job, ...]:
-        """Return the faxes that are coming in, or of which nobody saw the end."""
+        """Return the inbound faxes without an end: still being received, or the end was missed."""
         with self._database.read() as connection:
             rows = connection.execute(
                 select(jobs).where(PROCESSING, jobs.c.direction == Direction.IN)
@@ -148,11 +150,16 @@ class InboundFaxes:
             return tuple(Job.from_row(row) for row in rows)
 
     def mark_lost(self, call_id: str) -> None:
-        """Say that a fax ended unseen and left no file; a file that turns up later still counts."""
+        """Fail a fax whose end was missed and that left no file.
+
+        A file that is found later completes it.
+        """
         with self._database.write() as connection:
             row = self._of_call(connection, call_id)
             if row is not None and row.state == JobState.PROCESSING:
-                problem = "The call ended while nobody listened, and no page of it was found."
+                problem = (
+                    "The call ended while no worker was connected, and no page of it was found."
+                )
                 result = RxResult(
                     call_id=call_id,
                     success=False,
@@ -191,31 +198,30 @@ class InboundFaxes:
         return connection.execute(query).first() is not None
 
     def _numbers(
-        self, connection: Connection, row: Row[Any], seen: Created | RxResult, now: datetime
+        self, connection: Connection, row: Row[Any], call: Created | RxResult, now: datetime
     ) -> dict[str, Any]:
-        """Who called whom, and whose fax it therefore is.
+        """Return the columns of who called whom, and of the owner that follows from it.
 
-        What was seen while the call came is not forgotten for what is found of it later: the
-        dialplan records numbers, in digits alone, and no name.
+        Values that were observed on the call are preferred to those that are found later: the
+        dialplan records numbers in digits only, and no name.
         """
-        same = seen.from_number.lstrip("+") == row.from_number.lstrip("+")
+        same = call.from_number.lstrip("+") == row.from_number.lstrip("+")
         called = {
-            "from_number": row.from_number if same else seen.from_number or row.from_number,
-            "from_name": seen.from_name or row.from_name,
-            "to_number": seen.to_number,
+            "from_number": row.from_number if same else call.from_number or row.from_number,
+            "from_name": call.from_name or row.from_name,
+            "to_number": call.to_number,
         }
-        if row.to_number == seen.to_number:
-            # Whose it was when it began it stays.
+        if row.to_number == call.to_number:
+            # The owner at the beginning of the call stays.
             return called
-        owner = routing.route(connection, seen.to_number, self._inbound, now, row.call_id)
+        owner = routing.route(connection, call.to_number, self._inbound, now, row.call_id)
         return called | {"account_id": owner.account_id, "faxbox_id": owner.faxbox_id}
 
     def _begin(
-        self, connection: Connection, call_id: str, now: datetime, seen: Observation | RxResult
+        self, connection: Connection, call_id: str, now: datetime, first: Observation | RxResult
     ) -> Row[Any]:
-        """The row of a call that was not seen before."""
-        named = seen if isinstance(seen, Created | RxResult) else None
-        called = named.to_number if named else ""
+        """Insert the job of a call at its first observation; return the row."""
+        called = first.to_number if isinstance(first, Created | RxResult) else ""
         owner = routing.route(connection, called, self._inbound, now, call_id)
         job_id = f"{now:%Y%m}-{uuid.uuid4().hex}"
         values: dict[str, Any] = {
@@ -237,7 +243,7 @@ class InboundFaxes:
             with connection.begin_nested():
                 connection.execute(insert(jobs).values(values))
         except exc.IntegrityError:
-            # Another worker saw the call in the same moment.
+            # Another worker inserted the call at the same moment.
             return connection.execute(select(jobs).where(jobs.c.call_id == call_id)).one()
         transitions.record_event(
             connection, job_id, EventKind.STATE, now, call_id, state=JobState.PROCESSING
@@ -245,17 +251,17 @@ class InboundFaxes:
         return self._row(connection, job_id)
 
 
-def _words(seen: Observation) -> tuple[str, dict[str, Any]]:
-    """What an observation says, in words and in values."""
-    match seen:
+def _recorded(observation: Observation) -> tuple[str, dict[str, Any]]:
+    """Return the status text and the values of an observation, ("", {}) if it has none."""
+    match observation:
         case Answered():
             return "answered, negotiating", {}
         case FaxStarted():
             return "waiting for the far end's fax", {}
-        case Negotiated():
-            data = {"rate": seen.rate, "ecm": seen.ecm, "t38_status": seen.t38_status}
+        case Negotiated(rate=rate, ecm=ecm, t38_status=t38_status):
+            data = {"rate": rate, "ecm": ecm, "t38_status": t38_status}
             return "receiving the first page", data
-        case PageDone():
-            return f"{seen.number} page(s) received", {"page": seen.number}
+        case PageDone(number=number):
+            return f"{number} page(s) received", {"page": number}
         case _:
             return "", {}

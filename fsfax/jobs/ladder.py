@@ -1,26 +1,26 @@
-"""How the next call is made, chosen from what failed in the calls before. Pure.
+"""The ladder: how the next call is made, chosen from what failed in the calls before. Pure.
 
-Three things can be left out of a fax call, and each of them costs something:
+Three parts can be left out of a fax call, and each of them costs something:
 
 * **T.38.** FreeSWITCH falls back to audio by itself when the re-INVITE is refused (488). Some far
   ends and gateways accept it and then lose the call, or the UDPTL packets; no fallback follows.
 * **V.17**, the modems above 9,600 bit/s. T.30 steps down by itself when the training fails, but
-  not when a training succeeds that the pages do not survive, and a relay may fail V.17's alone.
+  not when the training succeeds and the pages are lost, and a relay may fail with V.17 only.
   Measured over T.38: three pages in 34 s, without V.17 and ECM in 57 s.
 * **ECM** (T.30 Annex A). Without it a damaged page is printed damaged, and MMR and JBIG, which
   need it, are lost: two to six times the bytes. So it goes last.
 
-The rungs, from above:
+The rungs, from the top:
 
     T.38, V.17, ECM → T.38, ECM → audio, V.17, ECM → audio, ECM → audio → T.38
 
-The last one, T.38 without ECM, is no step of the ordinary way down: what spoils a page under
-T.38 is most often the loss of packets, and without ECM nothing repairs that. It is there for far
-ends whose ECM is broken while their T.38 works, and where audio is forbidden.
+The last one, T.38 without ECM, is no step of the ordinary way down: a page that fails under T.38
+has most often lost packets, and without ECM nothing repairs that. It serves far ends whose ECM is
+broken while their T.38 works, and requests that forbid audio.
 
-A move only ever takes things away: what was left out once stays out for the rest of the job.
-What the caller requested is never overruled: "off", "required", or a request without ECM or V.17
-removes the rungs that do not fit.
+A move only removes parts: what was left out once stays out for the rest of the job. What the caller
+requested is never overruled: "off", "required", or a request without ECM or V.17 removes the rungs
+that do not fit.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ RUNGS: tuple[Mode, ...] = (
     Mode("off", ecm=False, v17=False),
     Mode("on", ecm=False, v17=False),
 )
-"""The ways to call, the best first."""
+"""The modes, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModeChoice:
-    """A mode, and why it was chosen: plain sentences."""
+    """A mode, and the reasons for it as plain sentences."""
 
     mode: Mode
     why: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class ModeChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
-    """What an operator laid down for a number; None = nothing.
+    """What an operator fixed for a number; None = not fixed.
 
     give_up: do not try this number again after a failure.
     """
@@ -70,7 +70,7 @@ class Pins:
     give_up: bool = False
 
     def applied(self, mode: Mode) -> Mode:
-        """Return the mode as the pins want it."""
+        """Return the mode with the pinned values."""
         return Mode(
             t38=mode.t38 if self.t38 is None else self.t38,
             ecm=mode.ecm if self.ecm is None else self.ecm,
@@ -82,18 +82,18 @@ _NO_PINS = Pins()
 
 
 class FaultyPart(StrEnum):
-    """Which part of the mode a failure is laid to."""
+    """The part of the mode that a failure is attributed to."""
 
     T38 = "t38"
     V17 = "v17"
     ECM = "ecm"
     MODE = "mode"
-    """Something about the way of calling; nobody can say what."""
+    """Some part of the mode; which one cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastAttempt:
-    """One attempt: how it was made and how it ended.
+    """A settled attempt: how it was made and how it ended.
 
     result_code: SpanDSP's T.30 completion code, the SIP status of a call that was not answered,
         or None.
@@ -112,7 +112,7 @@ class PastAttempt:
 
     @classmethod
     def of(cls, mode: Mode, result: TxResult) -> Self:
-        """Return the step that ended with this result."""
+        """Return the attempt that ended with this result."""
         return cls(
             mode=mode,
             outcome=result.outcome,
@@ -125,8 +125,8 @@ class PastAttempt:
         )
 
 
-# Codes of SpanDSP (fsfax.engine.t30) that a sender can only end with after it understood a frame
-# of T.30, which no person and no mailbox says.
+# Codes of SpanDSP (fsfax.engine.t30) that a sender can only end with after it decoded a frame of
+# T.30, which neither a person nor a voice mailbox sends.
 _FAX_SPOKE = frozenset({8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 48})
 _TRAINING = {
     6: "no speed could be trained",
@@ -141,18 +141,18 @@ _PAGE_LOST = {
     15: "the far end hung up after a page",
     18: "a page was answered without sense",
     21: "a page was not confirmed",
-    48: "a page was repeated in vain",
+    48: "a page was repeated without success",
 }
 _BEFORE_DIS = frozenset({1, 5, 13, 17, 19})
-"""Ends before anything was agreed: with T.38 in play, the switch to it may be why."""
+"""Ends before anything was agreed: if T.38 was asked for, the switch to it may be the reason."""
 _NOTHING_IN_COMMON = 8
 _DROPPED = 49
 _SIP = 100
-"""Codes from here on are SIP's: the call was not answered, the mode was never put to the test."""
+"""Codes from here on are SIP statuses: the call was not answered, so the mode was not tested."""
 
 
 def met_fax(result: TxResult) -> bool:
-    """Tell whether this call met a fax machine."""
+    """Return whether a fax machine answered this call."""
     return bool(
         result.success
         or result.pages_sent
@@ -163,64 +163,69 @@ def met_fax(result: TxResult) -> bool:
 
 
 def faulty_part(
-    step: PastAttempt, before: Sequence[PastAttempt] = ()
+    attempt: PastAttempt, before: Sequence[PastAttempt] = ()
 ) -> tuple[FaultyPart, str] | None:
-    """Return which part of the mode the failure of a step is laid to, and in which words.
+    """Return the part of the mode that an attempt's failure is attributed to, and the reason.
 
-    None: the mode had no part in it (busy, nobody there, a wrong number), or the call broke off
-    for the first time in this mode, ``before`` being the attempts before it: that may be chance.
+    Returns None if the mode had no part in it (busy, no answer, a wrong number), or if the call
+    broke off for the first time in this mode, which may be chance. ``before``: earlier attempts.
     """
-    code, in_play = step.result_code, step.t38_status != "off"
-    match step.outcome:
-        case Outcome.LINE_TROUBLE if code in _TRAINING and step.mode.v17:
+    code, in_play = attempt.result_code, attempt.t38_status != "off"
+    match attempt.outcome:
+        case Outcome.LINE_TROUBLE if code in _TRAINING and attempt.mode.v17:
             return FaultyPart.V17, _TRAINING[code]
         case Outcome.LINE_TROUBLE if code in _TRAINING:
             return FaultyPart.T38 if in_play else FaultyPart.MODE, _TRAINING[code]
-        case Outcome.LINE_TROUBLE if code in _ECM_PROTOCOL and step.mode.ecm:
+        case Outcome.LINE_TROUBLE if code in _ECM_PROTOCOL and attempt.mode.ecm:
             return FaultyPart.ECM, _ECM_PROTOCOL[code]
         case Outcome.LINE_TROUBLE if code in _PAGE_LOST:
-            return _blame_page(step), _PAGE_LOST[code]
+            return _faulty_after_page(attempt), _PAGE_LOST[code]
         case Outcome.LINE_TROUBLE:
-            return _blame_break(step, before)
+            return _faulty_after_break(attempt, before)
         case Outcome.NOT_A_FAX if in_play:
-            return FaultyPart.T38, "no fax was heard any more after T.38 was asked for"
-        case Outcome.INCOMPATIBLE if _is_t38_gap(step):
+            return FaultyPart.T38, "no fax was received any more after T.38 was asked for"
+        case Outcome.INCOMPATIBLE if _is_t38_gap(attempt):
             return FaultyPart.T38, "the machines had nothing in common by way of T.38"
     return None
 
 
-def _blame_page(step: PastAttempt) -> FaultyPart:
-    """A page went out and was not confirmed."""
-    if step.t38_status == "negotiated":
+def _faulty_after_page(attempt: PastAttempt) -> FaultyPart:
+    """Return the part at fault if a page was sent and not confirmed."""
+    if attempt.t38_status == "negotiated":
         return FaultyPart.T38
-    if step.mode.v17 and (step.speed > V17_SPEED or not step.mode.ecm):
+    if attempt.mode.v17 and (attempt.speed > V17_SPEED or not attempt.mode.ecm):
         return FaultyPart.V17
-    return FaultyPart.ECM if step.mode.ecm else FaultyPart.MODE
+    return FaultyPart.ECM if attempt.mode.ecm else FaultyPart.MODE
 
 
-def _blame_break(step: PastAttempt, before: Sequence[PastAttempt]) -> tuple[FaultyPart, str] | None:
-    """The call ended where no rule of T.30 ends it."""
-    code, in_play = step.result_code, step.t38_status != "off"
+def _faulty_after_break(
+    attempt: PastAttempt, before: Sequence[PastAttempt]
+) -> tuple[FaultyPart, str] | None:
+    """Return the part at fault if the call ended where no rule of T.30 ends it."""
+    code, in_play = attempt.result_code, attempt.t38_status != "off"
     if code is not None and code >= _SIP:
         return None
     if in_play and code in _BEFORE_DIS:
         return FaultyPart.T38, "the machines did not find each other after T.38 was asked for"
-    if in_play and code == _DROPPED and not step.pages:
+    if in_play and code == _DROPPED and not attempt.pages:
         return FaultyPart.T38, "the call broke off soon after T.38 was asked for"
-    if any(one.mode == step.mode and one.outcome is Outcome.LINE_TROUBLE for one in before):
+    if any(one.mode == attempt.mode and one.outcome is Outcome.LINE_TROUBLE for one in before):
         return FaultyPart.T38 if in_play else FaultyPart.MODE, "the call broke off again"
     return None
 
 
-def _is_t38_gap(step: PastAttempt) -> bool:
-    """A T.38 gateway takes out of the DIS what it cannot relay (ITU-T T.38); audio does not."""
-    if step.result_code == _NOTHING_IN_COMMON:
-        return step.t38_status in ("requested", "negotiated")
-    return step.mode.t38 == "required" and step.result_code is None
+def _is_t38_gap(attempt: PastAttempt) -> bool:
+    """Return whether T.38 may be why the machines had nothing in common.
+
+    A T.38 gateway removes from the DIS what it cannot relay (ITU-T T.38); audio does not.
+    """
+    if attempt.result_code == _NOTHING_IN_COMMON:
+        return attempt.t38_status in ("requested", "negotiated")
+    return attempt.mode.t38 == "required" and attempt.result_code is None
 
 
 def first_mode(requested: Mode, advice: ModeChoice | None = None) -> ModeChoice:
-    """Return how the first call is made: as experience advises, within the requested.
+    """Return how the first call is made: as experience advises, within what was requested.
 
     Args:
         requested: what the caller asked for; what it forbids stays forbidden.
@@ -236,12 +241,12 @@ def first_mode(requested: Mode, advice: ModeChoice | None = None) -> ModeChoice:
 def next_mode(
     history: Sequence[PastAttempt], requested: Mode, pins: Pins = _NO_PINS
 ) -> ModeChoice | None:
-    """Return how the next call is made; None if no way is left that has not failed.
+    """Return how the next call is made; None if every mode that is allowed has failed.
 
     Args:
         history: the attempts of the job so far, the first one first; not empty.
         requested: what the caller asked for.
-        pins: what an operator laid down; below the requested, above the ladder.
+        pins: what an operator fixed; they rank below the request and above the ladder.
 
     Raises:
         ValueError: the history is empty.
@@ -253,32 +258,32 @@ def next_mode(
     found = faulty_part(last, history[:-1])
     if found is None:
         if last.outcome is Outcome.INCOMPATIBLE:
-            return None  # the far end said what it cannot do, and no mode changes that
+            return None  # no mode changes what the far end cannot do
         return ModeChoice(start, (_same_again(last, start),))
-    part, words = found
+    part, reason = found
     failed = {
-        step.mode.within(requested)
-        for number, step in enumerate(history)
-        if faulty_part(step, history[:number])
+        attempt.mode.within(requested)
+        for number, attempt in enumerate(history)
+        if faulty_part(attempt, history[:number])
     }
     for mode in _below(start, part, last, requested, pins):
         if mode not in failed:
-            return ModeChoice(mode, (f"In the last call {words}: the next one uses {mode}.",))
+            return ModeChoice(mode, (f"In the last call {reason}: the next one uses {mode}.",))
     return None
 
 
 def _start(last: PastAttempt, requested: Mode, pins: Pins) -> Mode:
-    """The mode to move on from: the last one, as requested and pins are by now."""
+    """Return the mode to move on from: the last one, with the present request and pins."""
     mode = last.mode
     if mode.t38 == "required":
-        mode = replace(mode, t38="on")  # still required only if somebody still requires it
+        mode = replace(mode, t38="on")  # stays "required" only if it still is
     return pins.applied(mode).within(requested)
 
 
 def _below(
     start: Mode, part: FaultyPart, last: PastAttempt, requested: Mode, pins: Pins
 ) -> list[Mode]:
-    """The modes that leave out what is blamed and bring nothing back, the best first."""
+    """Return the modes without the part at fault that add nothing again, the best first."""
     found: list[Mode] = []
     for rung in RUNGS:
         mode = pins.applied(rung).within(requested)
@@ -287,16 +292,16 @@ def _below(
             or mode.v17 > start.v17
             or (mode.t38 != "off" and start.t38 == "off")
         )
-        keeps_blamed = {
+        keeps_faulty_part = {
             FaultyPart.T38: mode.t38 == "on",
             FaultyPart.V17: mode.v17,
             FaultyPart.ECM: mode.ecm,
             FaultyPart.MODE: False,
         }[part]
-        if not brings_back and not keeps_blamed and mode not in found:
+        if not brings_back and not keeps_faulty_part and mode not in found:
             found.append(mode)
     if part is FaultyPart.T38 and start.t38 == "required" and not last.speed:
-        return []  # T.38 did not even begin; slower is no other way of beginning
+        return []  # T.38 did not even start, which a slower modem does not change
     if part is FaultyPart.ECM and last.t38_status == "negotiated":
         found.sort(key=lambda mode: mode.t38 == "off")  # T.38 itself worked: keep it
     return found
@@ -304,5 +309,5 @@ def _below(
 
 def _same_again(last: PastAttempt, mode: Mode) -> str:
     if last.pages:
-        return f"The last call carried pages before it broke off: {mode} again."
-    return f"The last call says nothing against {mode}."
+        return f"The last call confirmed pages before it broke off: {mode} again."
+    return f"The last call is no evidence against {mode}."

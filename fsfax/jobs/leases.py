@@ -1,9 +1,9 @@
-"""Who works on what: workers that show that they live, and what becomes of those who do not.
+"""Leases: workers renew theirs by heartbeats; the jobs of those that do not are taken over.
 
-A worker is a row with a time until which it is alive, put off by each heartbeat. Whoever finds
-one whose time is over removes it; the database then sets every job of it free (``ON DELETE SET
-NULL``), and another worker takes them over. A job's token grows with each owner, so that a
-worker that slept through its own removal is refused when it writes
+A worker is a row with the time at which its lease ends; each heartbeat puts it off. A worker that
+finds another one's lease expired removes that row; the database then frees all of its jobs (``ON
+DELETE SET NULL``), and other workers take them over. A job's token grows with each owner, so that a
+worker that was suspended while it was removed is refused when it writes
 (`fsfax.db.transitions.fenced_row`).
 
 Clocks of different machines may differ by less than the lease. A takeover that comes too early
@@ -28,12 +28,12 @@ _log = get_logger(__name__)
 
 
 class Leases:
-    """A worker's life in the database.
+    """The row of one worker: registration, heartbeat, duties.
 
     Args:
         database: where the jobs are.
-        name: for people: host and process.
-        lease: seconds of silence after which the jobs are taken over.
+        name: host and process, for logs.
+        lease: seconds without a heartbeat after which the jobs are taken over.
         clock: for tests.
     """
 
@@ -47,7 +47,7 @@ class Leases:
         self._now = clock
 
     def register(self) -> None:
-        """Begin to live.
+        """Insert the worker's row.
 
         Raises:
             StoreError: the database cannot be used.
@@ -64,32 +64,32 @@ class Leases:
             )
 
     def heartbeat(self) -> datetime:
-        """Put the end off and remove dead workers; return until when the lease holds now.
+        """Renew the lease and remove workers whose lease expired; return when this one ends.
 
         Raises:
-            LeaseLost: this worker was removed: its jobs belong to others.
+            LeaseLost: this worker was removed: others own its jobs.
             StoreError: the database cannot be used; the lease goes on running out.
         """
         now = self._now()
         with self._database.write() as connection:
-            alive = connection.execute(
+            renewed = connection.execute(
                 update(workers)
                 .where(workers.c.id == self.worker_id)
                 .values(lease_until=now + self._lease)
             )
-            if not alive.rowcount:
+            if not renewed.rowcount:
                 raise LeaseLost(f"worker {self._name} was silent for too long and was replaced")
             self._expire_workers(connection, now)
         return now + self._lease
 
     def retire(self) -> None:
-        """Stop living: what this worker has is taken over by others at once."""
+        """Remove the worker's row: other workers take its jobs over at once."""
         with self._database.write() as connection:
             connection.execute(delete(workers).where(workers.c.id == self.worker_id))
             transitions.notify_workers(connection)
 
     def take_duty(self, name: str) -> bool:
-        """Take on a work that one worker at a time does; tell whether it is this one's now.
+        """Take a duty that one worker at a time has; return whether this worker has it.
 
         Raises:
             LeaseLost: this worker was replaced.
@@ -115,11 +115,11 @@ class Leases:
             return bool(inserted.rowcount)
 
     def _expire_workers(self, connection: Connection, now: datetime) -> None:
-        """Remove workers whose time is over, and repair what `free_number` may have missed."""
-        dead = connection.execute(
+        """Remove workers whose lease expired, and repair what `free_number` may have missed."""
+        expired = connection.execute(
             delete(workers).where(workers.c.lease_until < now).returning(workers.c.name)
         ).scalars()
-        names = list(dead)
+        names = list(expired)
         if names:
             _log.warning("workers_replaced", names=", ".join(names))
         if transitions.free_all_numbers(connection) or names:

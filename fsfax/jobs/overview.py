@@ -1,7 +1,7 @@
-"""How the jobs stand, all together: for metrics and for a readiness check.
+"""Counts of jobs, workers and deliveries, for metrics and for the readiness check.
 
-Every number here is read from an index of what is *not* over (or was given up), so that it costs
-the same however long the history is.
+Every count is read from an index of what is *not* over (or was given up), so that it costs the same
+however long the history is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fsfax.db.schema import (
 from fsfax.db.states import Hold
 from fsfax.runtime.clock import Clock, utc_now
 
-# The direction, of which there is no third, is named for the index: it comes first there.
+# Both directions are named because the index begins with the direction.
 _WAITING = "direction IN ('in', 'out') AND removed_at IS NULL AND state"
 _LIVE = text(f"{_WAITING} IN ('attaching_files', 'pending', 'processing')")
 _PENDING = text(f"{_WAITING} = 'pending'")
@@ -35,31 +35,31 @@ _PENDING = text(f"{_WAITING} = 'pending'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """How the jobs stand.
+    """Counts at one moment.
 
     jobs: those that are not over, by direction and state.
-    uncertain: those that wait for a person.
-    queue_age: seconds since the oldest job that could be called fell due; 0 if none could.
-    workers: workers that are alive. news: rows of the outbox that nobody has made deliveries of.
+    uncertain: jobs that are held for an operator's decision.
+    queue_age: seconds since the oldest job that can be called became due; 0 without one.
+    workers: workers whose lease holds. notifications: rows of the outbox without deliveries yet.
     deliveries: those that are open, by channel; delivery_age: seconds since the oldest of them
-        was made. dead_letters: those that were given up.
+        was created. dead_letters: those that were given up.
     """
 
     jobs: Mapping[tuple[str, str], int]
     uncertain: int
     queue_age: float
     workers: int
-    news: int
+    notifications: int
     deliveries: Mapping[str, int]
     delivery_age: float
     dead_letters: int
 
 
-def look(database: Database, clock: Clock = utc_now) -> Overview:
-    """Ask the database.
+def read_overview(database: Database, clock: Clock = utc_now) -> Overview:
+    """Return the counts, read in one transaction.
 
     Raises:
-        StoreError: it cannot be used.
+        StoreError: the database cannot be used.
     """
     now = clock()
     with database.read() as connection:
@@ -87,7 +87,7 @@ def look(database: Database, clock: Clock = utc_now) -> Overview:
             uncertain=count(jobs, _PENDING, jobs.c.hold == Hold.UNCERTAIN),
             queue_age=_age(oldest, now),
             workers=count(workers, workers.c.lease_until > now),
-            news=count(outbox, UNEXPANDED),
+            notifications=count(outbox, UNEXPANDED),
             deliveries={channel: number for channel, number, _ in by_channel},
             delivery_age=_age(first, now),
             dead_letters=count(deliveries, DEAD),

@@ -1,8 +1,8 @@
-"""A job's document made ready: fetched if it has to be, converted, joined.
+"""Preparation of a job's document: fetched if it is a URL, converted, joined.
 
-Everything happens in files of a work folder that belong to one job and are removed afterwards;
-what is kept goes into the database. A crash in the middle costs the work, never the document:
-the job is made ready again by whoever comes next, and what was fetched is not fetched again.
+Everything happens in files of a work folder that belongs to one job and is removed afterwards; the
+results are stored in the database. A crash in the middle costs the work, never the document:
+another worker prepares the job again, and a document that was fetched is not fetched again.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from fsfax.settings import Settings
 
 _FIRST_DELAY, _LONGEST_DELAY = 10.0, 900.0
 _MOST_FETCHES = 10
-"""Tries of a document that is temporarily not to be had: about an hour altogether. Trouble of
-our own, as a full disk, is nothing that a fax is given up for."""
+"""Tries of a URL that is temporarily unavailable: about an hour altogether. Local trouble, such as
+a full disk, has no limit: it is no reason to give a fax up."""
 
 InThread = Callable[..., Any]
-"""Runs a function that blocks in a thread and waits for it: ``in_thread(function, *args)``."""
+"""Runs a blocking function in a thread and waits for it: ``in_thread(function, *args)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Makes documents ready; one for a worker."""
+    """Prepares the documents of one worker's jobs."""
 
     engine: Engine
     database: Database
@@ -45,18 +45,18 @@ class Preparer:
     in_thread: InThread
 
     def prepare(self, preparation: Preparation) -> None:
-        """Make the document of one job ready, or say why that cannot be.
+        """Prepare the document of one job, or store why it cannot be prepared.
 
         Raises:
-            LeaseLost: the job belongs to somebody else by now.
-            StoreError: the database cannot be used; the job is made ready later.
-            Closed: the engine was closed meanwhile; the job is made ready by another worker.
+            LeaseLost: another worker owns the job now.
+            StoreError: the database cannot be used; the job is prepared later.
+            Closed: the engine was closed meanwhile; another worker prepares the job.
         """
         job = preparation.job
         folder = self.settings.spool.absolute() / "work" / f"{job.id}.{preparation.token}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            fax, pages = self._make(preparation, folder)
+            fax, pages = self._convert(preparation, folder)
         except FetchError as error:
             if error.temporary and preparation.job.fetches + 1 < _MOST_FETCHES:
                 self._postpone(preparation, str(error))
@@ -66,9 +66,9 @@ class Preparer:
             if error.code == "not_written":
                 self._postpone(preparation, str(error))
             else:
-                self._give_up(preparation, str(error))  # what broke its process, too
+                self._give_up(preparation, str(error))  # also one that crashed the process
         except (StoreFull, ConfigurationError) as error:
-            # A full spool, as a rule; of a full database this cannot be written down, either.
+            # Usually a full spool; if the database is full, this cannot be stored either.
             self._postpone(preparation, str(error))
         except OSError as error:
             problem = f"the work folder {folder} cannot be used: {error.strerror}"
@@ -85,7 +85,7 @@ class Preparer:
     def _give_up(self, preparation: Preparation, problem: str) -> None:
         self.in_thread(self.settlement.reject_document, preparation, problem)
 
-    def _make(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
+    def _convert(self, preparation: Preparation, folder: Path) -> tuple[Path, int]:
         job = preparation.job
         sources: list[Path] = []
         for document in preparation.originals:

@@ -1,9 +1,9 @@
-"""Attempts whose fate is not known here: FreeSWITCH is asked, and only then is anything done.
+"""Reconciliation: attempts that lost their worker are settled after FreeSWITCH was asked.
 
 still up ──────────────► followed to its end, settled
 a mark, or it ended ───► settled
-provably never dialled ► the job is free again
-FreeSWITCH is away ────► asked again, up to ``jobs.uncertain_after``
+provably never dialled ► the job can be claimed again
+FreeSWITCH is down ────► asked again, up to ``jobs.uncertain_after``
 otherwise ─────────────► uncertain: held, or tried again, as policy says; never silently
 """
 
@@ -24,7 +24,7 @@ from fsfax.values.results import Status, TxResult
 _log = get_logger(__name__)
 
 _ASK_WAIT = 10.0
-"""Seconds that one question waits for a node that is down."""
+"""Seconds that one question to a node that is down may take."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
@@ -33,7 +33,7 @@ def reconcile(dialler: Dialler, claim: Claim) -> None:
     """Find out what became of an open attempt, follow it if it is up, and settle it.
 
     Raises:
-        LeaseLost: the job belongs to somebody else by now.
+        LeaseLost: another worker owns the job now.
         Closed: the engine was closed; another worker asks.
     """
     attempt = claim.attempt
@@ -48,7 +48,7 @@ def reconcile(dialler: Dialler, claim: Claim) -> None:
         except Closed:
             raise
         except InvalidRequest as error:
-            # The node is not in the settings any more: nobody can be asked.
+            # The node is not in the settings any more: there is no FreeSWITCH to ask.
             _log.warning("node_unknown", attempt=attempt.id, error=str(error))
             result = uncertain(claim)
         except EslError as error:
@@ -59,7 +59,7 @@ def reconcile(dialler: Dialler, claim: Claim) -> None:
                 continue
             result = uncertain(claim)
         if result.still_up:
-            # It could not be ended, or its node went away again: it is not over.
+            # It could not be ended, or its node went down again: the call is not over.
             gevent.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
             continue
@@ -93,7 +93,7 @@ def _ask(dialler: Dialler, claim: Claim) -> TxResult:
 
 
 def uncertain(claim: Claim) -> TxResult:
-    """Return the result of an attempt of which nothing can be learnt."""
+    """Return the result of an attempt of which nothing can be found out."""
     attempt = claim.attempt
     call = Call(attempt.id, attempt.node, attempt.started_at.timestamp(), time.time())
     return judge_sent(

@@ -83,7 +83,7 @@ class Settlement:
         """Store a document that was fetched, so that it is not fetched again.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row = self._fenced(connection, preparation)
@@ -101,7 +101,7 @@ class Settlement:
         """Store the TIFF-F of a job, which can be called from then on.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -130,7 +130,7 @@ class Settlement:
         """Put the preparation of a document off by ``delay`` seconds; no attempt is used up.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -154,7 +154,7 @@ class Settlement:
         """Fail a job whose document cannot be fetched or faxed.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, preparation), self._now()
@@ -171,7 +171,7 @@ class Settlement:
         Returns whether the job is to be cancelled.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         if type(observation) not in _STAGES:
             return False
@@ -187,7 +187,7 @@ class Settlement:
             case PageDone():
                 page = claim.attempt.plan.first_page + observation.number - 1
                 text = f"page {page} of {claim.job.pages_total} confirmed"
-                data = {"page": page} | replace(observation.page, number=page).as_dict()
+                data = _page_event(replace(observation.page, number=page))
                 changes["page"] = page
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -212,7 +212,7 @@ class Settlement:
         """Close the attempt with its result, and decide what becomes of the job.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -266,7 +266,7 @@ class Settlement:
         """Close an attempt that provably dialled nothing; the job can be claimed again.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -294,7 +294,7 @@ class Settlement:
         """Fail a job whose number, options or document cannot be used; nothing was dialled.
 
         Raises:
-            LeaseLost: the job belongs to somebody else.
+            LeaseLost: another worker owns the job.
         """
         with self._database.write() as connection:
             row, now = self._fenced(connection, claim), self._now()
@@ -391,6 +391,13 @@ def _confirmed(row: Row[Any], attempt: Row[Any], plan: AttemptPlan, result: TxRe
     return min(int(last), int(row.pages_total))
 
 
+def _page_event(page: PageRecord) -> dict[str, Any]:
+    """Return a confirmed page as the data of its event: ``page`` is its number in the document."""
+    data = page.as_dict()
+    del data["seconds"]  # not known until the call is over
+    return {"page": data.pop("number"), **data}
+
+
 def _completed_from_events(connection: Connection, attempt: Row[Any], result: TxResult) -> TxResult:
     """Return the result with what only the recorded events know, after a crash of the worker."""
     rows = connection.execute(
@@ -413,7 +420,9 @@ def _completed_from_events(connection: Connection, attempt: Row[Any], result: Tx
     pages = {
         page.number: page
         for page in (
-            PageRecord.from_dict(row.data) for row in rows if row.kind == EventKind.PAGE_DONE
+            PageRecord.from_dict({**row.data, "number": row.data["page"]})
+            for row in rows
+            if row.kind == EventKind.PAGE_DONE
         )
     }
     pages |= {page.number: page for page in result.pages}

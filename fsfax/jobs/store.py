@@ -1,15 +1,14 @@
-"""The door of the jobs for everybody: accept, read, list, cancel, hold, release, resubmit.
+"""Public interface of the jobs: accept, read, list, cancel, hold, release, resubmit, remove.
 
     with fsfax.JobStore("sqlite:///fsfax.db") as store:
         job = store.accept(fsfax.NewFax(to_number="+353 1 555 0100", documents=["letter.pdf"]))
         print(store.get(job.id).state)
 
-When `accept` has returned, the job and its documents are on the disk. The workers' own door is
-`fsfax.jobs.leases` and its neighbours. Calls block their thread; a transaction takes
-milliseconds.
+When `accept` has returned, the job and its documents are on the disk. Calls block their thread; a
+transaction takes milliseconds. Workers use `fsfax.jobs.claims` and `fsfax.jobs.settle` instead.
 
-An account id, where it is given, limits what is seen to that account: what belongs to another
-one is answered like what does not exist.
+An account id, if given, limits a call to that account: jobs of other accounts are treated as if
+they did not exist.
 """
 
 from __future__ import annotations
@@ -37,22 +36,22 @@ from fsfax.settings import Settings
 from fsfax.values.events import EventKind
 from fsfax.values.numbers import dialable
 
-_HEX = 32  # digits of an id, behind its YYYYMM-
+_HEX = 32  # digits of an id after its YYYYMM-
 _LONGEST_PAGE = 1000
 
 _TIMES = {name: bindparam(name, type_=Utc()) for name in ("at", "earliest", "latest")}
 
 InTransaction = Callable[[Connection, Sequence[str]], None]
-"""What else is written in the transaction that makes jobs of these ids."""
+"""Writes more in the transaction that inserts the jobs of these ids."""
 
 
 def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:
-    """For jobs that come alone."""
+    """Write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobList:
-    """A part of a list: ``next_start`` continues it, None at its end."""
+    """A part of a list; ``next_start`` is the ``start`` of the next part, None at the end."""
 
     jobs: tuple[Job, ...]
     next_start: str | None
@@ -90,21 +89,21 @@ class JobStore:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections to the database."""
         self.database.close()
 
     # --- accept -----------------------------------------------------------------------------
 
     def accept(self, fax: NewFax) -> Job:
-        """Take a fax on: when this returns, it is not lost any more.
+        """Store a fax and its documents; once this returns, it is never lost.
 
         Raises:
             InvalidRequest: a number that cannot be dialled, retries or priority out of range,
                 neither document nor URL.
             DocumentError: a document cannot be read, is empty, or is of no known kind.
             JobNotFound: there is no such account.
-            StoreError: the database cannot take it; nothing was accepted then (after
-                `StoreUnavailable` ask with the same idempotency key again).
+            StoreError: the database cannot store it; nothing was accepted then (after
+                `StoreUnavailable` try again with the same idempotency key).
         """
         return self.accept_all([fax])[0]
 
@@ -114,7 +113,7 @@ class JobStore:
         """Accept several faxes in one transaction, all of them or none.
 
         ``in_transaction`` is called in that transaction with the ids of the jobs, for what else
-        has to be committed with them; it is called again where another client used the same
+        has to be committed with them; it is called again if another client used the same
         idempotency key at the same moment.
 
         Raises:
@@ -148,7 +147,7 @@ class JobStore:
         """Return a job; its id may be given without the ``YYYYMM-``.
 
         Raises:
-            JobNotFound: there is none (of that account).
+            JobNotFound: there is no such job (of that account).
         """
         with self.database.ask() as connection:
             return Job.from_row(self._find(connection, job_id, account_id))
@@ -167,13 +166,13 @@ class JobStore:
         limit: int = 50,
         ascending: bool = False,
     ) -> JobList:
-        """Return jobs by the time of their creation, the newest first; removed ones are not seen.
+        """Return jobs by the time of their creation, the newest first, without removed ones.
 
-        ``with_pages`` leaves out those of which no page arrived.
+        ``with_pages`` leaves out jobs without a confirmed page.
         ``start`` is the ``next_start`` of the part before. ``limit`` is at most 1000.
 
         Raises:
-            InvalidRequest: ``start`` or ``limit`` makes no sense.
+            InvalidRequest: ``start`` or ``limit`` is invalid.
         """
         if not 1 <= limit <= _LONGEST_PAGE:
             raise InvalidRequest(f"limit must be 1 to {_LONGEST_PAGE}")
@@ -222,7 +221,7 @@ class JobStore:
             return tuple(Attempt.from_row(row) for row in rows)
 
     def events(self, job_id: str, after: int = 0) -> tuple[JobEvent, ...]:
-        """Return what was seen of a job after the observation of that id."""
+        """Return the events of a job after the event of that id, the first one first."""
         with self.database.read() as connection:
             rows = connection.execute(
                 select(job_events)
@@ -232,7 +231,7 @@ class JobStore:
             return tuple(JobEvent.from_row(row) for row in rows)
 
     def last_event(self, job_id: str) -> JobEvent | None:
-        """Return what was seen of a job's call last, None if nothing was."""
+        """Return the last event on a job's call, None without one."""
         query = (
             select(job_events)
             .where(job_events.c.job_id == job_id, job_events.c.call_id != "")
@@ -268,17 +267,17 @@ class JobStore:
     # --- change -----------------------------------------------------------------------------
 
     def cancel(self, job_id: str, account_id: str | None = None) -> Job:
-        """Cancel a fax: at once if nobody works on it, else its worker ends the call.
+        """Cancel a fax: at once if no worker owns it, else its worker ends the call.
 
-        A call that delivered everything before it could be ended is ``completed`` all the same.
+        If everything is delivered before the call can be ended, the job is ``completed``.
 
         Raises:
-            JobNotFound: there is none.
-            IllegalMove: it is over already, or coming in.
+            JobNotFound: there is no such job.
+            IllegalMove: it is over already, or inbound.
         """
         with self._changing(job_id, account_id) as (connection, row, now):
             if row.direction == Direction.IN:
-                raise IllegalMove("a fax that is coming in cannot be cancelled")
+                raise IllegalMove("an inbound fax cannot be cancelled")
             if JobState(row.state).is_final:
                 raise IllegalMove(f"job {row.id} is {row.state} already")
             if row.worker_id is None and row.state != JobState.PROCESSING:
@@ -291,11 +290,11 @@ class JobStore:
         return self.get(row.id)
 
     def hold(self, job_id: str, account_id: str | None = None) -> Job:
-        """Keep a pending fax from being called until `release`.
+        """Hold a pending fax: it is not called before `release`.
 
         Raises:
-            JobNotFound: there is none.
-            IllegalMove: it is not waiting.
+            JobNotFound: there is no such job.
+            IllegalMove: it is being called, or over.
         """
         with self._changing(job_id, account_id) as (connection, row, now):
             if row.state not in (JobState.PENDING, JobState.ATTACHING_FILES):
@@ -309,10 +308,10 @@ class JobStore:
         return self.get(row.id)
 
     def release(self, job_id: str, account_id: str | None = None) -> Job:
-        """Let a held fax be called, also one whose last call is uncertain.
+        """Release a held fax, so that it is called, also one whose last call is uncertain.
 
         Raises:
-            JobNotFound: there is none.
+            JobNotFound: there is no such job.
             IllegalMove: it is not held.
         """
         with self._changing(job_id, account_id) as (connection, row, now):
@@ -330,14 +329,14 @@ class JobStore:
         *,
         changes: Mapping[str, Any] | None = None,
     ) -> Job:
-        """Send a fax that is over, or one that came in, once more: a new job with its documents.
+        """Send a finished or received fax again: as a new job with the same documents.
 
         ``changes`` replaces fields of `NewFax` (``to_number``, ``retries``, …).
 
         Raises:
-            JobNotFound: there is none.
+            JobNotFound: there is no such job.
             IllegalMove: it is not over yet, or its documents were removed.
-            InvalidRequest: a change makes no sense.
+            InvalidRequest: a change is invalid.
         """
         with self.database.write() as connection:
             row = self._find(connection, job_id, account_id)
@@ -352,10 +351,10 @@ class JobStore:
         return self.get(new_id)
 
     def remove(self, job_id: str, account_id: str | None = None) -> None:
-        """Take a fax that is over out of the lists, with its documents; the record stays.
+        """Remove a finished fax from the lists, with its documents; the record stays.
 
         Raises:
-            JobNotFound: there is none.
+            JobNotFound: there is no such job.
             IllegalMove: it is not over yet.
         """
         with self._changing(job_id, account_id) as (connection, row, now):
@@ -364,10 +363,10 @@ class JobStore:
             transitions.update_job(connection, row.id, now, removed_at=now)
 
     def remove_documents(self, job_id: str, account_id: str | None = None) -> int:
-        """Remove the bytes of a fax that is over; return how many documents there were.
+        """Remove the bytes of a finished fax's documents; return the number of documents.
 
         Raises:
-            JobNotFound: there is none.
+            JobNotFound: there is no such job.
             IllegalMove: it is not over yet.
         """
         with self._changing(job_id, account_id) as (connection, row, now):
@@ -377,10 +376,10 @@ class JobStore:
     # --- destinations -----------------------------------------------------------------------
 
     def destination(self, number: str) -> DestinationHistory:
-        """Return what is remembered of a number.
+        """Return the history of a number.
 
         Raises:
-            InvalidNumber: it is none.
+            InvalidNumber: it cannot be dialled.
         """
         dial_number = dialable(number)
         with self.database.read() as connection:
@@ -391,10 +390,10 @@ class JobStore:
     def teach(
         self, number: str, change: Callable[[DestinationHistory], DestinationHistory]
     ) -> DestinationHistory:
-        """Replace what is remembered of a number by what ``change`` makes of it.
+        """Replace the history of a number by what ``change`` returns for it; return that.
 
         Raises:
-            InvalidNumber: it is none.
+            InvalidNumber: the number cannot be dialled.
         """
         dial_number = dialable(number)
         with self.database.write() as connection:
@@ -424,7 +423,7 @@ class JobStore:
     def _changing(
         self, job_id: str, account_id: str | None
     ) -> Iterator[tuple[Connection, Row[Any], datetime]]:
-        """A transaction with a job's row, locked."""
+        """Open a transaction with a job's row locked; yield connection, row and time."""
         with self.database.write() as connection:
             found = self._find(connection, job_id, account_id)
             yield connection, transitions.locked_row(connection, found.id), self._now()
@@ -438,16 +437,19 @@ class JobStore:
 def _parts(
     directions: Iterable[Direction], states: Sequence[JobState], where: Sequence[str], order: str
 ) -> str:
-    """The SQL of a list's ids: a part for each direction and state, each as long as the list.
+    """Return the SQL of a list's ids: a part per direction and state, each as long as the list.
 
-    Each part is the end of a range in an index. So a list costs what it shows, however rare what
-    it shows is among everything that there is.
+    Each part is the end of a range in an index. So a list costs as much as it shows, however few
+    of all jobs match.
     """
-    # Words of ours alone; what callers give is in parameters.
-    words = f" FROM jobs WHERE {' AND '.join(where)} AND direction = '{{}}' AND state = '{{}}'"
-    words += f" ORDER BY created_at {order}, id {order} LIMIT :limit"
+    conditions = " AND ".join(where)
     parts = [
-        f"SELECT id{words.format(direction, state)}" for direction in directions for state in states
+        # Every word is a constant of this module or of an enum; callers' values are parameters.
+        f"SELECT id FROM jobs WHERE {conditions}"  # noqa: S608
+        f" AND direction = '{direction}' AND state = '{state}'"
+        f" ORDER BY created_at {order}, id {order} LIMIT :limit"
+        for direction in directions
+        for state in states
     ]
     return " UNION ALL ".join(
         f"SELECT id FROM ({part}) AS part_{number}"  # noqa: S608

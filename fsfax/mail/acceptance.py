@@ -1,12 +1,12 @@
-"""Acceptance: recipients checked, mails turned into jobs, every attempt written down.
+"""Acceptance: checks recipients, turns mails into jobs, and logs both acceptance and refusal.
 
 All of this blocks, and is called in threads beside the server's event loop:
 
-    recipient ── address, faxbox, sender ──────► Recipient     or a SmtpRefusal, which is in the log
-    take ─────── parts, jobs and log, one commit ──► Taken     or a SmtpRefusal, which is in the log
+    recipient ── address, faxbox, sender ────────────► Recipient, or a SmtpRefusal that was logged
+    accept ───── parts; jobs and log in one commit ──► jobs, or a SmtpRefusal that was logged
 
-A mail that comes a second time (its sender never saw our 250) is known by its Message-ID, its body
-and its recipient: it makes no second fax.
+A mail that is sent a second time (because the client did not receive the 250) is recognised by its
+Message-ID, its body and its recipient: it makes no second fax.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from fsfax.jobs.store import JobStore
 from fsfax.log import get_logger
 from fsfax.mail import auto_reply, permission, smtplog
 from fsfax.mail.address import FaxAddress, read_domains, read_recipient
-from fsfax.mail.flood import Flood
-from fsfax.mail.message import Mail, take_apart
+from fsfax.mail.message import Mail, parse_mail
 from fsfax.mail.part_selection import PartSelection, choose
 from fsfax.mail.refusal import SmtpRefusal
 from fsfax.runtime.clock import Clock, utc_now
+from fsfax.runtime.rate_limit import RateLimiter
 from fsfax.runtime.sanitize import one_line
 from fsfax.settings import Settings
 
@@ -50,18 +50,18 @@ _log = get_logger(__name__)
 
 _KNOWN_BURST, _KNOWN_RATE = 200, 1.0
 _UNKNOWN_BURST, _UNKNOWN_RATE = 50, 0.1
-"""Refused mails that are written down, of an account and of nobody: anybody may send them."""
+"""Refused mails that are logged, at once and per second: for each account, and for all addresses
+without a faxbox together. Anyone can send such mails, and must not be able to fill the database."""
 
-_NOBODY = "nobody"
-
+_NO_ACCOUNT = ""
 
 _EMPTY = b"\r\n"
-"""Not even a header: the line break before the end of the data (RFC 5321, 4.1.1.4)."""
+"""A mail without even a header: the line break before the end of data (RFC 5321, 4.1.1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who is connected: the address, whether by TLS, and the token of an AUTH."""
+    """A connected client: its address, whether it uses TLS, and the token of its AUTH."""
 
     peer: str = ""
     tls: bool = False
@@ -70,7 +70,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody a mail may be faxed to."""
+    """A recipient that was accepted; ``given``: the address as the client wrote it."""
 
     given: str
     address: FaxAddress
@@ -79,7 +79,7 @@ class Recipient:
 
 @dataclass(slots=True)
 class Envelope:
-    """A mail that is on its way in. ``size``: as the client declared it, 0 = not at all."""
+    """A mail that is being received. ``size``: what the client declared, 0 = nothing."""
 
     client: Client
     sender: str
@@ -89,13 +89,14 @@ class Envelope:
 
 
 class Acceptance:
-    """Takes mails for the faxboxes of a database.
+    """Accepts mails for the faxboxes of a database.
 
     Args:
-        database: where the faxboxes and jobs are.
+        database: the faxboxes and jobs.
         settings: the service's.
         clock: for tests.
-        counted: told of each recipient's end: ``accepted``, ``refused`` or ``failed`` (ours).
+        on_mail: called for each recipient of each mail with ``accepted``, ``refused`` (5xx) or
+            ``failed`` (4xx: fsfax itself cannot accept it now).
     """
 
     def __init__(
@@ -111,19 +112,19 @@ class Acceptance:
         self._smtp = settings.smtp
         self._now = clock
         self._on_mail = on_mail
-        self._store = JobStore(database, clock=clock)
+        self._jobs = JobStore(database, clock=clock)
         self._boxes = Faxboxes(database, clock=clock, domain=settings.smtp.domain)
         self._tokens = Tokens(database, clock=clock)
-        self._known = Flood(_KNOWN_BURST, _KNOWN_RATE)
-        self._unknown = Flood(_UNKNOWN_BURST, _UNKNOWN_RATE)
+        self._known = RateLimiter(_KNOWN_RATE, _KNOWN_BURST)
+        self._unknown = RateLimiter(_UNKNOWN_RATE, _UNKNOWN_BURST)
 
-    # --- who --------------------------------------------------------------------------------
+    # --- clients and recipients -------------------------------------------------------------
 
     def log_in(self, secret: str) -> Token:
-        """Return the token that a client's password is.
+        """Return the token that a client sent as its password.
 
         Raises:
-            SmtpRefusal: 535, it is none that may make faxes; 454, nobody can say.
+            SmtpRefusal: 535, it is no token that may send faxes; 454, the database is unavailable.
         """
         try:
             token = self._tokens.check(secret)
@@ -131,29 +132,31 @@ class Acceptance:
             raise SmtpRefusal(535, "5.7.8", str(error)) from error
         except StoreError as error:
             _log.error("mail_not_authenticated", error=str(error))
-            raise SmtpRefusal(454, "4.7.0", "the database cannot be asked: try later") from error
+            raise SmtpRefusal(
+                454, "4.7.0", "the database cannot be used: try again later"
+            ) from error
         if not token.scopes & {Scope.WRITE, Scope.ADMIN}:
-            raise SmtpRefusal(535, "5.7.8", "the token may not make faxes")
+            raise SmtpRefusal(535, "5.7.8", "the token may not send faxes")
         return token
 
     def recipient(self, envelope: Envelope, given: str) -> Recipient:
-        """Return whom an address means, if this sender may fax there.
+        """Return the recipient of an address, if this sender may fax to it.
 
         Raises:
-            SmtpRefusal: 550 or 552, no; 451, nobody can say.
+            SmtpRefusal: 550 or 552, it may not; 451 or 452, the database is unavailable or full.
         """
         box: Faxbox | None = None
         try:
             try:
-                # The faxbox first: an address without a number is its account's to know of.
+                # The faxbox first: an invalid number is logged for the faxbox's account.
                 box = self._box(read_domains(given))
                 address = read_recipient(given)
                 self._require_allowed(envelope, box)
                 self._require_size(envelope.size)
             except StoreError as error:
-                raise _away(error) from error
+                raise _unavailable(error) from error
         except SmtpRefusal as refusal:
-            self._refused(refusal, envelope, [(given, box)], {})
+            self._record_refusal(refusal, envelope, [(given, box)], {})
             raise
         return Recipient(given, address, box)
 
@@ -168,9 +171,9 @@ class Acceptance:
         if not sender:
             raise SmtpRefusal(550, "5.7.1", "mails without a sender (bounces) are not faxed")
         if token is not None:
-            # Whoever may make faxes over HTTP may make them by mail: no list is asked.
+            # A token that may send faxes over HTTP may send them by mail: no permission list.
             if token.account_id != box.account_id and Scope.ADMIN not in token.scopes:
-                raise SmtpRefusal(550, "5.7.1", f"this login is not of the account of {box.name}")
+                raise SmtpRefusal(550, "5.7.1", f"the login is not of the account of {box.name}")
             return
         entries = box.config.smtp_permission_list
         verdict = permission.judge(sender, entries, when_empty=self._smtp.allow_all_when_empty)
@@ -192,56 +195,63 @@ class Acceptance:
             raise self.too_large(size)
 
     def too_large(self, size: int) -> SmtpRefusal:
-        """The answer to a mail of that size."""
+        """Return the refusal of a mail of that size."""
         return SmtpRefusal(
             552,
             "5.3.4",
-            f"Message too large: {size} bytes, at most {self._smtp.max_size} are taken",
+            f"Message too large: {size} bytes, at most {self._smtp.max_size} are accepted",
         )
 
-    # --- what -------------------------------------------------------------------------------
+    @staticmethod
+    def no_space() -> SmtpRefusal:
+        """Return the refusal of a mail that does not fit on the disk."""
+        return SmtpRefusal(452, "4.3.1", "the disk is full: try again later")
 
-    def take(self, envelope: Envelope, stream: BinaryIO, size: int) -> list[Job]:
-        """Take a mail on: a fax for each recipient, in their order. Then none is lost any more.
+    # --- mails ------------------------------------------------------------------------------
+
+    def accept(self, envelope: Envelope, stream: BinaryIO, size: int) -> list[Job]:
+        """Store a fax for each recipient and return them, in the order of the recipients.
+
+        When this returns they are committed: answer 250.
 
         Raises:
-            SmtpRefusal: 5xx, nothing of it can be faxed; 4xx, it may be sent again.
+            SmtpRefusal: 5xx, it cannot be faxed; 4xx, the client may send it again.
         """
-        seen: dict[str, Any] = {"size": size}
+        details: dict[str, Any] = {"size": size}
         try:
             try:
-                return self._take(envelope, stream, size, seen)
+                return self._parse_and_store(envelope, stream, size, details)
             except StoreError as error:
-                raise _away(error) from error
+                raise _unavailable(error) from error
             except OSError as error:
                 _log.error("mail_not_stored", error=str(error))
-                raise SmtpRefusal(
-                    452, "4.3.1", "there is no room for the mail: try later"
-                ) from error
+                raise self.no_space() from error
         except SmtpRefusal as refusal:
-            self.refused(refusal, envelope, seen)
+            self.record_refusal(refusal, envelope, details)
             raise
 
-    def refused(self, refusal: SmtpRefusal, envelope: Envelope, seen: Mapping[str, Any]) -> None:
-        """Write down a mail that was refused after its recipients were taken."""
+    def record_refusal(
+        self, refusal: SmtpRefusal, envelope: Envelope, details: Mapping[str, Any]
+    ) -> None:
+        """Log a mail that was refused after its recipients had been accepted."""
         given = [(each.given, each.box) for each in envelope.recipients]
-        self._refused(refusal, envelope, given, seen)
+        self._record_refusal(refusal, envelope, given, details)
 
-    def _take(
-        self, envelope: Envelope, stream: BinaryIO, size: int, seen: dict[str, Any]
+    def _parse_and_store(
+        self, envelope: Envelope, stream: BinaryIO, size: int, details: dict[str, Any]
     ) -> list[Job]:
         self._require_size(size)
         if size <= len(_EMPTY):
             raise SmtpRefusal(554, "5.6.0", "Message too small: it is empty")
         folder = Path(tempfile.mkdtemp(prefix="fsfax-mail-"))
         try:
-            mail = take_apart(stream, folder)
-            seen |= _described(mail, None)
+            mail = parse_mail(stream, folder)
+            details |= _described(mail, None)
             if why := auto_reply.objection(mail.header, automatic=self._smtp.allow_automatic):
                 raise SmtpRefusal(554, "5.7.1", why)
-            choice = choose(mail.parts, self._smtp.text, self._is_office)
-            seen |= _described(mail, choice)
-            return self._accept(envelope, mail, choice, seen)
+            selection = choose(mail.parts, self._smtp.text, self._is_office)
+            details |= _described(mail, selection)
+            return self._store_jobs(envelope, mail, selection, details)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -251,25 +261,27 @@ class Acceptance:
             return False
         if not office.installed(self._settings.document):
             raise SmtpRefusal(
-                554, "5.6.1", f"{name or kind.shown}: Office documents are not taken here: send PDF"
+                554,
+                "5.6.1",
+                f"{name or kind.shown}: Office documents are not accepted here: send PDF",
             )
         return True
 
-    def _accept(
-        self, envelope: Envelope, mail: Mail, choice: PartSelection, seen: Mapping[str, Any]
+    def _store_jobs(
+        self, envelope: Envelope, mail: Mail, selection: PartSelection, details: Mapping[str, Any]
     ) -> list[Job]:
-        files = [mail.file(part) for part in choice.documents]
+        files = [mail.file(part) for part in selection.documents]
         faxes = [self._fax(envelope, each, mail, files) for each in envelope.recipients]
 
         def in_transaction(connection: Connection, job_ids: Sequence[str]) -> None:
             for each, job_id in zip(envelope.recipients, job_ids, strict=True):
-                entry = self._entry(envelope, each.given, each.box, seen)
+                entry = self._entry(envelope, each.given, each.box, details)
                 smtplog.insert_record(connection, self._now(), job_ids=[job_id], **entry)
 
         try:
-            jobs = self._store.accept_all(faxes, in_transaction=in_transaction)
+            jobs = self._jobs.accept_all(faxes, in_transaction=in_transaction)
         except (DocumentError, InvalidRequest) as error:
-            # A faxbox with a caller id that cannot be dialled, for one: the sender has to know.
+            # For example a caller id of the faxbox that cannot be dialled: the sender has to know.
             raise SmtpRefusal(554, "5.3.5", one_line(error, 300)) from error
         except JobNotFound as error:
             raise SmtpRefusal(550, "5.1.2", "the account of the faxbox was removed") from error
@@ -307,28 +319,28 @@ class Acceptance:
         )
 
     def _key(self, mail: Mail, recipient: Recipient) -> str:
-        # Without Message-ID and date, the same mail of another day may well be another mail.
+        # Without Message-ID and date, an equal mail of another day may well be another mail.
         day = "" if mail.named else f"{self._now():%Y-%m-%d}"
-        words = "\n".join((mail.identity, day, recipient.box.id, recipient.address.number))
-        return f"mail:{hashlib.sha256(words.encode()).hexdigest()}"
+        key = "\n".join((mail.identity, day, recipient.box.id, recipient.address.number))
+        return f"mail:{hashlib.sha256(key.encode()).hexdigest()}"
 
     # --- the log ----------------------------------------------------------------------------
 
-    def _refused(
+    def _record_refusal(
         self,
         refusal: SmtpRefusal,
         envelope: Envelope,
         given: Sequence[tuple[str, Faxbox | None]],
-        seen: Mapping[str, Any],
+        details: Mapping[str, Any],
     ) -> None:
-        """Count and write down; what floods is counted alone."""
+        """Count and log a refusal; beyond the rate limit it is counted alone."""
         for to, box in given:
-            self._on_mail("failed" if refusal.is_ours else "refused")
+            self._on_mail("failed" if refusal.is_temporary else "refused")
             _log.info("mail_refused", sender=envelope.sender, to=to, answer=refusal.answer)
-            flood = self._known if box else self._unknown
-            if not flood.admits(box.account_id if box else _NOBODY):
+            limiter = self._known if box else self._unknown
+            if limiter.take(box.account_id if box else _NO_ACCOUNT):
                 continue
-            entry = self._entry(envelope, to, box, seen)
+            entry = self._entry(envelope, to, box, details)
             try:
                 with self._database.write() as connection:
                     smtplog.insert_record(connection, self._now(), errors=[refusal.reason], **entry)
@@ -336,9 +348,9 @@ class Acceptance:
                 _log.error("mail_not_logged", to=to, error=str(error))
 
     def _entry(
-        self, envelope: Envelope, given: str, box: Faxbox | None, seen: Mapping[str, Any]
+        self, envelope: Envelope, given: str, box: Faxbox | None, details: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """An entry of the log of mails, but for its errors and jobs."""
+        """Return an entry of the SMTP log without its errors and jobs."""
         client = envelope.client
         data: dict[str, Any] = {
             "session": envelope.session,
@@ -348,7 +360,7 @@ class Acceptance:
             "faxbox_domain": one_line(given.rpartition("@")[2], 255),
             **({"token_id": client.token.id} if client.token else {}),
             **({"size": envelope.size} if envelope.size else {}),
-            **seen,
+            **details,
         }
         return {
             "from_address": one_line(envelope.sender, 320) or "<>",
@@ -359,21 +371,21 @@ class Acceptance:
         }
 
 
-def _away(error: StoreError) -> SmtpRefusal:
-    _log.error("mail_not_taken", error=str(error))
+def _unavailable(error: StoreError) -> SmtpRefusal:
+    _log.error("mail_not_accepted", error=str(error))
     if isinstance(error, StoreFull):
-        return SmtpRefusal(452, "4.3.1", "there is no room for the mail: try later")
-    return SmtpRefusal(451, "4.3.0", "the database cannot be used: try later")
+        return Acceptance.no_space()
+    return SmtpRefusal(451, "4.3.0", "the database cannot be used: try again later")
 
 
-def _described(mail: Mail, choice: PartSelection | None) -> dict[str, Any]:
-    """What is written down of a mail."""
-    faxed = {part.number for part in choice.documents} if choice else set()
-    reasons = {part.number: why for part, why in choice.left_out} if choice else {}
+def _described(mail: Mail, selection: PartSelection | None) -> dict[str, Any]:
+    """Return what the SMTP log has of a mail's content."""
+    faxed = {part.number for part in selection.documents} if selection else set()
+    reasons = {part.number: why for part, why in selection.left_out} if selection else {}
     attachments = []
     for part in mail.parts:
         shown = {"name": part.name, "type": part.media_type, "size": part.size}
-        if choice:
+        if selection:
             shown["faxed"] = part.number in faxed
         if part.number in reasons:
             shown["why"] = reasons[part.number]

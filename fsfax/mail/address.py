@@ -1,9 +1,9 @@
-"""Addresses: ``NUMBER@DOMAIN`` of a fax, and those that mails come from. Pure.
+"""Mail addresses: ``NUMBER@DOMAIN`` of a fax, and the addresses of senders. Pure.
 
-A number is written as people write it: ``+353-1-5550100``, ``"01 555 0100"`` (quoted), or as RFC
-3192 has it, ``FAX=+35315550100``. What follows a plus that is not the first sign is a tag of the
-sender's own (``5550100+invoice-17``) and no part of the number. Letters are no part of a number
-either: an address that has some is refused, not guessed at.
+A number may be written as people write it, ``+353-1-5550100`` or ``"01 555 0100"`` (quoted), or as
+in RFC 3192, ``FAX=+35315550100``. What follows a plus that is not the first character is a tag of
+the sender (``5550100+invoice-17``) and not part of the number. A number with letters is refused,
+not guessed at.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
 _LONGEST = 254  # octets: a path has 256 with its brackets, RFC 5321 4.5.3.1.3
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}\Z")
-_BETWEEN = re.compile(r"[\s().\-/]+")
-"""What people write between digits."""
+_SEPARATORS = re.compile(r"[\s().\-/]+")
+"""Characters that people write between digits."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -29,10 +29,10 @@ _PREFIX = "FAX="
 
 @dataclass(frozen=True, slots=True)
 class FaxAddress:
-    """Where a mail wants to go.
+    """The address of a fax.
 
-    number: digits, ``*``, ``#`` and a leading ``+``. domain: lower case; of an international one
-    the ASCII form (A-labels). tag: what the sender wrote behind the number for himself.
+    number: digits, ``*``, ``#`` and a leading ``+``. domain: in lower case; of an international
+    one the ASCII form (A-labels). tag: what the sender wrote after the number for own use.
     """
 
     number: str
@@ -41,10 +41,10 @@ class FaxAddress:
 
 
 def read_domains(address: str) -> tuple[str, ...]:
-    """Return the spellings of an address's domain: as on the wire, and as people write it.
+    """Return the domain of an address in ASCII, and in Unicode where that differs.
 
     Raises:
-        SmtpRefusal: 550, it is no address.
+        SmtpRefusal: 550, it is not a mail address.
     """
     _, domain = _split(address, "5.1.3")
     if "xn--" not in domain:
@@ -56,16 +56,16 @@ def read_domains(address: str) -> tuple[str, ...]:
 
 
 def read_recipient(address: str) -> FaxAddress:
-    """Read the address that a fax is sent to.
+    """Return the number and domain of a recipient's address.
 
     Raises:
-        SmtpRefusal: 550, it has no number or no domain, or is no address at all.
+        SmtpRefusal: 550, it has no number or no domain, or is not a mail address.
     """
     local, domain = _split(address, "5.1.3")
     text = local[len(_PREFIX) :] if local[: len(_PREFIX)].upper() == _PREFIX else local
     text = text.strip()
     number, _, tag = text[1:].partition("+")
-    number = _BETWEEN.sub("", text[:1] + number)
+    number = _SEPARATORS.sub("", text[:1] + number)
     shown = one_line(local, 80)
     if not number.strip("+"):
         raise SmtpRefusal(550, "5.1.3", f"fax number {shown!r} is empty: write NUMBER@{domain}")
@@ -75,13 +75,13 @@ def read_recipient(address: str) -> FaxAddress:
 
 
 def read_sender(address: str) -> str:
-    """Return the address that a mail comes from, "" for that of a bounce (``<>``).
+    """Return the address of a sender, "" for that of a bounce (``<>``).
 
-    Its domain is in lower case; of the part before it nobody but its own house knows whether
-    case matters.
+    The domain is returned in lower case. The local part is unchanged: only the sender's own server
+    knows whether its case matters.
 
     Raises:
-        SmtpRefusal: 550, it is no address.
+        SmtpRefusal: 550, it is not a mail address.
     """
     if address in ("", "<>"):
         return ""
@@ -91,7 +91,7 @@ def read_sender(address: str) -> str:
 
 
 def _split(address: str, status: str) -> tuple[str, str]:
-    """The part before the at sign, unquoted, and the domain, both within their limits."""
+    """Return the local part, unquoted, and the domain, after checking the limits of both."""
     shown = one_line(address, 80)
     local, at, domain = address.rpartition("@")
     if not at or not local:
@@ -103,8 +103,8 @@ def _split(address: str, status: str) -> tuple[str, str]:
         ascii_domain = _ascii(domain)
     except UnicodeError as error:
         raise SmtpRefusal(550, status, f"invalid address {shown!r}") from error
-    if any(not sign.isprintable() for sign in address):
-        raise SmtpRefusal(550, status, f"invalid address {shown!r}: a sign that cannot be seen")
+    if not address.isprintable():
+        raise SmtpRefusal(550, status, f"invalid address {shown!r}: it has an invisible character")
     if len(local) > 1 and local[0] == local[-1] == '"':
         local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
     return local, ascii_domain

@@ -1,9 +1,8 @@
-"""Messages: a mail as it came, taken apart into a folder of files.
+"""Mail messages: parsed, with the decoded bytes of each part in a file.
 
-The standard library's parser takes everything; what it cost to take everything is bounded here:
-bytes of the header, parts, levels of parts, time. Memory is about five times the mail (the parser
-keeps lines, then a string, then the decoded bytes), so the caller bounds how much is taken apart
-at once.
+The standard library's parser accepts any input; its cost is bounded here: bytes of the header,
+number of parts, depth of parts, time. Memory is about five times the mail (the parser holds lines,
+then a string, then the decoded bytes), so the caller limits how much is parsed at once.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ MAX_PARTS = 100
 MAX_DEPTH = 10
 MAX_SECONDS = 30.0
 
-_PIECE = 64 * 1024
-_LONGEST_FIELD = 8 * 1024
-"""Characters of a field that is looked at: the library's parser of fields is slow on long ones."""
+_CHUNK = 64 * 1024
+_MAX_FIELD = 8 * 1024
+"""Characters of a header field that are parsed: the library is slow on long fields."""
 
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
-"""Codecs of Python's that are no character sets; some need the square of the length in time."""
+_NOT_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
+"""Codecs of Python that are not character sets; some take quadratic time."""
 
-_GOOD: Any = policy.default
+_POLICY: Any = policy.default
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail, taken apart.
+    """A parsed mail.
 
-    message_id: what its sender calls it; identity: what makes it this mail and no other, of the
-    Message-ID (else of the date) and of everything behind the header. Trace fields have no part
-    in that: a mail that is sent again has new ones. named: it has a Message-ID or a date.
+    identity: a hash of the Message-ID (else of the date) and of everything after the header, equal
+    when the same mail is sent again. Trace fields are left out: a mail that is sent again has new
+    ones. named: it has a Message-ID or a date. files: the decoded bytes of each part, in order.
     """
 
     subject: str
@@ -60,17 +59,17 @@ class Mail:
     header: Callable[[str], list[str]]
 
     def file(self, part: Part) -> Path:
-        """Where the bytes of a part are."""
+        """Return the file with the decoded bytes of a part."""
         return self.files[part.number - 1]
 
 
-def take_apart(
+def parse_mail(
     stream: BinaryIO, folder: Path, *, clock: Callable[[], float] = time.monotonic
 ) -> Mail:
-    """Take a mail apart; the bytes of its parts go to files in the folder.
+    """Parse a mail and write the decoded bytes of its parts to files in ``folder``.
 
     Raises:
-        SmtpRefusal: 554, it is damaged beyond reading, or goes beyond a limit.
+        SmtpRefusal: 554, it cannot be parsed, or exceeds a limit.
         OSError: the folder cannot be written.
     """
     deadline = clock() + MAX_SECONDS
@@ -80,9 +79,9 @@ def take_apart(
         parts, files = _unpacked(message, folder)
     except (SmtpRefusal, OSError):
         raise
-    except Exception as error:  # hostile input finds errors of any class
+    except Exception as error:  # the library raises any class on hostile input
         _log.warning("mail_not_parsed", error=f"{type(error).__name__}: {error}")
-        raise SmtpRefusal(554, "5.6.0", "Message decode failed: this is no mail") from error
+        raise SmtpRefusal(554, "5.6.0", "Message decode failed: this is not a mail") from error
     message_id = one_line(next(iter(header("message-id")), ""), 250)
     name = message_id or next(iter(header("date")), "")
     return Mail(
@@ -97,33 +96,31 @@ def take_apart(
 
 
 def _parsed(stream: BinaryIO, is_late: Callable[[], bool]) -> tuple[EmailMessage, str]:
-    """The message, and the hash of what stands behind its header."""
+    """Return the message and the hash of what follows its header."""
     count = 0
 
-    def new_message(policy: Any = _GOOD) -> EmailMessage:
+    def new_message(policy: Any = _POLICY) -> EmailMessage:
         nonlocal count
         count += 1
         if count > MAX_PARTS:
             raise SmtpRefusal(554, "5.6.0", f"the mail has more than {MAX_PARTS} parts")
         return EmailMessage(policy)
 
-    parser = BytesFeedParser(new_message, policy=_GOOD)
+    parser = BytesFeedParser(new_message, policy=_POLICY)
     start = stream.read(MAX_HEADER)
     end = _end_of_header(start)
     if end < 0 and len(start) == MAX_HEADER:
         raise SmtpRefusal(554, "5.6.0", f"the header has more than {MAX_HEADER} bytes")
     digest = hashlib.sha256(start[end:] if end >= 0 else b"")
     parser.feed(start)
-    while piece := stream.read(_PIECE):
-        digest.update(piece)
-        parser.feed(piece)
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        parser.feed(chunk)
         if is_late():
-            raise SmtpRefusal(
-                554, "5.6.0", f"taking the mail apart took more than {MAX_SECONDS:.0f} s"
-            )
+            raise SmtpRefusal(554, "5.6.0", f"parsing the mail took more than {MAX_SECONDS:.0f} s")
     message = parser.close()
     if not isinstance(message, EmailMessage):
-        raise TypeError(f"a {type(message).__name__} is no message")
+        raise TypeError(f"a {type(message).__name__} is not a message")
     return message, digest.hexdigest()
 
 
@@ -133,7 +130,7 @@ def _end_of_header(start: bytes) -> int:
 
 
 def _fields_of(message: EmailMessage) -> Callable[[str], list[str]]:
-    """Header fields by name: as they were read at best, as they came where that fails."""
+    """Return a function from a field's name to its values: parsed, else as they were sent."""
 
     def values(name: str) -> list[str]:
         found: list[str] = []
@@ -146,17 +143,17 @@ def _fields_of(message: EmailMessage) -> Callable[[str], list[str]]:
 
 
 def _value(name: str, raw: str) -> str:
-    raw = raw[:_LONGEST_FIELD]
+    raw = raw[:_MAX_FIELD]
     try:
-        return str(_GOOD.header_fetch_parse(name, raw))
-    except Exception:  # noqa: BLE001  # the library's parser of fields fails in many ways
+        return str(_POLICY.header_fetch_parse(name, raw))
+    except Exception:  # noqa: BLE001  # the library raises many classes
         return raw
 
 
 def _leaves(message: Any, depth: int = 0, related: bool = False) -> Iterator[tuple[Any, bool]]:
-    """The parts without parts, and whether each stands in ``multipart/related``."""
+    """Yield the parts that have no parts, and whether each is in ``multipart/related``."""
     if depth > MAX_DEPTH:
-        raise SmtpRefusal(554, "5.6.0", f"parts within parts, more than {MAX_DEPTH} deep")
+        raise SmtpRefusal(554, "5.6.0", f"parts are nested more than {MAX_DEPTH} deep")
     kind = _of(message.get_content_type, "application/octet-stream")
     if message.is_multipart() and kind.startswith("multipart/"):
         for part in message.get_payload():
@@ -172,13 +169,13 @@ def _unpacked(message: EmailMessage, folder: Path) -> tuple[tuple[Part, ...], tu
         part = _described(leaf, number, related)
         place = folder / str(number)
         place.mkdir()
-        # The name goes along into the database, see `fsfax.jobs.intake`.
+        # The name of the file is stored with the document, see `fsfax.jobs.intake`.
         file = place / (part.name or "document")
         data = _data(leaf, part.media_type)
         file.write_bytes(data)
         files.append(file)
         parts.append(replace(part, size=len(data), head=data[:HEAD]))
-        leaf.set_payload("")  # not needed any more: memory
+        leaf.set_payload("")  # free its memory
     return tuple(parts), tuple(files)
 
 
@@ -194,15 +191,16 @@ def _described(leaf: Any, number: int, related: bool) -> Part:
     )
 
 
-def _of(ask: Callable[[], Any], otherwise: str) -> Any:
+def _of(read: Callable[[], Any], default: str) -> Any:
+    """Return what the library reads from a header, ``default`` if it fails."""
     try:
-        return ask()
+        return read()
     except Exception:  # noqa: BLE001  # as above
-        return otherwise
+        return default
 
 
 def _data(leaf: Any, media_type: str) -> bytes:
-    """The decoded bytes; of a text in UTF-8, whatever it was written in."""
+    """Return the decoded bytes; a plain text is converted to UTF-8."""
     if leaf.is_multipart():  # message/rfc822: not opened
         return b""
     data = leaf.get_payload(decode=True)
@@ -212,6 +210,6 @@ def _data(leaf: Any, media_type: str) -> bytes:
         return data
     try:
         charset = codecs.lookup(str(_of(leaf.get_content_charset, "") or "utf-8")).name
-        return data.decode("utf-8" if charset in _NO_CHARSETS else charset).encode()
+        return data.decode("utf-8" if charset in _NOT_CHARSETS else charset).encode()
     except (LookupError, ValueError):
         return data.decode("utf-8", "replace").encode()

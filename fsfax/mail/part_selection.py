@@ -1,16 +1,16 @@
-"""Parts: which parts of a mail are faxed, which are passed over, and which forbid it. Pure.
+"""Part selection: which parts of a mail are faxed, which are skipped, which refuse it. Pure.
 
-A part is judged by its place, its label and its first bytes, in this order:
+A part is judged by its place, its media type and its first bytes, in this order:
 
-    signature, visiting card, invitation, mail within the mail ──► passed over
-    picture of the HTML text, small picture among the text ──────► passed over
+    signature, vCard, invitation, mail within the mail ──────────► skipped
+    picture of the HTML text, small inline picture ──────────────► skipped
     the mail's own text ─────────────────────────────────────────► by policy
     PDF, TIFF, PNG, JPEG, attached text, office document ────────► faxed, in the mail's order
     anything else ───────────────────────────────────────────────► the mail is refused
 
-The last line is on purpose: who attaches three documents, of which one cannot be faxed, is not
-told "sent" for two of them. Labels lie, and mailers call everything ``application/octet-stream``:
-what a document is, its bytes say.
+The last line is deliberate: a sender who attaches three documents, one of which cannot be faxed,
+must not get a success for the other two. Media types are unreliable (many mailers label everything
+``application/octet-stream``): the type of a document is read from its bytes.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ TextPolicy = Literal["never", "alone", "first"]
 MAX_ATTACHMENTS = 50
 
 _SMALLEST = (700, 10)
-"""Pixels below which a picture among the text is decoration, as in the original."""
+"""Width and height in pixels below which an inline picture is decoration, as in Kazoo."""
 
-_PASSED_OVER = {
+_SKIPPED = {
     "application/pgp-keys": "a key",
     "application/pgp-signature": "a signature",
     "application/pkcs7-signature": "a signature",
     "application/x-pkcs7-signature": "a signature",
     "application/ics": "an invitation",
     "text/calendar": "an invitation",
-    "text/directory": "a visiting card",
-    "text/vcard": "a visiting card",
-    "text/x-vcard": "a visiting card",
+    "text/directory": "a vCard",
+    "text/vcard": "a vCard",
+    "text/x-vcard": "a vCard",
     "text/html": "HTML",
     "text/rfc822-headers": "part of a report",
 }
@@ -52,9 +52,9 @@ _UNUSABLE = {
     "application/pgp-encrypted": "is encrypted: send it in the clear",
 }
 _EXCHANGE_TEXT = re.compile(r"ATT\d+\.txt\Z", re.IGNORECASE)
-"""What Exchange makes of text that stands behind an attachment."""
+"""The name that Exchange gives to text after an attachment."""
 
-_NO_TEXTS = ("application/pdf", "application/x-pdf", "image/")
+_NEVER_TEXT = ("application/pdf", "application/x-pdf", "image/")
 _TEXT_SUFFIXES = (".txt", ".text", ".log", ".asc")
 
 
@@ -62,10 +62,10 @@ _TEXT_SUFFIXES = (".txt", ".text", ".log", ".asc")
 class Part:
     """A part of a mail that has no parts itself.
 
-    media_type: as it is labelled, in lower case. name: made harmless, "" for none.
-    attached: its disposition is ``attachment``. related: it stands in ``multipart/related`` and
-    has a Content-ID, so that the HTML text can show it. size: bytes, decoded; head: the first
-    ones of them.
+    media_type: from its header, in lower case. name: sanitised, "" for none.
+    attached: its disposition is ``attachment``. related: it is in ``multipart/related`` and has a
+    Content-ID, so that the HTML text can show it. size: of the decoded bytes; head: the first of
+    them.
     """
 
     number: int
@@ -86,7 +86,7 @@ class Part:
 class PartDecision:
     """What becomes of a part; ``why`` if it is not faxed."""
 
-    use: Literal["document", "text", "passed_over", "unusable"]
+    use: Literal["document", "text", "skipped", "unusable"]
     why: str = ""
 
 
@@ -99,15 +99,15 @@ class PartSelection:
 
 
 def judge(part: Part, office: Callable[[bytes, str], bool]) -> PartDecision:
-    """Say what becomes of one part.
+    """Return what is done with one part.
 
     Args:
-        part: which.
-        office: tells of the first bytes and the name whether it is an office document that can
-            be converted here.
+        part: the part.
+        office: returns for the first bytes and the name whether it is an office document that
+            can be converted here.
     """
-    if why := _by_its_label(part):
-        return PartDecision("passed_over", why)
+    if why := _skipped_by_type(part):
+        return PartDecision("skipped", why)
     if part.media_type in _UNUSABLE:
         return PartDecision("unusable", _UNUSABLE[part.media_type])
     if part.media_type == "text/plain" and _is_body(part):
@@ -119,17 +119,17 @@ def judge(part: Part, office: Callable[[bytes, str], bool]) -> PartDecision:
     except DocumentError as error:
         return PartDecision("unusable", str(error))
     if kind == "text" and not _may_be_text(part):
-        return PartDecision("unusable", f"is labelled {part.media_type}, but is not one")
+        return PartDecision("unusable", f"is labelled {part.media_type}, but its content is not")
     return PartDecision("document")
 
 
 def choose(
     parts: Iterable[Part], policy: TextPolicy, office: Callable[[bytes, str], bool]
 ) -> PartSelection:
-    """Choose the parts that are faxed.
+    """Return the parts that are faxed and those that are not.
 
     Raises:
-        SmtpRefusal: 554, there is nothing to fax, too much of it, or something that cannot be.
+        SmtpRefusal: 554, there is no document, more than 50, or one that cannot be faxed.
     """
     documents: list[Part] = []
     texts: list[Part] = []
@@ -163,7 +163,7 @@ _NOTHING = (
 
 
 def image_size(head: bytes) -> tuple[int, int] | None:
-    """Return width and height that the head of a PNG or JPEG names, None if it has none."""
+    """Return width and height from the head of a PNG or JPEG, None if they are not in it."""
     if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
     if not head.startswith(b"\xff\xd8"):
@@ -179,11 +179,11 @@ def image_size(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _by_its_label(part: Part) -> str:
-    """Why a part is passed over, "" if it is not."""
+def _skipped_by_type(part: Part) -> str:
+    """Return why a part is skipped, "" if it is not."""
     if part.media_type.startswith("message/"):
         return "a mail within the mail is not opened"
-    if what := _PASSED_OVER.get(part.media_type):
+    if what := _SKIPPED.get(part.media_type):
         return f"{what} is not faxed"
     if part.media_type.startswith("image/") and not part.attached:
         return _decoration(part)
@@ -191,7 +191,7 @@ def _by_its_label(part: Part) -> str:
 
 
 def _is_body(part: Part) -> bool:
-    """Whether a plain text is the mail's own, and not a file that somebody attached."""
+    """Return whether a plain text is the mail's own text, and not an attached file."""
     if _EXCHANGE_TEXT.match(part.name):
         return True
     return not part.attached and not part.name
@@ -202,21 +202,21 @@ def _decoration(part: Part) -> str:
         return "a picture of the HTML text"
     size = image_size(part.head)
     if size and (size[0] < _SMALLEST[0] or size[1] < _SMALLEST[1]):
-        return f"a picture of {size[0]} x {size[1]} pixels among the text is not faxed"
+        return f"an inline picture of {size[0]} x {size[1]} pixels is not faxed"
     try:
         sniff(part.head)
     except DocumentError:
-        return "a picture among the text, of a kind that is not faxed"
+        return "an inline picture of a type that is not faxed"
     return ""
 
 
 def _may_be_text(part: Part) -> bool:
-    """Whether a part that is text in fact was meant to be one."""
-    if part.media_type.startswith(_NO_TEXTS):
+    """Return whether a part whose bytes are text is labelled or named as text."""
+    if part.media_type.startswith(_NEVER_TEXT):
         return False
     return part.media_type == "text/plain" or part.name.lower().endswith(_TEXT_SUFFIXES)
 
 
 def _first_text(texts: list[Part]) -> list[Part]:
-    """The text that the sender wrote; further ones are footers of lists and scanners."""
+    """Return the text of the sender; further texts are footers of mailing lists and scanners."""
     return [text for text in texts if text.head.strip()][:1]

@@ -1,14 +1,14 @@
-"""Permission: may this sender send faxes from that faxbox? Pure.
+"""Permission: whether a sender may send faxes from a faxbox. Pure.
 
 A faxbox has a list. An entry is one of three:
 
-* an address, ``ann@example.com``: that one, whatever the case of its letters;
+* an address, ``ann@example.com``: that address, in upper or lower case;
 * a domain, ``@example.com`` or ``*@example.com``: every address of it, but not of its subdomains;
-* anything else is a pattern, which may match anywhere in the address, as in the original.
+* anything else is a regular expression, which may match anywhere in the address, as in Kazoo.
 
-The original takes addresses for patterns, too: there ``ann@example.com`` lets in
-``ann@example.com.evil.example``. Patterns are RE2's: they cost time in proportion to the length of
-the address, whatever somebody writes.
+Kazoo treats addresses as regular expressions, too: there ``ann@example.com`` permits
+``ann@example.com.evil.example``. Expressions are RE2's: matching takes time in proportion to the
+length of the address, for any expression.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ import re2
 _ADDRESS = re.compile(r"[a-z0-9_-]+(?:[.+][a-z0-9_-]+)*@[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\Z", re.I)
 _DOMAIN = re.compile(r"\*?(@[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\Z", re.I)
 
-_MEMORY = 1 << 20
-"""Bytes that one compiled pattern may use."""
+_MAX_PATTERN_MEMORY = 1 << 20
+"""Bytes of one compiled expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionDecision:
-    """Whether a sender is let in; ``broken``: patterns of the list that let nobody in."""
+    """Whether a sender is permitted; ``broken``: invalid expressions in the list, which match
+    no address."""
 
     allowed: bool
     broken: tuple[str, ...] = ()
 
 
 def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> PermissionDecision:
-    """Judge a sender's address by a faxbox's list.
+    """Return whether a faxbox's list permits a sender.
 
     Args:
-        sender: the address of the SMTP envelope; "" is never let in.
+        sender: the address of the SMTP envelope; "" is never permitted.
         entries: the list.
-        when_empty: what an empty list means.
+        when_empty: whether an empty list permits every sender.
     """
     wanted = [entry.strip() for entry in entries if entry.strip()]
     if not sender:
@@ -68,11 +69,11 @@ def judge(sender: str, entries: Iterable[str], *, when_empty: bool = False) -> P
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> Any:
-    """A compiled pattern, None for one that is broken."""
+    """Return a compiled expression, None for one that is invalid."""
     options = re2.Options()
     options.case_sensitive = False
-    options.log_errors = False  # to standard error, that is
-    options.max_mem = _MEMORY
+    options.log_errors = False  # RE2 would write them to standard error
+    options.max_mem = _MAX_PATTERN_MEMORY
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError):

@@ -1,18 +1,18 @@
-"""Refusals: SMTP answers that say no, with a reason that the sender can read."""
+"""Refusals: negative SMTP answers, with a reason for the sender. Pure."""
 
 from __future__ import annotations
 
-_LONGEST = 400
+_MAX_REASON = 400
 """Characters of a reason: a line of an answer has 512 octets (RFC 5321, 4.5.3.1.5)."""
 
 
 class SmtpRefusal(Exception):  # an answer, never seen by a caller of the library
-    """A mail, or one of its recipients, is not taken.
+    """A mail, a recipient or a login is refused.
 
     Args:
-        code: 4xx where a later try may do better, 5xx where it is for the sender to mend.
+        code: 4xx if a later attempt may succeed, 5xx if the sender has to change something.
         status: the enhanced status code of RFC 3463 (``5.7.1``).
-        reason: plain words, in one line.
+        reason: why, in one line of plain words.
     """
 
     def __init__(self, code: int, status: str, reason: str) -> None:
@@ -23,11 +23,11 @@ class SmtpRefusal(Exception):  # an answer, never seen by a caller of the librar
 
     @property
     def answer(self) -> str:
-        """The line of the SMTP answer, without its end."""
-        words = self.reason.encode("ascii", "backslashreplace").decode()
-        return f"{self.code} {self.status} {words[:_LONGEST]}"
+        """The line of the SMTP answer, without CR LF."""
+        reason = self.reason.encode("ascii", "backslashreplace").decode()
+        return f"{self.code} {self.status} {reason[:_MAX_REASON]}"
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it is trouble of this house: the same mail may be taken later."""
+    def is_temporary(self) -> bool:
+        """Whether the same mail may be accepted later (4xx)."""
         return self.code < 500  # noqa: PLR2004

@@ -1,8 +1,8 @@
-"""The server: an event loop in a real thread, sessions in it, the database in threads beside it.
+"""The SMTP server: an event loop in a real thread, sessions in it, the database in other threads.
 
-Memory is bounded: a session holds 64 KiB of a mail; being taken apart, a mail costs about five
-times its size, and at most as many bytes of mails as one may have are taken apart at once
-(`ByteBudget`). So the most is about six times ``smtp.max_size``, whatever comes.
+Memory is bounded: a session holds 64 KiB of a mail. A mail that is parsed costs about five times
+its size, and the mails that are parsed at once have at most ``smtp.max_size`` bytes together
+(`ByteBudget`). So the most is about six times ``smtp.max_size``, whatever is sent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,52 +17,54 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from fsfax.db.database import Database
-from fsfax.errors import ConfigurationError
 from fsfax.log import get_logger
 from fsfax.mail.acceptance import Acceptance
-from fsfax.mail.session import RejectedConnection, Session
+from fsfax.mail.session import STOPPING, RejectedConnection, Session
+from fsfax.runtime.sockets import listening_socket, server_tls, url_host
 from fsfax.settings import Settings
-from fsfax.settings.smtp import SmtpSettings
 
 _log = get_logger(__name__)
 
 T = TypeVar("T")
 
 _BACKLOG = 256
-_LOOK = 0.02
+_DRAIN_INTERVAL = 0.02
+"""Seconds between two looks whether a session is still busy, when the server stops."""
+
 _CONNECTIONS = 2
-"""Connections to the database beyond one a thread: none waits for another one's end."""
+"""Connections to the database beyond one per thread, so that no thread waits for one."""
 
 
 class ByteBudget:
-    """So many bytes at once; one that is larger than all goes alone."""
+    """At most so many bytes in use at once; a request for more than all of them waits for all."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._used = 0
-        self._line = asyncio.Lock()
+        self._queue = asyncio.Lock()
         self._changed = asyncio.Condition()
 
     async def take(self, size: int) -> None:
-        """Wait until there is room."""
-        # The first one in the line waits for room; small ones do not pass by a large one for ever.
-        async with self._line, self._changed:
+        """Wait until ``size`` bytes are free, and use them."""
+        # First come, first served: small requests do not overtake a large one for ever.
+        async with self._queue, self._changed:
             await self._changed.wait_for(lambda: not self._used or self._used + size <= self._most)
             self._used += size
 
     async def give(self, size: int) -> None:
-        """Make room."""
+        """Return ``size`` bytes."""
         async with self._changed:
             self._used -= size
             self._changed.notify_all()
 
 
 class MailServer:
-    """Takes mails until it is stopped.
+    """Accepts mails over SMTP until it is stopped.
 
     Args:
         settings: the service's; the section is ``smtp``.
-        counted: see `Acceptance`.
+        on_mail: called with ``accepted``, ``refused`` or ``failed`` for each recipient of a mail,
+            see `fsfax.mail.acceptance.Acceptance`.
 
     Raises:
         ConfigurationError: the address cannot be listened on, or the certificate cannot be used.
@@ -75,74 +76,83 @@ class MailServer:
         smtp = settings.smtp
         self.settings = settings
         self.hostname = smtp.hostname or socket.getfqdn()
-        self.tls = _tls(smtp) if smtp.certificate else None
-        self._listener = _listen(smtp.host, smtp.port)
+        self.tls = server_tls(smtp.certificate, smtp.key) if smtp.certificate else None
+        self._listener = listening_socket(smtp.host, smtp.port, section="smtp")
         self.port: int = self._listener.getsockname()[1]
-        self.sessions: set[Session] = set()
         self.stopping = False
+        self.sessions: set[Session] = set()
         url = settings.database.get_secret_value()
         self._database = Database(url, connections=smtp.threads + _CONNECTIONS)
         self.acceptance = Acceptance(self._database, settings, on_mail=on_mail)
         self._threads = ThreadPoolExecutor(smtp.threads, thread_name_prefix="fsfax-mail")
         self.loop = asyncio.new_event_loop()
-        self._turns = ByteBudget(smtp.max_size)
-        self._over = asyncio.Event()
+        self._budget = ByteBudget(smtp.max_size)
+        self._stop_requested = asyncio.Event()
         self._drain = smtp.drain
         self._thread = threading.Thread(target=self._run, name="fsfax-smtp", daemon=True)
         library = logging.getLogger("mail.log")
         if library.level == logging.NOTSET:
-            library.setLevel(logging.CRITICAL)  # aiosmtpd tells of every client's every fault
+            library.setLevel(logging.CRITICAL)  # aiosmtpd logs every mistake of every client
 
     @property
     def address(self) -> str:
-        """Where it listens: ``host:port``."""
-        host = self.settings.smtp.host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        """The address that it listens on: ``host:port``."""
+        return f"{url_host(self.settings.smtp.host)}:{self.port}"
 
     def start(self) -> None:
-        """Begin to take mails."""
+        """Begin to accept connections."""
         self._thread.start()
 
-    def hurry(self) -> None:
-        """Let a stop that is under way wait no longer."""
+    def drain_now(self) -> None:
+        """Make a `stop` that is under way wait no longer for mails in transfer."""
         self._drain = 0.0
 
     def stop(self) -> None:
-        """Take no new mail, let those on their way come in, and end. From any thread."""
+        """Accept no new mail, wait ``smtp.drain`` seconds for those in transfer, and close.
+
+        From any thread. A mail that is being committed is committed.
+        """
         self.stopping = True
         if self._thread.is_alive():
             with suppress(RuntimeError):  # it has just ended
-                self.loop.call_soon_threadsafe(self._over.set)
+                self.loop.call_soon_threadsafe(self._stop_requested.set)
             self._thread.join()
         else:
             self._listener.close()
-        # What is being committed is committed to its end.
         self._threads.shutdown(wait=True)
         self._database.close()
 
+    # --- for sessions: `fsfax.mail.session.SessionContext` ------------------------------------
+
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a function that blocks."""
+        """Run a function that blocks, in a thread."""
         return await self.loop.run_in_executor(self._threads, function, *args)
 
-    async def in_turn(
-        self, function: Callable[[], T], size: int, otherwise: Callable[[], object]
+    async def in_thread_within_budget(
+        self, function: Callable[[], T], size: int, not_begun: Callable[[], object]
     ) -> T:
-        """Run a function that needs much memory for so many bytes, when there is room for it.
+        """Run a function that needs memory for ``size`` bytes, when that much is free.
 
-        It goes on to its end even where the client goes away; ``otherwise`` is called where that
-        happens before it began.
+        It runs to its end even if the client disconnects; ``not_begun`` is called if the client
+        disconnects before it began.
         """
         try:
-            await self._turns.take(size)
+            await self._budget.take(size)
         except asyncio.CancelledError:
-            otherwise()
+            not_begun()
             raise
         running = self.loop.run_in_executor(self._threads, function)
         given: list[asyncio.Task[None]] = []
         running.add_done_callback(
-            lambda _: given.append(self.loop.create_task(self._turns.give(size)))
+            lambda _: given.append(self.loop.create_task(self._budget.give(size)))
         )
         return await asyncio.shield(running)
+
+    def session_ended(self, session: Session) -> None:
+        """Remove a session whose connection was lost."""
+        self.sessions.discard(session)
+
+    # --- the event loop -----------------------------------------------------------------------
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -152,55 +162,28 @@ class MailServer:
             self.loop.close()
 
     async def _serve(self) -> None:
-        server = await self.loop.create_server(self._client, sock=self._listener, backlog=_BACKLOG)
-        await self._over.wait()
+        server = await self.loop.create_server(
+            self._new_session, sock=self._listener, backlog=_BACKLOG
+        )
+        await self._stop_requested.wait()
         server.close()
         for session in list(self.sessions):
             if not session.busy:
-                session.say_goodbye("421 4.3.2 the server stops: come again")
+                session.close_with(STOPPING)
         begun = self.loop.time()
         while any(each.busy for each in self.sessions):
             if self.loop.time() - begun > self._drain:
                 break
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_DRAIN_INTERVAL)
         for session in list(self.sessions):
-            session.say_goodbye("421 4.3.2 the server stops: come again")
+            session.close_with(STOPPING)
         await asyncio.sleep(0)
 
-    def _client(self) -> asyncio.Protocol:
+    def _new_session(self) -> asyncio.Protocol:
         if len(self.sessions) >= self.settings.smtp.sessions:
             _log.warning("mail_too_many_sessions", sessions=len(self.sessions))
             return RejectedConnection(f"421 {self.hostname} is too busy to accept mail right now")
         session = Session(self)
-        # At once: several may come before the first one is told that it is connected.
+        # Counted here: several connections may be accepted before `connection_made` of the first.
         self.sessions.add(session)
         return session
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; see smtp.host and smtp.port"
-        ) from error
-    return listener
-
-
-def _tls(settings: SmtpSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(str(settings.certificate), settings.key and str(settings.key))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"the certificate {settings.certificate} or its key cannot be used: {error}"
-        ) from error
-    return context

@@ -1,68 +1,94 @@
-"""Sessions: one client's conversation, by aiosmtpd, with what it leaves to us.
+"""SMTP sessions: aiosmtpd's protocol, with the commands that accept mails replaced.
 
-* A mail goes to a file while it comes in, 64 KiB of it in memory. Its end is CR LF ``.`` CR LF and
-  nothing else: with a bare LF or CR before the dot, another server might see the end of one mail
-  and the beginning of another (SMTP smuggling, CVE-2023-51764 and its sisters).
-* Its size is judged at RCPT, not at MAIL (RFC 1870 leaves both open): only then it is known whose
-  log the refusal belongs into.
-* The database is asked in threads; the event loop never waits.
-* Lines may be longer than RFC 5321 has them: it costs nothing here, and programs write them.
+* A mail is written to a file while it is received, with 64 KiB of it in memory. Its end is CR LF
+  ``.`` CR LF and nothing else: with a bare LF or CR before the dot, another server might see the
+  end of one mail and the beginning of another (SMTP smuggling, CVE-2023-51764 and similar).
+* The declared size is checked at RCPT, not at MAIL (RFC 1870 permits both): only then is it known
+  which account's log the refusal belongs to.
+* The database is used in threads; the event loop never blocks.
+* Lines may be longer than RFC 5321 allows: that costs nothing here, and some programs write them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 import tempfile
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
 from fsfax.db.records import Job
 from fsfax.errors import FsfaxError
 from fsfax.log import get_logger
-from fsfax.mail.acceptance import Client, Envelope
+from fsfax.mail.acceptance import Acceptance, Client, Envelope
 from fsfax.mail.address import read_sender
 from fsfax.mail.refusal import SmtpRefusal
-
-if TYPE_CHECKING:
-    from fsfax.mail.server import MailServer
+from fsfax.settings import Settings
 
 _log = get_logger(__name__)
 
-_PIECE = 64 * 1024
+T = TypeVar("T")
+
+STOPPING = "421 4.3.2 the server is stopping: connect again"
+_IDLE = "421 4.4.2 timeout: nothing was received for too long"
+_INTERNAL_ERROR = "451 4.3.0 internal error: try again later"
+
+_CHUNK = 64 * 1024
 _END = b".\r\n"
 
 _MOST = {"*": 20_000, "AUTH": 5, "VRFY": 20, "EXPN": 5, "HELP": 20, "STARTTLS": 2}
 """Commands of one session; a relay may send thousands of mails in one."""
 
 _MOST_OVER = 2
-"""Times the largest size after which a mail that does not end is cut off."""
+"""A mail is read up to so many times the largest size, then its connection is closed."""
 
 _COMMIT = 300.0
-"""Seconds in which a mail that has come in is worked on; nobody is cut off meanwhile."""
+"""Seconds for parsing and storing a mail, in which the idle timeout closes no connection."""
+
+
+class SessionContext(Protocol):
+    """What a session needs of its server, `fsfax.mail.server.MailServer`."""
+
+    settings: Settings
+    hostname: str
+    tls: ssl.SSLContext | None
+    acceptance: Acceptance
+    loop: asyncio.AbstractEventLoop
+    stopping: bool
+
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a function that blocks, in a thread."""
+
+    async def in_thread_within_budget(
+        self, function: Callable[[], T], size: int, not_begun: Callable[[], object]
+    ) -> T:
+        """Run a function that needs memory for ``size`` bytes, when that much is free."""
+
+    def session_ended(self, session: Session) -> None:
+        """Remove a session whose connection was lost."""
 
 
 class Hooks:
-    """What aiosmtpd asks for; the answers are those of the session's house."""
+    """The handler that aiosmtpd calls for commands; ``smtp`` is the `Session`."""
 
     async def handle_EHLO(  # noqa: N802
-        self, server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+        self, smtp: Session, session: Any, _envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
-        """Greet, and say how large a mail may be."""
+        """Return the answer to EHLO, with the largest size of a mail (RFC 1870)."""
         session.host_name = hostname
-        responses.insert(1, f"250-SIZE {server.house.settings.smtp.max_size}")
+        responses.insert(1, f"250-SIZE {smtp.context.settings.smtp.max_size}")
         responses.insert(2, "250-PIPELINING")
         return responses
 
     async def handle_MAIL(  # noqa: N802
-        self, server: Any, _session: Any, envelope: Any, address: str, options: list[str]
+        self, smtp: Session, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Begin a mail; whether its sender may send it is said at RCPT."""
-        smtp = server.house.settings.smtp
-        if smtp.require_auth and server.client.token is None:
+        """Begin a mail; whether its sender may fax to a recipient is decided at RCPT."""
+        if smtp.context.settings.smtp.require_auth and smtp.client.token is None:
             return "530 5.7.0 Authentication required: the password is a token of the API"
         try:
             sender = read_sender(address)
@@ -72,82 +98,85 @@ class Hooks:
         envelope.mail_options.extend(options)
         sizes = [option[5:] for option in options if option.startswith("SIZE=")]
         size = int(sizes[0][:18]) if sizes else 0
-        server.begin(sender, size)
+        smtp.begin(sender, size)
         return "250 2.1.0 Ok"
 
     async def handle_RCPT(  # noqa: N802
-        self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
+        self, smtp: Session, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
-        """Take a recipient, or say why not."""
-        if len(server.mail.recipients) >= server.house.settings.smtp.max_recipients:
+        """Accept or refuse a recipient."""
+        if len(smtp.mail.recipients) >= smtp.context.settings.smtp.max_recipients:
             return "452 4.5.3 too many recipients in one mail: send it again to the others"
-        answer: str = await server.add_recipient(address)
+        answer = await smtp.add_recipient(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
     async def handle_VRFY(  # noqa: N802
-        self, _server: Any, _session: Any, _envelope: Any, _address: str
+        self, _smtp: Session, _session: Any, _envelope: Any, _address: str
     ) -> str:
-        """Tell nobody who is here."""
+        """Return an answer that does not reveal whether an address exists."""
         return "252 2.5.2 VRFY disabled by policy, just send some mail"
 
     async def handle_exception(self, error: Exception) -> str:
-        """Answer to a fault of our own; its particulars go to the log alone."""
+        """Return the answer to an error of fsfax itself; its details are only logged."""
         _log.error("mail_session_failed", error=f"{type(error).__name__}: {error}")
-        return "451 4.3.0 internal error: try later"
+        return _INTERNAL_ERROR
 
 
 class Session(SMTP):
-    """One client.
+    """The session of one client.
+
+    ``busy``: a mail is being received or stored. ``client``: address and login.
+    ``mail``: sender and recipients of the mail that has begun.
 
     Args:
-        house: the server: what it works with, and what it knows of all sessions.
+        context: settings, database and threads of the server.
     """
 
-    def __init__(self, house: MailServer) -> None:
-        self.house = house
+    def __init__(self, context: SessionContext) -> None:
+        self.context = context
         self.id = uuid.uuid4().hex
         self.busy = False
         self.client = Client()
         self.mail = Envelope(self.client, "", self.id)
-        smtp = house.settings.smtp
+        smtp = context.settings.smtp
         super().__init__(
             Hooks(),
-            data_size_limit=None,  # judged at RCPT and in DATA
+            data_size_limit=None,  # checked at RCPT and in DATA
             enable_SMTPUTF8=True,
-            hostname=house.hostname,
+            hostname=context.hostname,
             ident="fsfax email to fax",
-            tls_context=house.tls,
+            tls_context=context.tls,
             require_starttls=smtp.require_tls,
             timeout=smtp.idle_timeout,
             command_call_limit=dict(_MOST),
-            loop=house.loop,
+            loop=context.loop,
         )
 
     # --- connections ------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
-        """Begin, also anew behind STARTTLS (RFC 3207, 4.2)."""
+        """Begin a session; after STARTTLS a new one (RFC 3207, 4.2)."""
         peer = (transport.get_extra_info("peername") or ("",))[0]
         tls = transport.get_extra_info("sslcontext") is not None
         self.client = Client(str(peer), tls)
         self.mail = Envelope(self.client, "", self.id)
-        # A secret in the clear stays within this machine, or it is not asked for.
+        # AUTH without TLS is offered to clients on this machine alone.
         self._auth_require_tls = not _is_loopback(str(peer))
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End."""
-        self.house.sessions.discard(self)
+        """End the session."""
+        self.context.session_ended(self)
         super().connection_lost(error)
 
     def _timeout_cb(self) -> None:
-        self.say_goodbye("421 4.4.2 timeout: nothing came for too long")
+        self.close_with(_IDLE)
 
-    def say_goodbye(self, answer: str) -> None:
-        """Close the connection with a word."""
-        # Behind STARTTLS, a transport that was closed has nothing left to write to.
+    def close_with(self, answer: str) -> None:
+        """Send an answer and close the connection."""
+        # After STARTTLS a transport that was closed has nothing left to write to.
         if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
             self.transport.write(f"{answer}\r\n".encode())
             self.transport.close()
@@ -155,14 +184,14 @@ class Session(SMTP):
     # --- commands ---------------------------------------------------------------------------
 
     def begin(self, sender: str, size: int) -> None:
-        """Begin a mail."""
+        """Begin a mail; ``size`` is what the client declares, 0 = nothing."""
         self.mail = Envelope(self.client, sender, self.id, size)
 
     async def add_recipient(self, address: str) -> str:
-        """Take a recipient; return the answer."""
-        mail = self.mail
+        """Add a recipient to the mail, or refuse it; return the answer."""
+        mail, context = self.mail, self.context
         try:
-            found = await self.house.in_thread(self.house.acceptance.recipient, mail, address)
+            found = await context.in_thread(context.acceptance.recipient, mail, address)
         except SmtpRefusal as refusal:
             return refusal.answer
         mail.recipients = (*mail.recipients, found)
@@ -174,7 +203,7 @@ class Session(SMTP):
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
-        """Take a mail in, and on."""
+        """Receive a mail and accept or refuse it."""
         if await self.check_helo_needed():
             return
         if not self.mail.recipients:
@@ -191,106 +220,106 @@ class Session(SMTP):
             self._set_post_data_state()
             if self.transport is not None:
                 self._reset_timeout()
-        if self.house.stopping:
-            self.say_goodbye("421 4.3.2 the server stops: come again")
+        if self.context.stopping:
+            self.close_with(STOPPING)
 
     async def _data(self, mail: Envelope) -> None:
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        smtp = self.house.settings.smtp
-        # Without a buffer: what does not fit on the disk is known at once, not when it is closed.
-        # It is closed by whoever takes it over.
+        smtp = self.context.settings.smtp
+        # Unbuffered: a full disk is noticed when a chunk is written, not when the file is closed.
+        # `_accept` closes it.
         stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         try:
             async with asyncio.timeout(smtp.body_timeout):
                 size, problem = await self._read_mail(stream)
         except TimeoutError:
             stream.close()
-            self.say_goodbye(f"421 4.4.2 timeout: more than {smtp.body_timeout:.0f} s for a mail")
+            self.close_with(f"421 4.4.2 timeout: more than {smtp.body_timeout:.0f} s for a mail")
             return
         except BaseException:
             stream.close()
             raise
         self._reset_timeout(_COMMIT)
-        answer = await self._taken(mail, stream, size, problem)
+        answer = await self._accept(mail, stream, size, problem)
         if size > _MOST_OVER * smtp.max_size:
-            self.say_goodbye(answer)  # its end has not come
+            self.close_with(answer)  # the rest of the mail was not read
         else:
             await self.push(answer)
 
     async def _read_mail(self, stream: BinaryIO) -> tuple[int, Exception | None]:
-        """Write what comes to a file, up to the end of the mail; return its size.
+        """Write a mail to a file; return its size and the error of the file, if there was one.
 
-        What is too large, or finds no room, is read all the same, though not for ever: an answer
-        before its end would not be read.
+        A mail that is too large, or does not fit on the disk, is read to its end, up to
+        `_MOST_OVER` times the largest size: clients read no answer before that.
         """
-        most = self.house.settings.smtp.max_size
-        size, unmarked, problem = 0, 0, None
-        piece = bytearray()
-        begins = True  # a line, that is
+        most = self.context.settings.smtp.max_size
+        size, since_reset, problem = 0, 0, None
+        chunk = bytearray()
+        at_line_start = True
         while True:
             try:
                 line: bytes = await self._reader.readuntil(b"\r\n")
             except asyncio.LimitOverrunError as error:
                 line = await self._reader.read(error.consumed)
-            if begins:
+            if at_line_start:
                 if line == _END:
                     break
                 if line.startswith(b"."):
                     line = line[1:]  # dot-stuffing, RFC 5321 4.5.2
-            begins = line.endswith(b"\r\n")
+            at_line_start = line.endswith(b"\r\n")
             size += len(line)
-            unmarked += len(line)
-            if unmarked >= _PIECE:
-                unmarked = 0
+            since_reset += len(line)
+            if since_reset >= _CHUNK:
+                since_reset = 0
                 self._reset_timeout()
             if size > most or problem:
                 if size > _MOST_OVER * most:
                     break
                 continue
-            piece += line
-            if len(piece) >= _PIECE:
-                problem = _written(stream, piece)
-                piece.clear()
+            chunk += line
+            if len(chunk) >= _CHUNK:
+                problem = _write(stream, chunk)
+                chunk.clear()
         if size <= most and not problem:
-            problem = _written(stream, piece)
+            problem = _write(stream, chunk)
         return size, problem
 
-    async def _taken(
+    async def _accept(
         self, mail: Envelope, stream: BinaryIO, size: int, problem: Exception | None
     ) -> str:
-        """Take a mail on; return the answer. The file is closed in any case."""
-        acceptance = self.house.acceptance
+        """Accept or refuse a mail; return the answer. The file is closed in any case."""
+        acceptance = self.context.acceptance
 
         def work() -> list[Job]:
             with stream:
-                seen = {"size": size}
                 if problem:
-                    refusal = SmtpRefusal(452, "4.3.1", "there is no room for the mail: try later")
-                elif size > self.house.settings.smtp.max_size:
+                    refusal = acceptance.no_space()
+                elif size > self.context.settings.smtp.max_size:
                     refusal = acceptance.too_large(size)
                 else:
                     stream.seek(0)
-                    return acceptance.take(mail, stream, size)
-                acceptance.refused(refusal, mail, seen)
+                    return acceptance.accept(mail, stream, size)
+                acceptance.record_refusal(refusal, mail, {"size": size})
                 raise refusal
 
         try:
-            jobs = await self.house.in_turn(work, size, stream.close)
+            jobs = await self.context.in_thread_within_budget(work, size, stream.close)
         except SmtpRefusal as refusal:
             return refusal.answer
         except FsfaxError as error:
-            _log.error("mail_not_taken", error=str(error))
-            return "451 4.3.0 internal error: try later"
+            _log.error("mail_not_accepted", error=str(error))
+            return _INTERNAL_ERROR
         return _accepted(jobs)
 
     # --- AUTH -------------------------------------------------------------------------------
 
     def _authenticate(self, mechanism: str, auth_data: LoginPassword) -> AuthResult:  # noqa: ARG002
-        # aiosmtpd would decide here, in the event loop: what it has read is carried out instead.
+        # aiosmtpd would decide here, in the event loop. The credentials are returned instead, and
+        # `_log_in` checks them in a thread.
         return AuthResult(success=False, handled=False, auth_data=auth_data)
 
     async def auth_PLAIN(self, server: Any, args: list[str]) -> AuthResult:  # noqa: N802
-        """Log in (RFC 4616): the password is a token, the name is anybody's."""
+        """Log in (RFC 4616): the password is a token, the user name is ignored."""
         return await self._log_in(await super().auth_PLAIN(server, args))
 
     async def auth_LOGIN(self, server: Any, args: list[str]) -> AuthResult:  # noqa: N802
@@ -302,7 +331,7 @@ class Session(SMTP):
             return read
         secret = read.auth_data.password.decode(errors="surrogateescape")
         try:
-            token = await self.house.in_thread(self.house.acceptance.log_in, secret)
+            token = await self.context.in_thread(self.context.acceptance.log_in, secret)
         except SmtpRefusal as refusal:
             return AuthResult(success=False, handled=False, message=refusal.answer)
         self.client = Client(self.client.peer, self.client.tls, token)
@@ -311,22 +340,23 @@ class Session(SMTP):
 
 
 class RejectedConnection(asyncio.Protocol):
-    """A client too many."""
+    """A connection beyond ``smtp.sessions``: it is answered with 421 and closed."""
 
     def __init__(self, answer: str) -> None:
         self._answer = answer
 
     def connection_made(self, transport: Any) -> None:
-        """Send it away."""
+        """Send the answer and close the connection."""
         transport.write(f"{self._answer}\r\n".encode())
         transport.close()
 
 
-def _written(stream: BinaryIO, piece: bytes | bytearray) -> OSError | None:
+def _write(stream: BinaryIO, chunk: bytes | bytearray) -> OSError | None:
+    """Write a chunk to an unbuffered file; return the error if that fails."""
     written = 0
     try:
-        while written < len(piece):
-            written += stream.write(piece[written:])
+        while written < len(chunk):
+            written += stream.write(chunk[written:])
     except OSError as error:
         _log.error("mail_not_stored", error=str(error))
         return error
@@ -334,7 +364,7 @@ def _written(stream: BinaryIO, piece: bytes | bytearray) -> OSError | None:
 
 
 def _accepted(jobs: Sequence[Job]) -> str:
-    """One line for each fax: several ids would not fit into one (RFC 5321, 4.5.3.1.5)."""
+    """Return one line per fax: several ids do not fit into one line (RFC 5321, 4.5.3.1.5)."""
     lines = [f"2.0.0 accepted as {job.id} to {job.to_number}" for job in jobs]
     last = lines.pop()
     return "".join(f"250-{line}\r\n" for line in lines) + f"250 {last}"

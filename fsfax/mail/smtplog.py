@@ -41,12 +41,12 @@ class MailRecord:
         return value_of(cls, row, errors=tuple(row.errors), job_ids=tuple(row.job_ids))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the record as plain JSON values."""
         return plain_fields(self)
 
 
 class SmtpLog:
-    """The mails of a database.
+    """The SMTP log of a database.
 
     Args:
         database: the database that stores them.
@@ -84,10 +84,10 @@ class SmtpLog:
         return self.get(id)
 
     def get(self, record_id: str, account_id: str | None = None) -> MailRecord:
-        """Return a mail's record.
+        """Return an entry.
 
         Raises:
-            JobNotFound: there is none (of that account).
+            JobNotFound: there is no such entry (of that account).
         """
         query = select(mails).where(*matching(mails, record_id, account_id))
         with self._database.read() as connection:

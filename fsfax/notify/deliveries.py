@@ -1,12 +1,12 @@
-"""Deliveries: what one recipient has to be told, from the news to the dead letters, as rows.
+"""Deliveries: one notification for one recipient, from the outbox to the dead letters, as rows.
 
-A notification becomes deliveries in one commit, and is marked as expanded in the same one: a
+A notification is expanded into deliveries in one commit, and marked as expanded in the same one: a
 crash before it changes nothing, a crash after it loses nothing. A dispatcher claims a delivery by
 moving its due time into the future, by the length of a lease that the dispatcher extends while it
 works. The lease of a dispatcher that died expires, and another dispatcher tries again.
 
-What is told to one recipient about one fax is told in order: a delivery can be claimed only when
-none before it (same fax, channel and address) is still open.
+The notifications of one fax are delivered to one recipient in order: a delivery can be claimed
+only when none before it (same fax, channel and address) is still open.
 """
 
 from __future__ import annotations
@@ -41,23 +41,24 @@ from fsfax.runtime.clock import Clock, utc_now
 State = Literal["open", "done", "dead"]
 
 _BATCH = 50
-"""News that become deliveries in one transaction."""
+"""Notifications that are expanded in one transaction."""
 
-_EXPANDING = 0x6673666E
-"""PostgreSQL's advisory lock of whoever does that: two at once could turn their order round."""
+_EXPANSION_LOCK = 0x6673666E
+"""PostgreSQL's advisory lock for that: two dispatchers at once could change the order."""
 
-_FORGOTTEN = 1000
-"""Deliveries that are forgotten in one transaction."""
+_DELETED = 1000
+"""Deliveries that are deleted in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Something that one recipient is told.
+    """One notification for one recipient.
 
-    id: known to the recipient, the same in every try.
-    target: a mail address, a phone number or a URL. data: what goes with it; secrets, too.
-    due_at: the next try; while somebody tries, the time after which another one may.
-    problem: why the last try failed. happened_at: when what is told did.
+    id: known to the recipient, the same in every attempt. number: the order of deliveries.
+    target: a mail address, a phone number or a URL. data: what is needed to send it, secrets too.
+    details: what is in the notification besides the fax. happened_at: when the fax changed.
+    due_at: the next attempt; during an attempt the end of the dispatcher's lease.
+    tries: attempts so far. problem: why the last one failed.
     """
 
     id: str
@@ -68,7 +69,7 @@ class Delivery:
     channel: DeliveryChannel
     target: str
     data: Mapping[str, Any]
-    news: Mapping[str, Any]
+    details: Mapping[str, Any]
     happened_at: datetime
     created_at: datetime
     due_at: datetime
@@ -79,17 +80,17 @@ class Delivery:
 
     @property
     def state(self) -> State:
-        """Open, done, or dead: given up."""
+        """The state: open, done (delivered) or dead (given up)."""
         return "done" if self.done_at else "dead" if self.dead_at else "open"
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
-        """Make a delivery of a row of the table and its news."""
+        """Return the delivery of a row of the table, joined with its notification."""
         return cls(
             id=row.message_id,
             number=row.id,
             channel=DeliveryChannel(row.channel),
-            news=row.news_data,
+            details=row.details,
             happened_at=row.happened_at,
             **{
                 name: getattr(row, name)
@@ -110,15 +111,15 @@ class Delivery:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values for the account's own eyes, without secrets."""
-        hidden = ("data", "news", "number", "happened_at")
+        """Return the delivery as plain JSON values for its account, without secrets."""
+        hidden = ("data", "details", "number", "happened_at")
         shown = {name: value for name, value in plain_fields(self).items() if name not in hidden}
         return shown | {"state": self.state}
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryList:
-    """A part of a list: ``next_start`` continues it, None at its end."""
+    """A page of a list; ``next_start``: the start of the next page, None at the end."""
 
     deliveries: tuple[Delivery, ...]
     next_start: str | None
@@ -126,14 +127,15 @@ class DeliveryList:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What there is to do: news without deliveries, and channels with something that is due."""
+    """Pending work; ``unexpanded``: whether there are notifications without deliveries;
+    ``channels``: those with due deliveries."""
 
-    news: bool
+    unexpanded: bool
     channels: tuple[DeliveryChannel, ...]
 
 
-_WITH_NEWS = select(
-    deliveries, outbox.c.data.label("news_data"), outbox.c.created_at.label("happened_at")
+_WITH_NOTIFICATION = select(
+    deliveries, outbox.c.data.label("details"), outbox.c.created_at.label("happened_at")
 ).join(outbox, outbox.c.id == deliveries.c.outbox_id)
 
 
@@ -141,7 +143,7 @@ class Deliveries:
     """The deliveries of a database.
 
     Args:
-        database: where they are.
+        database: the database.
         lease: seconds that a claimed delivery belongs to its dispatcher.
         clock: for tests.
     """
@@ -151,53 +153,57 @@ class Deliveries:
         self._lease = timedelta(seconds=lease)
         self._now = clock
 
-    # --- for couriers -------------------------------------------------------------------------
+    # --- for dispatchers ----------------------------------------------------------------------
 
     def waiting(self) -> Waiting:
-        """Look what there is to do, without being in anybody's way."""
-        untold = select(outbox.c.id).where(UNEXPANDED).limit(1)
+        """Return pending work without taking locks."""
+        unexpanded = select(outbox.c.id).where(UNEXPANDED).limit(1)
         due = select(deliveries.c.id).where(UNDELIVERED, deliveries.c.due_at <= self._now())
         with self._database.read() as connection:
 
-            def is_there(query: Select[Any]) -> bool:
+            def exists(query: Select[Any]) -> bool:
                 return connection.execute(query.limit(1)).first() is not None
 
-            news = is_there(untold)
+            is_pending = exists(unexpanded)
             channels = tuple(
                 channel
                 for channel in DeliveryChannel
-                if is_there(due.where(deliveries.c.channel == channel))
+                if exists(due.where(deliveries.c.channel == channel))
             )
-        return Waiting(news, channels)
+        return Waiting(is_pending, channels)
 
     def expand(self, limit: int) -> int:
-        """Make deliveries of news, each for at most ``limit`` recipients; return of how many.
+        """Make the deliveries of notifications, each for at most ``limit`` recipients.
 
-        Several may call it; one of them does it. A second time nothing is made twice.
+        Returns the number of notifications. Of several dispatchers at once only one expands, the
+        others return 0; nothing is expanded twice.
         """
         with self._database.write() as connection:
-            if not _alone(connection):
+            if not _lock_expansion(connection):
                 return 0
-            news = connection.execute(
+            notifications = connection.execute(
                 select(outbox).where(UNEXPANDED).order_by(outbox.c.id).limit(_BATCH)
             ).all()
             now = self._now()
-            rows = [row for each in news for row in _rows(connection, each, now, limit)]
+            rows = [row for each in notifications for row in _rows(connection, each, now, limit)]
             if rows:
-                make = transitions.insert_for(connection)(deliveries).on_conflict_do_nothing()
-                connection.execute(make, rows)
+                insert = transitions.insert_for(connection)(deliveries).on_conflict_do_nothing()
+                connection.execute(insert, rows)
                 transitions.notify_workers(connection)
-            if news:
-                told = outbox.c.id.in_([each.id for each in news])
-                connection.execute(update(outbox).where(told).values(done_at=now))
-        return len(news)
+            if notifications:
+                expanded = outbox.c.id.in_([each.id for each in notifications])
+                connection.execute(update(outbox).where(expanded).values(done_at=now))
+        return len(notifications)
 
     def claim(
         self, channel: DeliveryChannel, count: int, *, without: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
-        """Take on deliveries that are due; their tries count from now on.
+        """Claim due deliveries and count the attempt.
 
-        ``without``: beginnings of addresses that are left out now.
+        Args:
+            channel: of the deliveries.
+            count: how many at most.
+            without: prefixes of addresses to leave out.
         """
         before = deliveries.alias("before")
         is_first = ~(
@@ -235,11 +241,11 @@ class Deliveries:
                 .where(deliveries.c.id.in_(ids))
                 .values(due_at=self._now() + self._lease, tries=deliveries.c.tries + 1, problem="")
             )
-            claimed = _WITH_NEWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+            claimed = _WITH_NOTIFICATION.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
             return tuple(Delivery.from_row(row) for row in connection.execute(claimed))
 
     def next_due(self, after: datetime) -> datetime | None:
-        """Return when the next open delivery falls due after a time, None if none does."""
+        """Return when the next open delivery is due after a time, None if there is none."""
         next_one = select(func.min(deliveries.c.due_at)).where(
             UNDELIVERED, deliveries.c.due_at > after
         )
@@ -251,7 +257,7 @@ class Deliveries:
         return min((due for due in found if due), default=None)
 
     def extend(self, held: Collection[Delivery]) -> None:
-        """Go on owning deliveries that take longer."""
+        """Extend the leases of deliveries that are under way."""
         if not held:
             return
         with self._database.write() as connection:
@@ -259,42 +265,45 @@ class Deliveries:
                 connection.execute(_of(delivery).values(due_at=self._now() + self._lease))
 
     def release(self, held: Collection[Delivery]) -> None:
-        """Let somebody else deliver what was cut off in the middle, at once."""
+        """Make deliveries that were cut off due at once, for another dispatcher."""
         with self._database.write() as connection:
             for delivery in held:
-                again = {"due_at": self._now(), "problem": "cut off in the middle"}
+                again = {"due_at": self._now(), "problem": "cut off: the dispatcher was stopped"}
                 connection.execute(_of(delivery).values(**again))
             transitions.notify_workers(connection)
 
     def delivered(self, delivery: Delivery) -> bool:
-        """Write down that it was delivered; False if it was somebody else's by now."""
+        """Mark as delivered; return False if the lease was lost."""
         return self._settle(delivery, done_at=self._now(), problem="")
 
     def postpone(self, delivery: Delivery, problem: str, delay: float) -> bool:
-        """Try again after ``delay`` seconds; False if it was somebody else's by now."""
+        """Make due again after ``delay`` seconds; return False if the lease was lost."""
         due_at = self._now() + timedelta(seconds=delay)
         return self._settle(delivery, due_at=due_at, problem=problem)
 
     def give_up(self, delivery: Delivery, problem: str) -> bool:
-        """Make it a dead letter; False if it was somebody else's by now."""
+        """Mark as a dead letter; return False if the lease was lost."""
         return self._settle(delivery, dead_at=self._now(), problem=problem)
 
     def disable_webhook(self, webhook_id: str) -> None:
-        """Tell a webhook nothing any more: its receiver says that it is gone."""
+        """Disable a webhook whose receiver answered 410 Gone."""
         with self._database.write() as connection:
             changed = {"enabled": False, "modified_at": self._now()}
             connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(changed))
 
-    def forget(self, older_than: timedelta) -> int:
-        """Forget what was delivered long ago, and news that nothing is left of; return how much."""
+    def apply_retention(self, older_than: timedelta) -> int:
+        """Delete old deliveries that were delivered, and notifications without deliveries.
+
+        Returns the number of rows deleted, at most 1,000 of each kind.
+        """
         before = self._now() - older_than
-        old = select(deliveries.c.id).where(deliveries.c.done_at < before).limit(_FORGOTTEN)
+        old = select(deliveries.c.id).where(deliveries.c.done_at < before).limit(_DELETED)
         left = select(deliveries.c.id).where(deliveries.c.outbox_id == outbox.c.id).exists()
-        told = select(outbox.c.id).where(outbox.c.done_at < before, ~left).limit(_FORGOTTEN)
+        expanded = select(outbox.c.id).where(outbox.c.done_at < before, ~left).limit(_DELETED)
         with self._database.write() as connection:
-            gone = connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))
-            news = connection.execute(delete(outbox).where(outbox.c.id.in_(told)))
-        return gone.rowcount + news.rowcount
+            old_rows = connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))
+            rest = connection.execute(delete(outbox).where(outbox.c.id.in_(expanded)))
+        return old_rows.rowcount + rest.rowcount
 
     def _settle(self, delivery: Delivery, **values: Any) -> bool:
         following = select(deliveries.c.id).where(
@@ -307,16 +316,16 @@ class Deliveries:
         with self._database.write() as connection:
             settled = bool(connection.execute(_of(delivery).values(**values)).rowcount)
             if settled and connection.execute(following.limit(1)).first() is not None:
-                transitions.notify_workers(connection)  # somebody else may have room for it
+                transitions.notify_workers(connection)  # any dispatcher may send the next one
         return settled
 
-    # --- for everybody ------------------------------------------------------------------------
+    # --- for the API and the command ----------------------------------------------------------
 
     def get(self, delivery_id: str, account_id: str | None = None) -> Delivery:
         """Return a delivery.
 
         Raises:
-            DeliveryNotFound: there is none (of that account).
+            DeliveryNotFound: there is no such delivery (of that account).
         """
         with self._database.read() as connection:
             return Delivery.from_row(_find(connection, delivery_id, account_id))
@@ -333,12 +342,12 @@ class Deliveries:
         limit: int = 50,
         ascending: bool = False,
     ) -> DeliveryList:
-        """Return deliveries, the newest first; ``start`` is the ``next_start`` of a part before.
+        """Return deliveries, the newest first; ``start``: the ``next_start`` of the page before.
 
         Raises:
-            DeliveryNotFound: ``start`` is none.
+            DeliveryNotFound: ``start`` is not the id of a delivery.
         """
-        query = _WITH_NEWS
+        query = _WITH_NOTIFICATION
         if account_id is not None:
             query = query.where(deliveries.c.account_id == account_id)
         if job_id is not None:
@@ -359,11 +368,11 @@ class Deliveries:
         return DeliveryList(found, found[-1].id if len(rows) > limit else None)
 
     def repeat(self, delivery_id: str, account_id: str | None = None) -> Delivery:
-        """Deliver something again: what is dead or done from the start, what waits at once.
+        """Send a delivery again: a dead or done one from the first attempt, an open one at once.
 
         Raises:
-            DeliveryNotFound: there is none (of that account).
-            IllegalMove: somebody tries it right now, or it has not been tried yet.
+            DeliveryNotFound: there is no such delivery (of that account).
+            IllegalMove: an attempt is under way, or the first one is still to come.
         """
         with self._database.write() as connection:
             row = _find(connection, delivery_id, account_id)
@@ -377,7 +386,7 @@ class Deliveries:
         return self.get(delivery_id)
 
     def repeat_dead(self, account_id: str | None = None) -> int:
-        """Deliver all dead letters (of an account) again; return how many there were."""
+        """Send all dead letters (of an account) again; return how many there were."""
         again = update(deliveries).where(DEAD)
         if account_id is not None:
             again = again.where(deliveries.c.account_id == account_id)
@@ -387,42 +396,45 @@ class Deliveries:
         return changed.rowcount
 
 
-def _alone(connection: Connection) -> bool:
+def _lock_expansion(connection: Connection) -> bool:
+    """Return whether this transaction alone expands notifications."""
     if connection.dialect.name != "postgresql":
-        return True  # a SQLite writer is
-    lock = text("SELECT pg_try_advisory_xact_lock(:lock)").bindparams(lock=_EXPANDING)
+        return True  # SQLite has one writer at a time
+    lock = text("SELECT pg_try_advisory_xact_lock(:lock)").bindparams(lock=_EXPANSION_LOCK)
     return bool(connection.execute(lock).scalar())
 
 
 def _rows(
-    connection: Connection, news: Row[Any], now: datetime, limit: int
+    connection: Connection, notification: Row[Any], now: datetime, limit: int
 ) -> list[dict[str, Any]]:
-    """The deliveries of a piece of news."""
+    """Return the deliveries of a notification."""
     try:
-        kind = NotificationKind(news.kind)
+        kind = NotificationKind(notification.kind)
     except ValueError:
-        return []  # of a newer fsfax that ran here
+        return []  # of a newer version of fsfax
     job = connection.execute(
         select(jobs.c.fields, jobs.c.faxbox_id, faxboxes.c.data.label("config"))
         .outerjoin(faxboxes, faxboxes.c.id == jobs.c.faxbox_id)
-        .where(jobs.c.id == news.job_id)
+        .where(jobs.c.id == notification.job_id)
     ).one()
     config = FaxboxConfig.from_stored(job.config, faxbox=job.faxbox_id)
-    enabled = select(webhooks).where(webhooks.c.account_id == news.account_id, webhooks.c.enabled)
+    enabled = select(webhooks).where(
+        webhooks.c.account_id == notification.account_id, webhooks.c.enabled
+    )
     hooks = [
         WebhookSubscription(id=row.id, url=row.url, form=row.form, events=row.events)
         for row in connection.execute(enabled.order_by(webhooks.c.created_at, webhooks.c.id))
     ]
     return [
         {
-            "outbox_id": news.id,
-            "job_id": news.job_id,
-            "account_id": news.account_id,
-            "kind": news.kind,
+            "outbox_id": notification.id,
+            "job_id": notification.job_id,
+            "account_id": notification.account_id,
+            "kind": notification.kind,
             "channel": target.channel,
             "target": target.address,
             "data": dict(target.data),
-            "message_id": _message_id(news, target),
+            "message_id": _message_id(notification, target),
             "created_at": now,
             "due_at": now,
         }
@@ -430,14 +442,17 @@ def _rows(
     ]
 
 
-def _message_id(news: Row[Any], target: DeliveryTarget) -> str:
-    """The same for the same news and recipient; not to be guessed, since the job's id is not."""
-    words = f"{news.job_id} {news.id} {news.kind} {target.channel} {target.address}"
-    return "msg_" + hashlib.sha256(words.encode()).hexdigest()[:32]
+def _message_id(notification: Row[Any], target: DeliveryTarget) -> str:
+    """Return the id of a notification for a recipient, as hard to guess as the job's id."""
+    key = (
+        f"{notification.job_id} {notification.id} {notification.kind}"
+        f" {target.channel} {target.address}"
+    )
+    return "msg_" + hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _of(delivery: Delivery) -> Any:
-    """A change of a delivery, as long as this very try of it is the last one."""
+    """Return an update of a delivery that changes it only while this attempt is the latest."""
     return update(deliveries).where(
         deliveries.c.id == delivery.number, deliveries.c.tries == delivery.tries, UNDELIVERED
     )
@@ -456,7 +471,7 @@ def _in_state(query: Select[Any], state: State | None) -> Select[Any]:
 
 
 def _find(connection: Connection, delivery_id: str, account_id: str | None) -> Row[Any]:
-    query = _WITH_NEWS.where(deliveries.c.message_id == delivery_id)
+    query = _WITH_NOTIFICATION.where(deliveries.c.message_id == delivery_id)
     if account_id is not None:
         query = query.where(deliveries.c.account_id == account_id)
     row = connection.execute(query).first()

@@ -1,16 +1,16 @@
-"""Makes deliveries of notifications and sends them, beside the workers.
+"""The dispatcher: makes deliveries of notifications and sends them.
 
     with Dispatcher(settings, show) as dispatcher:     # or: fsfax serve, fsfax worker
         dispatcher.wait()
 
-It lives in one gevent hub. Each channel has its own greenlets, so many at once and no more: what
+It is a `fsfax.runtime.service.Service`. Each channel has its own greenlets, up to a limit: what
 cannot be begun now stays in the database, so that a thousand mails to a slow relay cost a thousand
 rows and four mails of memory. Webhooks wait in the hub, mails in real threads of their own; the
-database is used in others. So nothing that is slow holds up anything else: not mails webhooks,
-nor one host another (``notify.webhook.per_host``).
+database is used in other threads. So nothing slow delays anything else: mails do not delay
+webhooks, nor one host another (``notify.webhook.per_host``).
 
-A dispatcher that is stopped begins nothing more and gives the deliveries under way time to end.
-What did not end is delivered again by the next one, under the same id: at least once.
+A dispatcher that is stopped begins nothing new and gives the deliveries under way time to end.
+Those that did not end are sent again by the next dispatcher, under the same id: at least once.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol, Self
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import gevent
-import gevent.event
 
 from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
@@ -43,27 +43,24 @@ from fsfax.notify.subscriptions import Webhooks
 from fsfax.notify.template_loader import Templates
 from fsfax.notify.webhook import Show, WebhookSender
 from fsfax.runtime.clock import utc_now
-from fsfax.runtime.hub import HubChoice, HubRunner
+from fsfax.runtime.hub import HubChoice
 from fsfax.runtime.sanitize import one_line
+from fsfax.runtime.service import Service, retry_until_stored
 from fsfax.runtime.threads import Threads
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)
 
-_THREADS = 4
-"""Transactions at once: they take milliseconds."""
-
 _LONGEST_PAUSE = 30.0
-_TROUBLE_PAUSE = 2.0
-_FORGET_EVERY = 3600.0
-_LONGEST_PROBLEM = 500
+_RETENTION_INTERVAL = 3600.0
+_MAX_PROBLEM = 500
 
 
 class ChannelSender(Protocol):
-    """Carries a delivery of one channel to where it belongs."""
+    """Sends the deliveries of one channel."""
 
     def send(self, delivery: Delivery, job: Job) -> Result:
-        """Carry it, and say what came of it."""
+        """Send a delivery; return its result."""
 
 
 class _Held(NamedTuple):
@@ -73,20 +70,24 @@ class _Held(NamedTuple):
     greenlet: gevent.Greenlet[..., None]
 
 
-class Dispatcher:
-    """Tells people and programs what became of faxes, until it is stopped.
+class Dispatcher(Service):
+    """Notifies people and programs of what became of faxes, until it is stopped.
+
+    `stop` begins nothing new and gives the deliveries under way ``notify.drain`` seconds.
 
     Args:
-        settings: everything; ``notify`` and ``database`` above all.
-        show: shows a fax as the API does, for webhooks.
-        hub: where it lives, see `fsfax.Engine`.
-        told: is told channel and outcome ("delivered", "postponed", "dead") of each try.
-        carriers: other ways than the settings', by channel; for tests and embedding programs.
+        settings: all of them; it uses ``notify`` and ``database``.
+        show: returns a fax as the API shows it, for webhooks (`fsfax.api.fax_view.shown`, which
+            this package cannot import: it is below the API).
+        hub: where it runs, see `fsfax.Engine`.
+        on_attempt: called with channel and outcome ("delivered", "postponed", "dead") of each
+            attempt to deliver, once the outcome is stored.
+        senders: senders in place of the settings', by channel; for tests and embedding programs.
 
     Raises:
         StoreOutdated: the tables are of another version.
         StoreUnavailable: the database cannot be reached.
-        ConfigurationError: the settings of short messages are wrong.
+        ConfigurationError: ``notify.sms`` is wrong.
     """
 
     def __init__(
@@ -96,84 +97,58 @@ class Dispatcher:
         *,
         hub: HubChoice = "auto",
         on_attempt: Callable[[str, str], None] = lambda _channel, _outcome: None,
-        carriers: Mapping[DeliveryChannel, ChannelSender] | None = None,
+        senders: Mapping[DeliveryChannel, ChannelSender] | None = None,
     ) -> None:
         self.settings = settings
         self._show = show
         self._on_attempt = on_attempt
         self._gateway = gateway_of(settings.notify.sms)
-        self._given = dict(carriers or {})
+        self._given = dict(senders or {})
         self.database = Database(settings.database.get_secret_value())
         self.database.require_current()
-        self._hub = HubRunner(hub)
-        self._stopping = self._stopped = False
-        self._hub.run(self._begin)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        super().__init__(
+            self.database,
+            lambda: ChangeListener(self.database, settings.jobs.poll),
+            hub=hub,
+            drain=settings.notify.drain,
+            heartbeat=settings.notify.lease / 3,
+        )
 
     @property
     def busy(self) -> int:
-        """Deliveries under way."""
+        """Number of deliveries under way."""
         return len(self._held)
 
-    def wait(self) -> None:
-        """Wait until somebody stops the dispatcher."""
-        self._hub.run(self._stopped_event.wait)
-
-    def stop(self, drain: float | None = None) -> None:
-        """Begin nothing more and give what is under way ``drain`` seconds to end.
-
-        ``drain`` defaults to ``notify.drain``; a second call with less cuts the first one short.
-        """
-        if self._stopped:
-            return
-        seconds = self.settings.notify.drain if drain is None else drain
-        self._hub.run(self._end, seconds)
-        self._stopped = True
-        self._hub.close()
-        self.database.close()
-
-    # --- at home ------------------------------------------------------------------------------
+    # --- in the hub ---------------------------------------------------------------------------
 
     def _begin(self) -> None:
         notify = self.settings.notify
-        self._stopped_event = gevent.event.Event()
-        self._drain_now = gevent.event.Event()
-        self._threads = Threads(_THREADS)
-        self._in_thread = self._threads.run
-        self._line = Threads(notify.mail.concurrency + notify.sms.concurrency)
+        self._relay_threads = Threads(notify.mail.concurrency + notify.sms.concurrency)
         self._relay = Relay(notify.relay)
         self._deliveries = Deliveries(self.database, lease=notify.lease)
-        self._room = {
+        self._limits = {
             DeliveryChannel.MAIL: notify.mail.concurrency,
             DeliveryChannel.SMS: notify.sms.concurrency,
             DeliveryChannel.WEBHOOK: notify.webhook.concurrency,
         }
-        self._carriers = self._ways() | self._given
+        self._senders = self._make_senders() | self._given
         self._held: dict[str, _Held] = {}
-        self._forgot = -_FORGET_EVERY
-        self._listener = ChangeListener(self.database, self.settings.jobs.poll)
-        self._loop_greenlet = gevent.spawn(self._run_loop)
-        self._heartbeat_greenlet = gevent.spawn(self._heartbeat_loop)
+        self._retention_at = -_RETENTION_INTERVAL
 
-    def _ways(self) -> dict[DeliveryChannel, ChannelSender]:
+    def _make_senders(self) -> dict[DeliveryChannel, ChannelSender]:
         notify = self.settings.notify
-        texts = Templates(notify.templates, notify.language)
-        sms = SmsSender(self.settings, texts, self._gateway)
+        templates = Templates(notify.templates, notify.language)
+        sms = SmsSender(self.settings, templates, self._gateway)
         if not isinstance(self._gateway, HttpGateway):
             _log.info("sms_only_logged_here")
         return {
             DeliveryChannel.MAIL: MailSender(
                 self.settings,
                 self.database,
-                texts,
+                templates,
                 self._relay,
                 in_thread=self._in_thread,
-                on_line=self._line.run,
+                on_relay=self._relay_threads.run,
             ),
             DeliveryChannel.SMS: sms,
             DeliveryChannel.WEBHOOK: WebhookSender(
@@ -181,55 +156,31 @@ class Dispatcher:
             ),
         }
 
-    def _end(self, drain: float) -> None:
-        if self._stopping:
-            self._drain_now.set()
-            self._stopped_event.wait()
-            return
-        self._stopping = True
-        deadline = time.monotonic() + drain
-        while self._held and time.monotonic() < deadline and not self._drain_now.is_set():
-            self._drain_now.wait(min(0.1, max(0.0, deadline - time.monotonic())))
-        self._loop_greenlet.kill()
-        self._heartbeat_greenlet.kill()
-        # What blocks in a thread is ended by its connection.
+    def _end(self) -> None:
+        # A delivery that blocks in a thread ends when its connection is closed.
         self._relay.close()
         cut_off = list(self._held.values())
         gevent.killall([each.greenlet for each in cut_off])
         if cut_off:
             _log.info("deliveries_cut_off", count=len(cut_off))
-            with suppress(StoreError):  # else their lease runs out
+            with suppress(StoreError):  # else their leases expire
                 self._in_thread(self._deliveries.release, [each.delivery for each in cut_off])
-        self._listener.close()
-        self._threads.close()
-        self._line.close()
-        self._stopped_event.set()
-
-    def _run_loop(self) -> None:
-        while not self._stopping:
-            try:
-                seconds = self._run_once()
-            except StoreError as error:
-                _log.warning("database_away", error=str(error))
-                seconds = _TROUBLE_PAUSE
-            except Exception:  # noqa: BLE001  # a dispatcher that stands still would be worse
-                _log.exception("turn_failed")
-                seconds = _TROUBLE_PAUSE
-            if seconds > 0:
-                self._listener.wait(seconds)
+        self._relay_threads.close()
 
     def _run_once(self) -> float:
-        """Begin everything that is due; return for how long nothing else will be."""
         begun = utc_now()
-        while (waiting := self._in_thread(self._deliveries.waiting)).news:
+        while (waiting := self._in_thread(self._deliveries.waiting)).unexpanded:
             if not self._in_thread(self._deliveries.expand, self.settings.notify.recipients):
-                break  # another dispatcher does it, and rings
+                break  # another dispatcher does it, and notifies this one
         for channel in waiting.channels:
             self._begin_what_is_due(channel)
-        if time.monotonic() > self._forgot + _FORGET_EVERY:
-            self._forgot = time.monotonic()
-            self._in_thread(self._deliveries.forget, timedelta(days=self.settings.notify.keep_days))
-        # What was due before and was not begun waits for room, or for one before it: both ring.
+        if time.monotonic() > self._retention_at + _RETENTION_INTERVAL:
+            self._retention_at = time.monotonic()
+            self._in_thread(
+                self._deliveries.apply_retention, timedelta(days=self.settings.notify.keep_days)
+            )
+        # What was due before and was not begun waits for the end of another delivery, which wakes
+        # this loop.
         due = self._in_thread(self._deliveries.next_due, begun)
         if due is None:
             return _LONGEST_PAUSE
@@ -237,62 +188,57 @@ class Dispatcher:
 
     def _begin_what_is_due(self, channel: DeliveryChannel) -> None:
         while not self._stopping:
-            free, full = self._room_of(channel)
+            free, full = self._free(channel)
             if free <= 0:
                 return
             claimed = self._in_thread(self._deliveries.claim, channel, free, without=full)
             for each in claimed:
-                self._held[each.id] = _Held(each, gevent.spawn(self._carry, each))
+                self._held[each.id] = _Held(each, gevent.spawn(self._deliver, each))
             if len(claimed) < free:
                 return
 
-    def _room_of(self, channel: DeliveryChannel) -> tuple[int, Collection[str]]:
-        """How many deliveries may be begun, and hosts to which none may."""
+    def _free(self, channel: DeliveryChannel) -> tuple[int, Collection[str]]:
+        """Return how many deliveries may be begun, and the hosts to which none may."""
         held = [each.delivery for each in self._held.values() if each.delivery.channel is channel]
-        free = self._room[channel] - len(held)
+        free = self._limits[channel] - len(held)
         if channel is not DeliveryChannel.WEBHOOK:
             return free, ()
         hosts = Counter(_host(each.target) for each in held)
         most = self.settings.notify.webhook.per_host
         full = [host for host, count in hosts.items() if count >= most]
-        # So few that not even if all were to one host it would get too many.
+        # So few that no host exceeds its limit even if all of them are for one host.
         busiest = max((count for count in hosts.values() if count < most), default=0)
         return min(free, most - busiest), full
 
-    def _heartbeat_loop(self) -> None:
-        """Go on owning what is under way."""
-        while True:
-            gevent.sleep(self.settings.notify.lease / 3)
-            try:
-                held = [each.delivery for each in self._held.values()]
-                self._in_thread(self._deliveries.extend, held)
-            except StoreError as error:
-                _log.warning("heartbeat_missed", error=str(error))
+    def _heartbeat(self) -> None:
+        held = [each.delivery for each in self._held.values()]
+        self._in_thread(self._deliveries.extend, held)
 
     # --- one delivery -------------------------------------------------------------------------
 
-    def _carry(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery) -> None:
         try:
-            result = self._try(delivery)
-            self._keep_trying(self._settle, delivery, result)
+            result = self._send(delivery)
+            settle = partial(self._settle, delivery, result)
+            retry_until_stored(settle, "delivery", delivery=delivery.id)
         finally:
             self._held.pop(delivery.id, None)
             self._listener.wake()
 
-    def _try(self, delivery: Delivery) -> Result:
+    def _send(self, delivery: Delivery) -> Result:
         try:
             job = self._in_thread(read_job, self.database, delivery.job_id)
-            return self._carriers[delivery.channel].send(delivery, job)
+            return self._senders[delivery.channel].send(delivery, job)
         except JobNotFound as error:
             return Rejected(str(error))
         except StoreError as error:
             return RetryLater(str(error))
-        except Exception as error:  # noqa: BLE001  # whatever it was, it has to be tried again
+        except Exception as error:  # noqa: BLE001  # it has to be tried again, whatever the error
             _log.exception("delivery_failed", delivery=delivery.id)
-            return RetryLater(f"a fault of fsfax itself: {type(error).__name__}")
+            return RetryLater(f"internal error of fsfax: {type(error).__name__}")
 
     def _settle(self, delivery: Delivery, result: Result) -> None:
-        """Write down what came of it."""
+        """Store the result of an attempt: delivered, postponed or given up."""
         notify = self.settings.notify
         log = {"delivery": delivery.id, "channel": delivery.channel, "job": delivery.job_id}
         match result:
@@ -304,12 +250,12 @@ class Dispatcher:
             case RetryLater(tries=tries) if delivery.tries < (tries or notify.max_tries):
                 chance = random.random()  # noqa: S311
                 seconds = backoff(delivery.tries, notify, chance, result.after)
-                problem = one_line(result.problem, _LONGEST_PROBLEM)
+                problem = one_line(result.problem, _MAX_PROBLEM)
                 self._in_thread(self._deliveries.postpone, delivery, problem, seconds)
                 self._on_attempt(delivery.channel, "postponed")
                 _log.info("delivery_postponed", problem=problem, seconds=round(seconds), **log)
                 return
-        problem = one_line(result.problem, _LONGEST_PROBLEM)
+        problem = one_line(result.problem, _MAX_PROBLEM)
         if (
             isinstance(result, Rejected)
             and result.gone
@@ -321,18 +267,7 @@ class Dispatcher:
         self._on_attempt(delivery.channel, "dead")
         _log.warning("delivery_given_up", problem=problem, tries=delivery.tries, **log)
 
-    def _keep_trying(self, function: Callable[..., Any], *args: Any) -> None:
-        """Write something down, however long the database is away."""
-        while True:
-            try:
-                function(*args)
-            except StoreError as error:
-                _log.warning("not_written_down", error=str(error))
-                gevent.sleep(_TROUBLE_PAUSE)
-            else:
-                return
-
 
 def _host(url: str) -> str:
-    """Scheme and host of a URL, as the beginning of every URL of that host."""
+    """Return scheme and host of a URL, with which every URL of that host begins."""
     return "/".join(url.split("/", 3)[:3]) + "/"

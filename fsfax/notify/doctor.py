@@ -1,4 +1,4 @@
-"""The doctor, for news: does a mail get out, and what was given up?
+"""The notifications part of `fsfax doctor`: relay, short messages and outbox.
 
 No mail is sent and nothing is changed.
 """
@@ -18,11 +18,11 @@ from fsfax.runtime.sanitize import one_line
 from fsfax.settings import Settings
 
 
-def examine_news(settings: Settings) -> Iterator[Check]:
-    """Look at the ways out and at the outbox; yield findings as they come."""
+def examine_notifications(settings: Settings) -> Iterator[Check]:
+    """Yield the checks of the mail relay, the SMS gateway and the outbox, one by one."""
     yield _relay(settings)
     yield _sms(settings)
-    yield from _letters(settings)
+    yield from _outbox(settings)
 
 
 def _relay(settings: Settings) -> Check:
@@ -31,7 +31,7 @@ def _relay(settings: Settings) -> Check:
         return Check(
             "mail relay",
             CheckStatus.WARNING,
-            "none: mails about faxes become dead letters",
+            "none: notifications by mail become dead letters",
             "set notify.relay.host, then `fsfax notifications repeat --dead`",
         )
     place = f"{relay.host}:{relay.port}"
@@ -42,7 +42,7 @@ def _relay(settings: Settings) -> Check:
             "mail relay",
             CheckStatus.BROKEN,
             f"{place}: {one_line(error, 200) or type(error).__name__}",
-            "see that it is up and that notify.relay has the right port, tls, username, password",
+            "check that it is up and that notify.relay has the right port, tls, username, password",
         )
     return Check("mail relay", CheckStatus.OK, f"{place} answers as {name}, tls: {relay.tls}")
 
@@ -59,16 +59,16 @@ def _sms(settings: Settings) -> Check:
     return Check("short messages", CheckStatus.OK, "by HTTP")
 
 
-def _letters(settings: Settings) -> Iterator[Check]:
+def _outbox(settings: Settings) -> Iterator[Check]:
     url = settings.database.get_secret_value()
     try:
         file = sqlite_file(url)
         if file is not None and not file.exists():
             return
         with Database(url) as database:
-            seen = overview.look(database)
+            seen = overview.read_overview(database)
     except (ConfigurationError, StoreError):
-        return  # the doctor of the jobs says so
+        return  # reported by the checks of the jobs
     waiting = ", ".join(f"{count} {channel}" for channel, count in sorted(seen.deliveries.items()))
     if seen.dead_letters:
         yield Check(

@@ -1,4 +1,4 @@
-"""What there is news of, and who wants to hear which of it. Pure."""
+"""Kinds of notifications, their webhook events, and which are sent by which channel. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fsfax.values.events import NotificationKind
 __all__ = ["BY_MAIL", "BY_SMS", "EVENTS", "TEST_EVENT", "DeliveryChannel", "NotificationKind"]
 
 TEST_EVENT = "webhook.test"
-"""The type of the message that tries a webhook out."""
+"""The event of a test message to a webhook."""
 
 EVENTS = tuple(kind.event for kind in NotificationKind)
 
@@ -17,7 +17,7 @@ BY_MAIL = frozenset(NotificationKind) - {
     NotificationKind.OUT_CANCELLED,
     NotificationKind.OUT_RETRYING,
 }
-"""What people hear of by mail: whoever cancels a fax knows it, and a retry is no end."""
+"""What is sent by mail: the person who cancels a fax knows it, and a retry is not an end."""
 
 BY_SMS = frozenset(
     {
@@ -30,7 +30,7 @@ BY_SMS = frozenset(
 
 
 class DeliveryChannel(StrEnum):
-    """Ways to tell somebody."""
+    """Ways to send a notification."""
 
     MAIL = "mail"
     SMS = "sms"

@@ -1,4 +1,4 @@
-"""What a delivery is about, read from the database in one go: the fax, its attempts, documents."""
+"""The fax of a delivery, with its attempts, faxbox and documents, read from the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fsfax.errors import FaxboxNotFound, JobNotFound
 
 @dataclass(frozen=True, slots=True)
 class FaxContext:
-    """A fax and all that belongs to it; ``box`` is None if it has none (any more)."""
+    """A fax and what belongs to it; ``box``: None if it has no faxbox (any more)."""
 
     job: Job
     attempts: tuple[Attempt, ...]
@@ -27,10 +27,10 @@ class FaxContext:
 
 
 def read_job(database: Database, job_id: str) -> Job:
-    """Return a fax, also one that was taken out of the lists: its end is news all the same.
+    """Return a fax, also a deleted one: its notifications are still sent.
 
     Raises:
-        JobNotFound: there is no trace of it.
+        JobNotFound: it is not in the database.
     """
     with database.read() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
@@ -40,41 +40,41 @@ def read_job(database: Database, job_id: str) -> Job:
 
 
 def read_fax_context(database: Database, job: Job) -> FaxContext:
-    """Return what belongs to a fax."""
+    """Return a fax with what belongs to it."""
     with database.read() as connection:
-        tried = connection.execute(
+        rows = connection.execute(
             select(attempts).where(attempts.c.job_id == job.id).order_by(attempts.c.number)
         )
-        tried_all = tuple(Attempt.from_row(row) for row in tried)
-        kept = documents.of_job(connection, job.id)
+        calls = tuple(Attempt.from_row(row) for row in rows)
+        stored = documents.of_job(connection, job.id)
     box = None
     if job.faxbox_id:
         try:
             box = Faxboxes(database).get(job.faxbox_id)
         except FaxboxNotFound:
             box = None
-    return FaxContext(job, tried_all, box, tuple(each for each in kept if not each.removed_at))
+    return FaxContext(job, calls, box, tuple(each for each in stored if not each.removed_at))
 
 
-def fax_of(kept: Sequence[Document]) -> Document | None:
-    """Return the fax as it is on paper: what went over the line, else a PDF that was handed in.
+def fax_of(stored: Sequence[Document]) -> Document | None:
+    """Return the document to attach: the TIFF that went over the line, else a submitted PDF.
 
-    What was sent is the better proof, and a picture is harmless wherever it is opened; the PDF
-    that a client handed in need not be. It is taken where nothing was drawn yet.
+    The TIFF is the better proof, and safe to open; a PDF that a client submitted need not be. The
+    PDF is returned if there is no TIFF yet.
     """
-    drawn = next((each for each in kept if each.kind in ("fax", "received")), None)
-    originals = [each for each in kept if each.kind == "original"]
-    if drawn is None and len(originals) == 1 and originals[0].media_type == "application/pdf":
+    tiff = next((each for each in stored if each.kind in ("fax", "received")), None)
+    originals = [each for each in stored if each.kind == "original"]
+    if tiff is None and len(originals) == 1 and originals[0].media_type == "application/pdf":
         return originals[0]
-    return drawn
+    return tiff
 
 
 def save(database: Database, document: Document, folder: Path) -> Path:
-    """Write a document into a folder, piece by piece; return the file.
+    """Write a document into a folder, in chunks; return the file.
 
     Raises:
-        JobNotFound: its bytes were removed meanwhile.
-        StoreError: they are damaged, or there is no room.
+        JobNotFound: its bytes have been removed.
+        StoreError: they are damaged, or the disk is full.
     """
     target = folder / ("fax.pdf" if document.media_type == "application/pdf" else "fax.tif")
     documents.save(database, document, target)

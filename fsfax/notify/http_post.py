@@ -1,9 +1,9 @@
-"""One request to somebody else's web server, and what its answer means.
+"""One HTTP request to a webhook or an SMS provider, and what its answer means.
 
-The URL is a stranger's choice, so it goes through what fetches documents
-(`fsfax.egress.exchange`): names are resolved once, the address is judged and then connected
-to, TLS is verified, everything has a time limit. Redirects are not followed: a webhook that moved
-is to be changed by whoever owns it.
+Users choose the URL, so the request is made like the download of a document
+(`fsfax.egress.exchange`): the name is resolved once, the address is checked before it is connected
+to, TLS is verified, everything has a time limit. Redirects are not followed: the owner of a webhook
+that moved has to change its URL.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.runtime.sanitize import one_line
 from fsfax.settings.base import WebLimits
 
-_LONGEST_WAIT = 3600.0
+_MAX_RETRY_AFTER = 3600.0
 """Seconds of a Retry-After that are respected."""
 
-_SAID = 200
-"""Characters of an answer that are kept as the reason."""
+_MAX_REASON = 200
+"""Characters of an answer's body that become part of the problem."""
 
 _READ = 4096
 _GONE = 410
-_NOT_NOW = frozenset({408, 425, 429})
+_TEMPORARY = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class PostRequest:
-    """A request; Host, User-Agent and lengths are added."""
+    """A request; Host, User-Agent and Content-Length are added."""
 
     method: str
     url: str
@@ -52,16 +52,16 @@ def send(
     resolver: Resolver = resolve,
     now: Callable[[], float] = time.time,
 ) -> Result:
-    """Send a request and say what came of it.
+    """Send a request and return its result.
 
-    2xx is delivered. 410 says that nobody wants this any more. Another 4xx is a refusal, which is
-    tried again at most ``refusals`` times: whoever rolls out a new receiver may answer so for a
-    while. Everything else is tried again; ``Retry-After`` is respected up to an hour.
+    2xx is delivered. 410 is rejected, with ``gone``. Another 4xx is tried again at most
+    ``refusals`` times: a receiver that is being deployed may answer so for a while. Everything else
+    is tried again; ``Retry-After`` is respected up to an hour.
 
     Args:
-        request: what to send where.
+        request: the request.
         settings: time limits, networks, authorities.
-        refusals: tries where the answer is 4xx or a redirect.
+        refusals: attempts while the answer is 4xx or a redirect.
         resolver, now: for tests.
     """
     limit = gevent.Timeout(settings.total)
@@ -75,7 +75,7 @@ def send(
     except (FetchForbidden, InvalidFetch) as error:
         return Rejected(str(error))
     except (FetchError, ConfigurationError) as error:
-        # A name that is not there, or a certificate that is no good, may be mended soon.
+        # A name without an address or an invalid certificate may be corrected soon.
         return RetryLater(str(error))
 
 
@@ -88,7 +88,7 @@ def _send(
 ) -> Result:
     target = parse_url(request.url)
     body = b"" if request.method == "GET" else request.body
-    whole = [
+    headers = [
         ("Host", target.authority),
         ("User-Agent", settings.user_agent),
         ("Accept", "*/*"),
@@ -99,38 +99,38 @@ def _send(
     if target.authorization and not any(
         name.lower() == "authorization" for name in request.headers
     ):
-        whole.append(("Authorization", target.authorization))
+        headers.append(("Authorization", target.authorization))
     if request.method != "GET":
-        whole.append(("Content-Length", str(len(body))))
+        headers.append(("Content-Length", str(len(body))))
     with Exchange(target, settings, resolver) as exchange:
-        exchange.ask(request.method, target.path, whole, body)
+        exchange.ask(request.method, target.path, headers, body)
         status = exchange.status
         if 200 <= status < 300:  # noqa: PLR2004
             return Delivered()
         problem = f"HTTP response {status}"
-        if said := one_line(_beginning(exchange), _SAID):
-            problem += f": {said}"
+        if reason := one_line(_beginning(exchange), _MAX_REASON):
+            problem += f": {reason}"
     if status == _GONE:
         return Rejected(problem, gone=True)
     after = _retry_after(exchange.headers.get("retry-after", ""), now())
-    if status in _NOT_NOW or status >= 500:  # noqa: PLR2004
+    if status in _TEMPORARY or status >= 500:  # noqa: PLR2004
         return RetryLater(problem, after=after)
     return RetryLater(problem, after=after, tries=refusals)
 
 
 def _beginning(exchange: Exchange) -> str:
-    """The first words of an answer; an error that cannot be read whole is one all the same."""
+    """Return the beginning of an answer's body, also if the rest cannot be read."""
     data = b""
     with suppress(FetchError):
-        for piece in exchange.body():
-            data += piece
+        for chunk in exchange.body():
+            data += chunk
             if len(data) >= _READ:
                 break
     return data[:_READ].decode("utf-8", "replace")
 
 
 def _retry_after(value: str, now: float) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3), None if there is none."""
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), None without one."""
     value = value.strip()
     seconds: float | None = None
     if value.isdecimal() and value.isascii():
@@ -138,4 +138,4 @@ def _retry_after(value: str, now: float) -> float | None:
     elif value:
         with suppress(ValueError):
             seconds = parsedate_to_datetime(value).timestamp() - now
-    return None if seconds is None else min(_LONGEST_WAIT, max(0.0, seconds))
+    return None if seconds is None else min(_MAX_RETRY_AFTER, max(0.0, seconds))

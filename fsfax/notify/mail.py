@@ -1,4 +1,4 @@
-"""Mails that tell of a fax: read, drawn, composed and handed to the relay."""
+"""Sends notifications by mail: reads the fax, renders it, composes the mail, calls the relay."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fsfax.notify.deliveries import Delivery
 from fsfax.notify.events import NotificationKind
 from fsfax.notify.fax_context import FaxContext, fax_of, read_fax_context, save
 from fsfax.notify.mail_message import MessageHead, compose
-from fsfax.notify.relay import Relay
-from fsfax.notify.send_result import Rejected, Result
+from fsfax.notify.relay import NO_RELAY, Relay
+from fsfax.notify.send_result import Result
 from fsfax.notify.template_context import Attachment, template_context
 from fsfax.notify.template_loader import Templates
-from fsfax.notify.zone import zone_of
+from fsfax.runtime.timezone import tzinfo_of
 from fsfax.settings import Settings
 
 _log = get_logger(__name__)
@@ -28,75 +28,76 @@ _log = get_logger(__name__)
 _PICTURE_WIDTH = 600
 """Pixels of the picture of page one: legible in a mail, and some 30 kB."""
 
-_CODINGS = 4
-"""A received TIFF may be coded in MH, which takes so many times of what its PDF will, in MMR."""
+_TIFF_TO_PDF = 4
+"""How many times larger a TIFF in MH may be than its PDF in MMR."""
 
 InThread = Callable[..., Any]
 
 
 class MailSender:
-    """Carries mails.
+    """Sends deliveries by mail.
 
     Args:
-        settings: ``notify.mail``, ``notify.relay``.
-        database: where the faxes are.
-        texts: the templates.
-        relay: the way out.
-        in_thread: where the database is used.
-        on_line: runs what talks to the relay: threads that a slow one may hold.
+        settings: ``notify.mail`` and ``notify.relay``.
+        database: the faxes.
+        templates: of subject, text, HTML and report.
+        relay: the mail relay.
+        in_thread: runs a function that uses the database in a thread.
+        on_relay: runs a function that uses the relay in a thread of its own, which a slow relay
+            may block.
     """
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        texts: Templates,
+        templates: Templates,
         relay: Relay,
         *,
         in_thread: InThread,
-        on_line: InThread,
+        on_relay: InThread,
     ) -> None:
         self._settings = settings
         self._database = database
-        self._texts = texts
+        self._templates = templates
         self._in_thread = in_thread
         self._relay = relay
-        self._on_line = on_line
+        self._on_relay = on_relay
 
     def send(self, delivery: Delivery, job: Job) -> Result:
-        """Mail one recipient."""
+        """Send one delivery."""
         if not self._relay.settings.host:
-            return Rejected("there is no mail relay: set notify.relay.host, then repeat this")
-        matter: FaxContext = self._in_thread(read_fax_context, self._database, job)
+            return NO_RELAY
+        context: FaxContext = self._in_thread(read_fax_context, self._database, job)
         with tempfile.TemporaryDirectory(prefix="fsfax-mail-") as folder:
-            attachment, fax, picture = self._files(matter, Path(folder))
-            mail = self._on_line(self._compose, delivery, matter, attachment, fax, picture)
-        result: Result = self._on_line(self._relay.send, delivery.target, mail)
+            attachment, fax, picture = self._files(context, Path(folder))
+            mail = self._on_relay(self._compose, delivery, context, attachment, fax, picture)
+        result: Result = self._on_relay(self._relay.send, delivery.target, mail)
         return result
 
     def _compose(
         self,
         delivery: Delivery,
-        matter: FaxContext,
+        context: FaxContext,
         attachment: Attachment,
         fax: Path | None,
         picture: Path | None,
     ) -> bytes:
         relay, limits = self._relay.settings, self._settings.notify.mail
-        zone = zone_of(
-            matter.job.preferences.timezone or "",
-            (matter.box.config.fax_timezone or "") if matter.box else "",
+        zone = tzinfo_of(
+            context.job.preferences.timezone or "",
+            (context.box.config.fax_timezone or "") if context.box else "",
             self._settings.fax.timezone,
         )
-        known = template_context(
+        values = template_context(
             NotificationKind(delivery.kind),
-            matter.job,
-            matter.attempts,
-            matter.box,
+            context.job,
+            context.attempts,
+            context.box,
             zone,
             attachment=attachment,
         )
-        envelope = MessageHead(
+        head = MessageHead(
             sender=relay.sender,
             sender_name=relay.sender_name,
             recipient=delivery.target,
@@ -105,33 +106,33 @@ class MailSender:
             language=delivery.data.get("language"),
         )
         return compose(
-            envelope,
-            known | {"limit": limits.max_attachment},
-            self._texts,
+            head,
+            values | {"limit": limits.max_attachment},
+            self._templates,
             fax=fax.read_bytes() if fax else None,
             picture=picture.read_bytes() if picture else None,
             with_report=limits.report,
         )
 
     def _files(
-        self, matter: FaxContext, folder: Path
+        self, context: FaxContext, folder: Path
     ) -> tuple[Attachment, Path | None, Path | None]:
-        """The fax as PDF and page one as PNG, as files; what became of the attachment."""
+        """Return what became of the attachment, the fax as PDF, and page one as PNG."""
         limits = self._settings.notify.mail
-        document = fax_of(matter.documents)
+        document = fax_of(context.documents)
         if document is None or not (limits.attach or limits.picture):
             return "none", None, None
-        if document.size > _CODINGS * limits.max_attachment:
+        if document.size > _TIFF_TO_PDF * limits.max_attachment:
             return "too_large", None, None
         try:
-            return self._drawn(document, folder)
+            return self._render(document, folder)
         except JobNotFound:
             return "none", None, None
         except (DocumentError, InvalidRequest) as error:
-            _log.warning("fax_not_attached", job=matter.job.id, error=str(error))
+            _log.warning("fax_not_attached", job=context.job.id, error=str(error))
             return "unreadable", None, None
 
-    def _drawn(
+    def _render(
         self, document: Document, folder: Path
     ) -> tuple[Attachment, Path | None, Path | None]:
         limits = self._settings.notify.mail

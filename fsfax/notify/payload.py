@@ -1,4 +1,4 @@
-"""The body of a webhook's message. Pure.
+"""The body of a webhook message. Pure.
 
     {"type": "fax.in.completed",
      "timestamp": "2026-11-23T12:00:00Z",            when it happened
@@ -8,8 +8,11 @@
               "reason": "…", "next_attempt_at": "…"  of fax.out.retrying and fax.out.uncertain
     }}
 
-The document is not in it: ``links`` say where the API has it. As a form the same has dotted
-names: ``type=fax.in.completed&data.fax.id=…``; an item of a list has its place, ``labels.0``.
+The document is not in it: ``links`` are the API's paths of the fax and its document. This package
+is below the API and cannot import it: the paths are written here, and the fax as the API shows it
+(`fsfax.api.fax_view.shown`) is passed in from the command that starts the dispatcher. As a form
+the message has dotted names, ``type=fax.in.completed&data.fax.id=…``; an item of a list has its
+index, ``labels.0``.
 """
 
 from __future__ import annotations
@@ -27,39 +30,43 @@ from fsfax.notify.events import NotificationKind
 CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
 _PRIVATE = frozenset({"notifications", "_read_only"})
-"""Of a fax: who else is told is nobody's business, and the API's own notes are its own."""
+"""Fields of a fax that a webhook does not get: other recipients, and internal notes of the API."""
 
 
 def message(
-    kind: NotificationKind, job: Job, fax: Mapping[str, Any], at: datetime, news: Mapping[str, Any]
+    kind: NotificationKind,
+    job: Job,
+    fax: Mapping[str, Any],
+    at: datetime,
+    details: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the message of a piece of news.
+    """Return the message of a notification.
 
     Args:
-        kind: of news.
-        job: what it is about.
+        kind: of the notification.
+        job: its fax.
         fax: the job as the API shows it.
-        at: when it happened.
-        news: what held of that moment alone.
+        at: when the fax changed.
+        details: of the notification, beside the fax: ``reason``, ``next_attempt_at``.
     """
     folder = "outbox" if job.direction is Direction.OUT else "inbox"
     if job.direction is Direction.OUT and not job.state.is_final:
         folder = "outgoing"
-    place = f"/v2/accounts/{job.account_id}/faxes/{folder}/{job.id}"
-    links = {"fax": place}
+    path = f"/v2/accounts/{job.account_id}/faxes/{folder}/{job.id}"
+    links = {"fax": path}
     if job.state.is_final:
-        links["attachment"] = f"{place}/attachment"
+        links["attachment"] = f"{path}/attachment"
     data = {
         "account_id": job.account_id,
         "faxbox_id": job.faxbox_id,
         "fax": {name: value for name, value in fax.items() if name not in _PRIVATE},
         "links": links,
     }
-    return envelope(kind.event, at, dict(news) | data)
+    return envelope(kind.event, at, dict(details) | data)
 
 
 def envelope(event: str, at: datetime, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message in the form that Standard Webhooks recommends for the body."""
+    """Return a body in the form that Standard Webhooks recommends."""
     timestamp = at.isoformat().replace("+00:00", "Z")
     return {"type": event, "timestamp": timestamp, "data": dict(data)}
 
@@ -67,7 +74,7 @@ def envelope(event: str, at: datetime, data: Mapping[str, Any]) -> dict[str, Any
 def encode(body: Mapping[str, Any], form: str) -> bytes:
     """Return a message as bytes, as JSON or as a form."""
     if form == "form":
-        # A lone surrogate, which JSON may hold, has no place in UTF-8.
+        # JSON may hold a lone surrogate, which UTF-8 cannot encode.
         return urlencode(list(_flat(body)), errors="replace").encode("ascii")
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.encode("utf-8", "replace")
@@ -78,8 +85,8 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
-        for place, inner in enumerate(value):
-            yield from _flat(inner, f"{name}.{place}")
+        for index, inner in enumerate(value):
+            yield from _flat(inner, f"{name}.{index}")
     elif value is not None:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         yield name, text

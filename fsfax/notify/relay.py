@@ -1,4 +1,4 @@
-"""The way to the mail relay: a few connections that are kept for the next mail.
+"""Sends mails to the mail relay, over connections that are reused.
 
 `Relay.send` blocks its thread, which has to be a real one where gevent has not patched sockets.
 """
@@ -18,14 +18,18 @@ from fsfax.runtime.sanitize import one_line
 from fsfax.settings.notify import RelaySettings
 
 _IDLE = 10.0
-"""Seconds after which a connection is not used again: relays close those that say nothing."""
+"""Seconds after which an idle connection is not used again: relays close them."""
 
 _MAILS = 100
-"""Mails over one connection; relays have a limit, too."""
+"""Mails over one connection; relays have a limit."""
+
+NO_RELAY = Rejected(
+    "there is no mail relay: set notify.relay.host, then `fsfax notifications repeat --dead`"
+)
 
 _OK = 250
 _PERMANENT = 500
-_SAID = 200
+_MAX_REASON = 200
 
 
 class _Connection:
@@ -44,7 +48,7 @@ class _Connection:
         self.smtp.close()
 
     def break_off(self) -> None:
-        """End it under the hands of the thread that uses it."""
+        """Shut the connection down while another thread uses it."""
         sock = self.smtp.sock
         if sock is not None:
             with suppress(OSError):
@@ -52,7 +56,7 @@ class _Connection:
 
 
 class Relay:
-    """A mail relay; any number of threads may send at once, each over a connection of its own."""
+    """A mail relay; threads may send at once, each over a connection of its own."""
 
     def __init__(self, settings: RelaySettings) -> None:
         self.settings = settings
@@ -62,41 +66,41 @@ class Relay:
         self._closed = False
 
     def send(self, recipient: str, mail: bytes) -> Result:
-        """Hand a mail over for one recipient.
+        """Send a mail to one recipient.
 
-        A recipient or a mail that the relay refuses for good (5xx) is never taken. Trouble with
-        the relay itself, its TLS, our password or our own address is not the mail's fault: that
-        is mended some day, and the mail is tried again.
+        A recipient or a mail that the relay refuses permanently (5xx) is rejected. Errors of the
+        connection, TLS, the login or the sender's address concern the settings, not the mail: it
+        is tried again later.
         """
         if not self.settings.host:
-            return Rejected("there is no mail relay: set notify.relay.host, then repeat this")
+            return NO_RELAY
         try:
-            connection = self._take()
+            connection = self._acquire()
         except (OSError, smtplib.SMTPException, ConfigurationError) as error:
-            return RetryLater(f"no connection to the mail relay: {_words(error)}")
-        taken = False
+            return RetryLater(f"no connection to the mail relay: {_reason(error)}")
+        sent = False
         try:
             connection.smtp.sendmail(self.settings.sender, [recipient], mail)
-            taken = True
+            sent = True
         except smtplib.SMTPRecipientsRefused as error:
             return _refused(*error.recipients[recipient])
         except smtplib.SMTPSenderRefused as error:
-            return RetryLater(f"the relay refuses {self.settings.sender}: {_words(error)}")
+            return RetryLater(f"the relay refuses {self.settings.sender}: {_reason(error)}")
         except smtplib.SMTPDataError as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
-            return RetryLater(f"the mail relay: {_words(error)}")
+            return RetryLater(f"the mail relay: {_reason(error)}")
         finally:
-            # After a refusal a new one is made: an answer that came late, or in two, would be
-            # taken for the answer about somebody else's mail.
-            self._give_back(connection, keep=taken)
+            # Not reused after a refusal: a late or second answer would be read as the answer to
+            # the next mail.
+            self._return(connection, reuse=sent)
         return Delivered()
 
     def greet(self) -> str:
-        """Connect, log in, and return what the relay calls itself; for a check.
+        """Connect, log in, and return the relay's name from its EHLO answer; for a check.
 
         Raises:
-            OSError, smtplib.SMTPException, ConfigurationError: that cannot be done.
+            OSError, smtplib.SMTPException, ConfigurationError: it fails.
         """
         connection = self._connect()
         try:
@@ -106,7 +110,7 @@ class Relay:
             connection.close()
 
     def close(self) -> None:
-        """Close what is idle, and break off what is under way."""
+        """Close idle connections and shut down those in use."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -115,10 +119,10 @@ class Relay:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> _Connection:
+    def _acquire(self) -> _Connection:
         while (connection := self._idle_one()) is not None:
             with suppress(OSError, smtplib.SMTPException):
-                # It may have been closed over there, which only asking shows.
+                # The relay may have closed it, which only a command shows.
                 if connection.is_good and connection.smtp.noop()[0] == _OK:
                     break
             connection.close()
@@ -131,18 +135,18 @@ class Relay:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _give_back(self, connection: _Connection, *, keep: bool) -> None:
+    def _return(self, connection: _Connection, *, reuse: bool) -> None:
         connection.mails += 1
         connection.used = time.monotonic()
         with self._lock:
             self._busy.discard(connection)
-            if keep and not self._closed and connection.is_good:
+            if reuse and not self._closed and connection.is_good:
                 self._idle.append(connection)
                 return
-        if keep:
+        if reuse:
             connection.close()
         else:
-            connection.smtp.close()  # not politely: whoever is silent would be waited for again
+            connection.smtp.close()  # without QUIT: a silent relay would be waited for again
 
     def _connect(self) -> _Connection:
         settings = self.settings
@@ -175,16 +179,16 @@ class Relay:
 
 
 def _refused(code: int, said: bytes | str) -> Result:
-    problem = one_line(f"{code} {_text(said)}", _SAID)
+    problem = one_line(f"{code} {_text(said)}", _MAX_REASON)
     return Rejected(problem) if code >= _PERMANENT else RetryLater(problem)
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
-        return one_line(f"{error.smtp_code} {_text(error.smtp_error)}", _SAID)
+        return one_line(f"{error.smtp_code} {_text(error.smtp_error)}", _MAX_REASON)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({one_line(error.verify_message)})"
-    return one_line(error, _SAID) or type(error).__name__
+    return one_line(error, _MAX_REASON) or type(error).__name__
 
 
 def _text(said: bytes | str) -> str:

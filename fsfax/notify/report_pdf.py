@@ -1,7 +1,7 @@
-"""The transmission report as a PDF that can be filed: its lines on A4, in Courier. Pure.
+"""The transmission report as a PDF: its lines on A4, in Courier. Pure.
 
-Courier is one of the fonts that every reader has (ISO 32000-1, 9.6.2.2); its encoding knows the
-letters of western Europe, another letter becomes a question mark. The mail itself has them all.
+Every PDF reader has Courier (ISO 32000-1, 9.6.2.2). Its encoding has the letters of western Europe;
+another letter becomes a question mark. The text of the mail has them all.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from fsfax.document.pdf_file import pdf_file
 _SIZE, _LEADING = 10, 13
 _LEFT, _TOP = 60, 770
 _COLUMNS, _LINES = 79, 54
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 
 
 def report_pdf(text: str) -> bytes:
-    """Return a report as a PDF; lines that are too long go on in the next one."""
+    """Return a report as a PDF; long lines are wrapped, at most 20 pages are made."""
     lines = [part for line in text.splitlines() for part in _wrapped(line.rstrip())]
-    count = min(_MOST_PAGES, max(1, -(-len(lines) // _LINES)))
+    count = min(_MAX_PAGES, max(1, -(-len(lines) // _LINES)))
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(count))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -45,6 +45,6 @@ def _content(lines: list[str]) -> bytes:
 
 
 def _escaped(line: str) -> bytes:
-    """A string of a content stream (ISO 32000-1, 7.3.4.2)."""
+    """Return the characters of a PDF string (ISO 32000-1, 7.3.4.2)."""
     data = line.encode("cp1252", "replace")
     return data.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")

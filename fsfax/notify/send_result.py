@@ -1,4 +1,4 @@
-"""What came of one try to deliver something. Pure."""
+"""The result of one attempt to deliver a notification. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The recipient, or whoever is responsible for it, took it."""
+    """The recipient, or the relay or provider in between, accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Not now.
+    """It failed for now.
 
-    after: seconds that the other side asks for, None = it does not say.
-    tries: give up after so many, None = as the settings say.
+    after: seconds to wait that the receiver asks for, None = it does not.
+    tries: give up after so many attempts, None = after ``notify.max_tries``.
     """
 
     problem: str
@@ -25,7 +25,7 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It will not be taken, however often it is tried. ``gone``: nor will anything else be."""
+    """It will never be accepted; ``gone``: nor will anything else sent to this address."""
 
     problem: str
     gone: bool = False

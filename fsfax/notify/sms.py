@@ -1,4 +1,4 @@
-"""Short messages: a small gateway interface, with an HTTP request or the log behind it.
+"""Sends notifications as short messages, through an HTTP gateway or into the log.
 
 A gateway is anything with ``send(to, text, id) -> Result``. The HTTP one fills templates (see
 `fsfax.settings.notify.SmsSettings`): what is filled into a JSON body is escaped as inside of a
@@ -26,40 +26,40 @@ from fsfax.notify.events import NotificationKind
 from fsfax.notify.send_result import Delivered, Result, RetryLater
 from fsfax.notify.template_context import template_context
 from fsfax.notify.template_loader import Templates
-from fsfax.notify.zone import zone_of
 from fsfax.runtime.sanitize import one_line
+from fsfax.runtime.timezone import tzinfo_of
 from fsfax.settings import Settings
 from fsfax.settings.notify import SmsSettings
 
 _log = get_logger(__name__)
 
-LONGEST = 300
+MAX_TEXT = 300
 """Characters of a short message: two parts."""
 
 _REFUSALS = 5
 
 
 class SmsGateway(Protocol):
-    """A way out for short messages."""
+    """Sends short messages."""
 
     def send(self, to: str, text: str, id: str) -> Result:
-        """Send a text to a number; ``id`` is the same in every try."""
+        """Send a text to a number; ``id`` is the same in every attempt."""
 
 
 class LogGateway:
-    """Writes them into the log, and nowhere else."""
+    """Writes short messages into the log alone."""
 
     def send(self, to: str, text: str, id: str) -> Result:
-        """Log it; as a warning, because somebody may be waiting for it."""
+        """Log the message, as a warning: it is not sent to the recipient."""
         _log.warning("sms_only_logged", to=to, text=text, id=id)
         return Delivered()
 
 
 class HttpGateway:
-    """Sends them by a request to a provider.
+    """Sends short messages by an HTTP request to a provider.
 
     Raises:
-        ConfigurationError: a template, or the URL, is wrong.
+        ConfigurationError: a template or the URL is invalid.
     """
 
     def __init__(self, settings: SmsSettings, resolver: Resolver = resolve) -> None:
@@ -89,9 +89,9 @@ class HttpGateway:
         """Return the request for a message.
 
         Raises:
-            TemplateError: it cannot be made.
+            TemplateError: a template cannot be rendered.
         """
-        known = {
+        values = {
             "to": to,
             "text": text,
             "id": id,
@@ -99,44 +99,44 @@ class HttpGateway:
             "token": self._settings.token.get_secret_value(),
         }
         headers: dict[str, str] = {"Content-Type": self._settings.content_type}
-        headers |= {name: fill(known) for name, fill in self._headers.items()}
-        body = self._body(known).encode("utf-8", "replace")
-        return http_post.PostRequest(self._settings.method, self._url(known), headers, body)
+        headers |= {name: render(values) for name, render in self._headers.items()}
+        body = self._body(values).encode("utf-8", "replace")
+        return http_post.PostRequest(self._settings.method, self._url(values), headers, body)
 
 
 class SmsSender:
-    """Carries short messages.
+    """Sends deliveries as short messages.
 
     Args:
-        settings: the zone of times without one.
-        texts: the templates.
-        gateway: the way out.
+        settings: ``fax.timezone``, for faxes without one.
+        templates: of the text.
+        gateway: sends them.
     """
 
-    def __init__(self, settings: Settings, texts: Templates, gateway: SmsGateway) -> None:
+    def __init__(self, settings: Settings, templates: Templates, gateway: SmsGateway) -> None:
         self._settings = settings
-        self._texts = texts
+        self._templates = templates
         self._gateway = gateway
 
     def send(self, delivery: Delivery, job: Job) -> Result:
-        """Send one recipient a short message."""
-        zone = zone_of(job.preferences.timezone or "", self._settings.fax.timezone)
-        known = template_context(NotificationKind(delivery.kind), job, (), None, zone)
-        text = self._texts.render("sms.txt", delivery.data.get("language"), known)
-        return self._gateway.send(delivery.target, one_line(text, LONGEST), delivery.id)
+        """Send one delivery."""
+        zone = tzinfo_of(job.preferences.timezone or "", self._settings.fax.timezone)
+        values = template_context(NotificationKind(delivery.kind), job, (), None, zone)
+        text = self._templates.render("sms.txt", delivery.data.get("language"), values)
+        return self._gateway.send(delivery.target, one_line(text, MAX_TEXT), delivery.id)
 
 
 def gateway_of(settings: SmsSettings) -> SmsGateway:
     """Return the gateway that the settings name.
 
     Raises:
-        ConfigurationError: its settings are wrong.
+        ConfigurationError: its settings are invalid.
     """
     return HttpGateway(settings) if settings.gateway == "http" else LogGateway()
 
 
 def _template(source: str, escape: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
-    """A template into which everything is filled escaped, but for what is marked as safe."""
+    """Return a template that escapes every value, except those marked as safe."""
 
     def finalize(value: Any) -> Any:
         return value if isinstance(value, Markup) else escape(value)

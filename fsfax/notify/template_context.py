@@ -1,7 +1,7 @@
-"""What there is to say about a fax, for templates: plain, harmless values. Pure.
+"""The values that templates see of a fax. Pure.
 
-Whatever a stranger had a word in went through `one_line`. A template gets nothing else, so that
-no template, ours or a user's, can let anything through.
+Foreign text has gone through `one_line`. Templates get nothing else, so that no template, of fsfax
+or of a user, can pass control characters or line breaks on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fsfax.values.results import FaxResult, RxResult, TxResult
 
 Attachment = Literal["attached", "too_large", "unreadable", "none"]
 
-_SENTENCE = 300
+_MAX_REASON = 300
 
 
 def template_context(
@@ -31,12 +31,12 @@ def template_context(
     *,
     attachment: Attachment = "none",
 ) -> dict[str, Any]:
-    """Return the template_context; times are on the clock of ``zone``.
+    """Return the values; times are in ``zone``.
 
     ``kind``, ``direction`` ("out", "in"), ``success``, ``id``, ``from_number``, ``from_name``,
-    ``to_number``, ``to_name``, ``station`` (of the far end), ``faxbox`` (its name), ``created``,
+    ``to_number``, ``to_name``, ``station`` (id of the far end), ``faxbox`` (its name), ``created``,
     ``finished``, ``pages``, ``pages_total``, ``seconds`` (on the line), ``attachment``, and
-    ``result``: ``speed`` (bit/s), ``ecm``, ``t38``, ``outcome`` (a word of `fsfax.Outcome`),
+    ``result``: ``speed`` (bit/s), ``ecm``, ``t38``, ``outcome`` (a value of `fsfax.Outcome`),
     ``reason`` (a sentence). ``attempts`` have what ``result`` has, and ``number``, ``started``,
     ``first_page``, ``pages`` (confirmed), ``seconds``, ``success``.
     """
@@ -83,7 +83,7 @@ def _of_call(result: FaxResult | None) -> dict[str, Any]:
         "ecm": result is not None and result.fax_error_correction,
         "t38": result is not None and result.t38_status == "negotiated",
         "outcome": result.outcome.value if result else "",
-        "reason": one_line(result.error_message, _SENTENCE) if result else "",
+        "reason": one_line(result.error_message, _MAX_REASON) if result else "",
     }
 
 

@@ -1,13 +1,13 @@
 """Templates of mails and short messages: Jinja2 templates, a folder for each language.
 
 ``mail.subject``, ``mail.txt``, ``mail.html``, ``report.txt`` (the transmission report, in the mail
-and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. A folder of the user's
-(``notify.templates``) goes before ours, file by file: ``de/mail.subject`` there replaces that one
-text. Where a language has no such file, the default language's is taken, then English.
+and as PDF), ``sms.txt``, and ``words.txt``, whose macros the others use. Files in a folder of the
+user (``notify.templates``) replace those of fsfax one by one: ``de/mail.subject`` replaces that one
+text. If a language has no such file, the default language's is used, then the English one.
 
-Templates see the values of `fsfax.notify.template_context` alone. In those called ``.html``, and in
-what they include, everything that is filled in is escaped;
-``mail.html`` may show ``<img src="cid:page1">`` where ``picture`` is true.
+Templates see only the values of `fsfax.notify.template_context`. In those called ``.html``, and in
+the files they include, every value is escaped. ``mail.html`` may show ``<img src="cid:page1">`` if
+``picture`` is true.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from fsfax.runtime.sanitize import mail_header
 
 _log = get_logger(__name__)
 
-_OURS = Path(__file__).parent / "templates"
-_LONGEST_SUBJECT = 160
+_BUILT_IN = Path(__file__).parent / "templates"
+_MAX_SUBJECT = 160
 
 
 class Templates:
-    """The texts; from any thread.
+    """Renders templates, from any thread.
 
     Args:
-        folder: of the user's own ones.
-        language: where nothing else is said.
+        folder: templates of the user, None = none.
+        language: of recipients without one.
     """
 
     def __init__(self, folder: Path | None, language: str) -> None:
@@ -43,27 +43,27 @@ class Templates:
         self._environments: dict[tuple[str, bool, bool], SandboxedEnvironment] = {}
         self._lock = threading.Lock()
 
-    def render(self, name: str, language: str | None, facts: Mapping[str, Any]) -> str:
-        """Return a text.
+    def render(self, name: str, language: str | None, values: Mapping[str, Any]) -> str:
+        """Return the rendered text of a template.
 
-        A user's template that cannot be rendered is passed over, and the log says so: a mistake
-        in it must not keep anybody from hearing of a fax.
+        If a template of the user cannot be rendered, that is logged and the built-in one is used:
+        an error in it must not prevent notifications.
         """
         wanted = language or self._language
         if self._folder:
             try:
-                return self._environment(wanted, name, own=True).get_template(name).render(facts)
+                return self._environment(wanted, name, own=True).get_template(name).render(values)
             except Exception as error:  # noqa: BLE001  # a template can fail in any way
                 _log.warning("template_failed", template=f"{wanted}/{name}", error=str(error))
-        return self._environment(wanted, name, own=False).get_template(name).render(facts)
+        return self._environment(wanted, name, own=False).get_template(name).render(values)
 
-    def subject(self, language: str | None, facts: Mapping[str, Any]) -> str:
-        """Return the subject of a mail: one line."""
-        return mail_header(self.render("mail.subject", language, facts), _LONGEST_SUBJECT)
+    def subject(self, language: str | None, values: Mapping[str, Any]) -> str:
+        """Return the subject of a mail, one line."""
+        return mail_header(self.render("mail.subject", language, values), _MAX_SUBJECT)
 
     def _environment(self, language: str, name: str, *, own: bool) -> SandboxedEnvironment:
-        # What an HTML text includes and imports escapes, too: Jinja2 takes what a macro gives for
-        # escaped already where the caller escapes, whether the macro's own file does or not.
+        # Files that an HTML template includes or imports escape, too: in a template that escapes,
+        # Jinja2 takes the output of a macro as escaped, whether the macro's file escapes or not.
         escape = name.endswith(".html")
         with self._lock:
             key = (language, escape, own)
@@ -71,7 +71,7 @@ class Templates:
                 languages = dict.fromkeys((language, self._language, "en"))
                 folders = [self._folder] if own and self._folder else []
                 self._environments[key] = _environment(
-                    [folder / each for each in languages for folder in (*folders, _OURS)],
+                    [folder / each for each in languages for folder in (*folders, _BUILT_IN)],
                     escape=escape,
                 )
             return self._environments[key]
@@ -89,13 +89,13 @@ def _environment(folders: Sequence[Path], *, escape: bool) -> SandboxedEnvironme
 
 
 class _Loader(ChoiceLoader):
-    """The first folder that has the file; a language of a stranger's choice is no path."""
+    """Loads from the first folder that has the file; names with a path are refused."""
 
     def __init__(self, loaders: Sequence[BaseLoader]) -> None:
         super().__init__(loaders)
 
     def get_source(self, environment: Any, template: str) -> Any:
-        """Get it; what lies outside the folder is not there."""
+        """Return the source; raise TemplateNotFound for a name with a path."""
         if "/" in template or "\\" in template:
             raise TemplateNotFound(template)
         return super().get_source(environment, template)

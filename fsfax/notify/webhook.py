@@ -1,4 +1,4 @@
-"""Webhooks: a signed message to the URL of a program."""
+"""Sends notifications to webhooks: signed messages to the URL of a program."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ InThread = Callable[..., Any]
 """Runs a function that blocks in a thread and waits for it: ``in_thread(function, *args)``."""
 
 Show = Callable[[Job], Mapping[str, Any]]
-"""Shows a fax as the API does."""
+"""Returns a fax as the API shows it: `fsfax.api.fax_view.shown`, passed in from the command."""
 
 
 class WebhookSender:
-    """Carries messages to webhooks; waits in the hub, without a thread.
+    """Sends deliveries to webhooks; it waits in the hub, without a thread.
 
     Args:
         settings: ``notify.webhook``.
-        webhooks: where subscriptions are.
-        show: shows a fax as the API does.
-        in_thread: where the database is used.
+        webhooks: the subscriptions.
+        show: returns a fax as the API shows it.
+        in_thread: runs a function that uses the database in a thread.
         resolver: for tests.
     """
 
@@ -52,7 +52,7 @@ class WebhookSender:
         self._resolver = resolver
 
     def send(self, delivery: Delivery, job: Job) -> Result:
-        """Tell one program of a fax."""
+        """Send one delivery."""
         data = delivery.data
         secret = data.get("secret", "")
         if webhook_id := data.get("webhook_id"):
@@ -64,7 +64,7 @@ class WebhookSender:
                 return Rejected("the webhook is disabled")
             secret = hook.secret
         kind, at = NotificationKind(delivery.kind), delivery.happened_at
-        message = payload.message(kind, job, self._show(job), at, delivery.news)
+        message = payload.message(kind, job, self._show(job), at, delivery.details)
         request = _signed(
             str(data.get("method", "POST")),
             delivery.target,
@@ -77,8 +77,8 @@ class WebhookSender:
         )
 
 
-def try_out(hook: Webhook, settings: Settings, *, resolver: Resolver = resolve) -> Result:
-    """Send a webhook a message that tells nothing, at once and once."""
+def send_test(hook: Webhook, settings: Settings, *, resolver: Resolver = resolve) -> Result:
+    """Send a webhook one test message, now."""
     now = datetime.now(UTC)
     data = {"account_id": hook.account_id, "webhook_id": hook.id}
     body = payload.encode(payload.envelope(TEST_EVENT, now, data), hook.form)
@@ -91,7 +91,7 @@ def try_out(hook: Webhook, settings: Settings, *, resolver: Resolver = resolve) 
 def _signed(
     method: str, url: str, body: bytes, form: str, *, sign_with: tuple[str, str]
 ) -> http_post.PostRequest:
-    """A request signed with a secret under a message's id."""
+    """Return a request that is signed with a secret and has a message's id."""
     secret, id = sign_with
     headers = {"Content-Type": payload.CONTENT_TYPES[form]}
     headers |= sign(secret, id, int(time.time()), body)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, even after a power cut."""
+"""Files that are written completely or not at all, even if the power fails."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 
 def write_atomic(target: Path, data: bytes) -> None:
-    """Write ``data`` to ``target``, safely on disk when this returns.
+    """Write ``data`` to ``target``; it is on the disk when this returns.
 
-    It is written beside its place under a name that nobody looks for, synced and renamed, and
-    the folder is synced: a rename alone does not survive a power cut (see fsync(2)).
+    It is written to a temporary file in the same folder, synced and renamed, and the folder is
+    synced: without that a rename may be lost when the power fails (see fsync(2)).
 
     Raises:
-        OSError: it cannot be written; what stood at ``target`` before still does.
+        OSError: it cannot be written; ``target`` is unchanged.
     """
-    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(target)
+        temporary.replace(target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

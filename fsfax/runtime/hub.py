@@ -1,13 +1,13 @@
-"""The hub that an engine lives in, and the way to it from other threads.
+"""The gevent hub of an engine or a service, and calls into it from other threads.
 
-gevent runs one hub per thread. An engine's sockets and greenlets belong to one hub, its home:
+gevent runs one hub per thread. The sockets and greenlets of an engine belong to one hub:
 
 * in a program that uses gevent (monkey-patched, or by choice) it is the hub of the thread that
   made the engine, and its greenlets run beside the program's own;
-* in a plain threaded program it is a thread of the engine's own, so that any thread may call
-  and block without stopping a fax.
+* in a plain threaded program it is the hub of a thread that belongs to the engine, so that any
+  thread may call and block without stopping a fax.
 
-`HubRunner.run` hides the difference: it runs a function at home and waits for it.
+`HubRunner.run` hides the difference: it runs a function in the hub and waits for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HubChoice = Literal["auto", "current", "own"]
 
 
 class CrossThreadQueue(Generic[T]):
-    """A queue from home to the caller's side; `get` blocks in the way that fits the caller."""
+    """A queue from the hub to a caller; `get` blocks the caller's thread or greenlet."""
 
     def __init__(self, own_thread: bool) -> None:
         self._queue: Any = queue.SimpleQueue() if own_thread else gevent.queue.SimpleQueue()
@@ -44,17 +44,17 @@ class CrossThreadQueue(Generic[T]):
         self._queue.put(item)
 
     def get(self, timeout: float | None = None) -> T:
-        """Take the next item.
+        """Remove the next item and return it.
 
         Raises:
-            queue.Empty: none came within ``timeout`` seconds.
+            queue.Empty: there was none within ``timeout`` seconds.
         """
         item: T = self._queue.get(timeout=timeout)
         return item
 
 
 class CrossThreadFuture(Generic[T]):
-    """A result that is awaited on the caller's side, set once at home."""
+    """A result that is set once in the hub, and that a caller waits for."""
 
     def __init__(self, own_thread: bool) -> None:
         self._event: Any = threading.Event() if own_thread else gevent.event.Event()
@@ -63,7 +63,7 @@ class CrossThreadFuture(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """The result, or the error, is there."""
+        """Whether the result or an error was set."""
         return bool(self._event.is_set())
 
     def set(self, value: T) -> None:
@@ -77,10 +77,10 @@ class CrossThreadFuture(Generic[T]):
         self._event.set()
 
     def get(self, timeout: float | None = None) -> T:
-        """Wait for the result and return it, or raise the error that came instead.
+        """Wait for the result and return it, or raise the error that was set instead.
 
         Raises:
-            TimeoutError: neither came within ``timeout`` seconds.
+            TimeoutError: neither was set within ``timeout`` seconds.
         """
         if not self._event.wait(timeout):
             raise TimeoutError(f"not done in {timeout} s")
@@ -90,11 +90,19 @@ class CrossThreadFuture(Generic[T]):
 
 
 class HubRunner:
-    """One hub, and the threads that may call into it."""
+    """Runs functions in one hub, called from any thread.
+
+    Args:
+        choice: "current": the hub of the calling thread; "own": that of a new thread; "auto":
+            "current" in a program that gevent has monkey-patched, else "own".
+
+    Raises:
+        ConfigurationError: "own" in a program that gevent has monkey-patched.
+    """
 
     def __init__(self, choice: HubChoice = "auto") -> None:
         if choice == "auto":
-            # A program that patches sockets runs gevent in this very thread.
+            # A program that patches sockets runs gevent in this thread.
             choice = "current" if gevent.monkey.is_module_patched("socket") else "own"
         self.own_thread = choice == "own"
         if self.own_thread and gevent.monkey.is_module_patched("threading"):
@@ -107,18 +115,18 @@ class HubRunner:
         if self.own_thread:
             ready = threading.Event()
             self._thread = threading.Thread(
-                target=self._live, args=(ready,), name="fsfax-engine", daemon=True
+                target=self._run_thread, args=(ready,), name="fsfax-engine", daemon=True
             )
             self._thread.start()
             ready.wait()
         else:
-            self._settle(keeps_alive=False)
+            self._attach(keeps_running=False)
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``function`` at home, wait for it and return what it returns or raise its error.
+        """Run ``function`` in the hub, wait for it, and return its value or raise its error.
 
         Raises:
-            Closed: the home was closed.
+            Closed: `close` was called.
         """
         if _thread_id() == self._thread_id:
             return function(*args, **kwargs)
@@ -129,7 +137,7 @@ class HubRunner:
         def work() -> None:
             try:
                 future.set_result(function(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001  # carried to the caller, all of them
+            except BaseException as error:  # noqa: BLE001  # the caller gets every error
                 future.set_exception(error)
 
         self._work.append(work)
@@ -137,15 +145,15 @@ class HubRunner:
         return future.result()
 
     def queue(self) -> CrossThreadQueue[Any]:
-        """Return a queue from home to a caller."""
+        """Return a queue from the hub to a caller."""
         return CrossThreadQueue(self.own_thread)
 
     def future(self) -> CrossThreadFuture[Any]:
-        """Return a place for a result that a caller waits for."""
+        """Return a future that is set in the hub."""
         return CrossThreadFuture(self.own_thread)
 
     def close(self) -> None:
-        """End the engine's own thread, if it has one."""
+        """Accept no further calls, and end the thread if the hub has its own."""
         if self._closed:
             return
         self._closed = True
@@ -157,20 +165,20 @@ class HubRunner:
             self._wake_up.stop()
             self._wake_up.close()
 
-    def _settle(self, *, keeps_alive: bool) -> None:
-        """Make the calling thread's hub the home."""
+    def _attach(self, *, keeps_running: bool) -> None:
+        """Use the calling thread's hub; ``keeps_running``: even when it has nothing else to do."""
         self._hub = gevent.hub.get_hub()
         self._thread_id = _thread_id()
-        # An async watcher is the one thing of a loop that another thread may touch.
-        self._wake_up = self._hub.loop.async_(ref=keeps_alive)
+        # An async watcher is the only part of an event loop that other threads may use.
+        self._wake_up = self._hub.loop.async_(ref=keeps_running)
         self._wake_up.start(self._drain_work)
 
     def _drain_work(self) -> None:
         while self._work:
             gevent.spawn(self._work.popleft())
 
-    def _live(self, ready: threading.Event) -> None:
-        self._settle(keeps_alive=True)
+    def _run_thread(self, ready: threading.Event) -> None:
+        self._attach(keeps_running=True)
         self._end = gevent.event.Event()
         ready.set()
         self._end.wait()

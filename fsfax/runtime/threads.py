@@ -1,4 +1,4 @@
-"""Real threads for what blocks: the database, beside a hub that must not wait for it."""
+"""Real threads for blocking work such as the database, beside a hub that must not block."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ T = TypeVar("T")
 
 
 class Threads:
-    """A few real threads of the hub in which it is made.
+    """A pool of real threads, used from the hub in which it is made.
 
     Args:
-        count: calls at once; a transaction takes milliseconds, so few do.
+        count: calls at once.
     """
 
     def __init__(self, count: int) -> None:
         self._pool = gevent.threadpool.ThreadPool(count)
 
     def run(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run a function that blocks; other greenlets go on meanwhile. Its errors are raised."""
+        """Run a function that blocks and return its value or raise its error.
 
-        def carried() -> Callable[[], T]:
-            # An error is carried over as a value: gevent's pool prints those that are raised.
+        Other greenlets run meanwhile.
+        """
+
+        def outcome() -> Callable[[], T]:
+            # An error is returned as a value: gevent's pool prints those that are raised.
             try:
                 value = function(*args, **named)
-            except Exception as error:  # noqa: BLE001  # raised again, on the other side
+            except Exception as error:  # noqa: BLE001  # raised again in the hub
                 return partial(_raise, error)
             return lambda: value
 
-        result: Callable[[], T] = self._pool.apply(carried)
+        result: Callable[[], T] = self._pool.apply(outcome)
         return result()
 
     def close(self) -> None:

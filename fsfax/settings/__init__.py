@@ -1,14 +1,14 @@
-"""One typed settings object, and where its values are read from.
+"""The typed settings object, and how it is loaded.
 
-    model       the settings object: its sections and what belongs to none
-    loading     reads it from a TOML file, the environment and the command line
-    calls       nodes, gateways, timeouts, what a fax is sent with
+    model       `Settings`: all sections, and the settings that belong to no section
+    loading     loads them from a TOML file, the environment and the command line
+    calls       nodes, gateways, timeouts, defaults of a fax
     documents   limits of conversion and of fetching
-    jobs        durable jobs, retries, received faxes
+    jobs        durable jobs, retries, inbound faxes
     api         the HTTP API
-    notify      mails, short messages, webhooks
+    notify      notifications: mails, short messages, webhooks
     smtp        email to fax
-    base        what sections are made of
+    base        the base class of sections, durations, limits of outbound HTTP
 
 Secrets are `pydantic.SecretStr`: printing or logging a settings object never shows them.
 """

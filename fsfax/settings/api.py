@@ -12,24 +12,30 @@ from fsfax.settings.base import Seconds, Section
 class ApiSettings(Section):
     """The HTTP API."""
 
-    host: str = Field(default="127.0.0.1", description="address that is listened on")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535)
     certificate: Path | None = Field(
-        default=None, description="PEM file of a certificate; without one plain HTTP is spoken"
+        default=None, description="PEM file of a certificate; without one, plain HTTP"
     )
-    key: Path | None = Field(default=None, description="its key, if that is a file of its own")
+    key: Path | None = Field(
+        default=None, description="PEM file of its key, if that is a separate file"
+    )
     max_upload: int = Field(
-        default=50 * 1024 * 1024, gt=0, description="bytes of a request that makes a fax"
+        default=50 * 1024 * 1024, gt=0, description="bytes of a request that creates a fax"
     )
     body_timeout: Seconds = Field(default=300.0, description="the whole body of a request")
     idle_timeout: Seconds = Field(
         default=60.0, description="a request's head, and any single read or write"
     )
-    connections: int = Field(default=1000, ge=1, description="at once; further ones wait")
-    streams: int = Field(default=200, ge=0, description="clients that follow faxes at once")
-    threads: int = Field(default=8, ge=1, le=100, description="database transactions at once")
-    rate: float = Field(
-        default=50.0, ge=0, description="requests a second of one token; 0 = no limit"
+    connections: int = Field(
+        default=1000, ge=1, description="simultaneous connections; further ones wait"
     )
-    burst: int = Field(default=200, ge=1, description="requests of one token at once")
+    streams: int = Field(
+        default=200, ge=0, description="simultaneous streams of server-sent events"
+    )
+    threads: int = Field(default=8, ge=1, le=100, description="simultaneous database transactions")
+    rate: float = Field(
+        default=50.0, ge=0, description="requests per second of one token; 0 = no limit"
+    )
+    burst: int = Field(default=200, ge=1, description="requests of one token in a burst")
     drain: Seconds = Field(default=15.0, description="time for running requests at a stop")

@@ -1,4 +1,4 @@
-"""Sections of the settings about calls: nodes, gateways, timeouts, what a fax is sent with."""
+"""Sections of the settings about calls: nodes, gateways, timeouts, defaults of a fax."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsfax.settings.base import Seconds, Section
 
 
 class PathMapping(Section):
-    """One folder under the two names it has: ours, and FreeSWITCH's.
+    """A folder that fsfax and FreeSWITCH see under different paths.
 
     A container or a network share often shows the spool under another path on the
     FreeSWITCH side. The longest matching prefix wins.
@@ -23,20 +23,22 @@ class PathMapping(Section):
 
 
 class GatewaySettings(Section):
-    """A sofia gateway of a node: a way out to the telephone network."""
+    """A sofia gateway of a node, which leads to the telephone network."""
 
     name: str = Field(min_length=1)
-    capacity: int = Field(default=0, ge=0, description="calls at once; 0 = only the node's limit")
+    capacity: int = Field(
+        default=0, ge=0, description="simultaneous calls; 0 = only the node's limit"
+    )
 
 
 class NodeSettings(Section):
-    """One FreeSWITCH: where its event socket is, and what it can carry."""
+    """One FreeSWITCH: address of its event socket, capacity, gateways."""
 
     name: str = "freeswitch"
     host: str = "127.0.0.1"
     port: int = Field(default=8021, ge=1, le=65535)
     password: SecretStr = SecretStr("ClueCon")
-    capacity: int = Field(default=0, ge=0, description="calls at once; 0 = no limit of ours")
+    capacity: int = Field(default=0, ge=0, description="simultaneous calls; 0 = no limit")
     gateways: tuple[GatewaySettings, ...] = ()
     spool: tuple[PathMapping, ...] = Field(
         default=(), description="folders that this FreeSWITCH sees under another path"
@@ -58,14 +60,12 @@ class NodeSettings(Section):
 
 
 class EslTimeouts(Section):
-    """How long to wait for the event socket, each wait named."""
+    """Timeouts of the event socket."""
 
     connect: Seconds = Field(default=5.0, description="TCP connection")
     authenticate: Seconds = Field(default=5.0, description="auth/request and the reply to auth")
     command: Seconds = Field(default=10.0, description="the reply to one command")
-    heartbeat: Seconds = Field(
-        default=20.0, description="silence after which a probe is sent to see if the link lives"
-    )
+    heartbeat: Seconds = Field(default=20.0, description="silence after which a probe is sent")
     backoff_first: Seconds = Field(default=0.2, description="first pause before reconnecting")
     backoff_max: Seconds = Field(default=15.0, description="longest pause before reconnecting")
 
@@ -73,8 +73,8 @@ class EslTimeouts(Section):
 class CallTimeouts(Section):
     """The watchdogs of a fax call.
 
-    FreeSWITCH itself never gives up on some of these (a peer that stops sending UDPTL keeps
-    the channel up to 600 s; a profile without a timer waits for ever).
+    FreeSWITCH itself has no timeout for some of these (a channel stays up to 600 s when the far
+    end stops sending UDPTL; a profile without a timer waits for ever).
     """
 
     answer: Seconds = Field(default=60.0, description="from originate to the answer")
@@ -88,18 +88,18 @@ class CallTimeouts(Section):
     )
     link_lost: Seconds = Field(
         default=120.0,
-        description="how long a call whose ESL connection is lost is waited for before it"
-        " counts as uncertain",
+        description="from the loss of a call's ESL connection until the call counts as uncertain",
     )
     result: Seconds = Field(
-        default=5.0, description="from the hangup to a late fax result event before marks are asked"
+        default=5.0,
+        description="from the hangup until marks are queried in place of the fax result event",
     )
 
 
 class FaxDefaults(Section):
-    """What a fax is sent with unless the call says otherwise."""
+    """Defaults of a fax; arguments of a call take precedence."""
 
-    ident: str = Field(default="", max_length=20, description="our station id (TSI, T.30 5.3.6.2)")
+    ident: str = Field(default="", max_length=20, description="station id (TSI, T.30 5.3.6.2)")
     header: str = Field(default="", max_length=50, description="text in the header line")
     timezone: str = Field(default="", description="POSIX or IANA zone of the header's clock")
     from_number: str = ""

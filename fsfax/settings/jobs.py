@@ -1,4 +1,4 @@
-"""Sections ``jobs`` and ``inbound`` of the settings: durable jobs, retries, received faxes."""
+"""Sections ``jobs`` and ``inbound`` of the settings: durable jobs, retries, inbound faxes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fsfax.settings.base import Seconds, Section
 
 
 class RetryRule(Section):
-    """Whether and when a fax is tried again after one class of ending.
+    """Whether and when a fax is retried after one outcome.
 
-    The first try with this ending is followed by a pause of ``delay``, each further one in a row
-    by one that is ``factor`` times as long, up to ``max_delay``; all of them give or take the
+    The first attempt with this outcome is followed by a pause of ``delay``, each further one in a
+    row by a pause ``factor`` times as long, up to ``max_delay``; every pause varies by the
     fraction ``jitter``.
     """
 
@@ -24,12 +24,14 @@ class RetryRule(Section):
     factor: float = Field(default=1.0, ge=1, le=10)
     max_delay: Seconds = 3600.0
     jitter: float = Field(
-        default=0.2, ge=0, le=1, description="keeps faxes that failed together from coming together"
+        default=0.2, ge=0, le=1, description="spreads the retries of faxes that failed together"
     )
     max_tries: int | None = Field(
-        default=None, ge=1, description="give up after so many in a row, whatever `retries` says"
+        default=None,
+        ge=1,
+        description="give up after so many in a row, whatever the fax's `retries` permits",
     )
-    counts: bool = Field(default=True, description="a try with this ending uses up a try")
+    counts: bool = Field(default=True, description="whether the attempt counts against `retries`")
 
 
 _NEVER = RetryRule(retry=False)
@@ -38,9 +40,9 @@ _NEVER = RetryRule(retry=False)
 RETRIES: Mapping[str, RetryRule] = MappingProxyType(
     {
         "delivered": _NEVER,
-        # Somebody is faxing or talking: a page takes a minute, a call some.
+        # The line is in use: a page takes a minute, a call several.
         "busy": RetryRule(delay=90, factor=2, max_delay=900),
-        # Switched off, out of paper or a person who is away: minutes change nothing.
+        # Switched off, out of paper, or an absent person: a retry within minutes does not help.
         "no_answer": RetryRule(delay=600, factor=2, max_delay=3600),
         # A person answered: the second call may meet the machine, a third one is a nuisance.
         "not_a_fax": RetryRule(delay=300, factor=2, max_delay=3600, max_tries=2),
@@ -50,58 +52,67 @@ RETRIES: Mapping[str, RetryRule] = MappingProxyType(
         "bad_document": _NEVER,
         "refused": _NEVER,
         "bad_number": _NEVER,
-        # A gateway is down or full: the called party had no part in it, so it uses up no try.
-        # The pauses add up to four hours and a half.
+        # A gateway is down or full: the called party was not involved, so it does not count.
+        # The pauses add up to four and a half hours.
         "local_trouble": RetryRule(delay=15, factor=2, max_delay=900, max_tries=24, counts=False),
         "cancelled": _NEVER,
         # Only where `jobs.uncertain` says so.
         "unknown": RetryRule(delay=300, factor=2, max_delay=3600),
     }
 )
-"""The rule for each class of ending (`fsfax.values.outcome.Outcome`) unless `jobs.retry` has it."""
+"""The default rule of each outcome (`fsfax.values.outcome.Outcome`), changed by `jobs.retry`."""
 
 
 class JobsSettings(Section):
-    """How the durable jobs are worked on."""
+    """How workers process durable jobs."""
 
     lease: Seconds = Field(
         default=30.0, description="silence after which a worker's jobs are taken over"
     )
     poll: Seconds = Field(
-        default=1.0, description="how often SQLite is looked at for work of other processes"
+        default=1.0, description="how often SQLite is queried for work of other processes"
     )
     drain: Seconds = Field(
-        default=60.0, description="time for running calls at a stop before they are handed over"
+        default=60.0,
+        description="time for running calls to end at a stop; then they are handed over",
     )
-    calls: int = Field(default=0, ge=0, description="calls at once of one worker; 0 = no limit")
+    calls: int = Field(
+        default=0, ge=0, description="simultaneous calls of one worker; 0 = no limit"
+    )
     account_calls: int = Field(
-        default=10, ge=0, description="calls at once of one account; 0 = no limit"
+        default=10, ge=0, description="simultaneous calls of one account; 0 = no limit"
     )
-    prepare: int = Field(default=2, ge=1, description="documents fetched and converted at once")
-    receive: bool = Field(default=True, description="look after incoming faxes as well")
+    prepare: int = Field(
+        default=2, ge=1, description="documents fetched and converted simultaneously"
+    )
+    receive: bool = Field(default=True, description="receive inbound faxes as well")
     uncertain: Literal["hold", "retry"] = Field(
-        default="hold", description="what to do when the fate of a call cannot be proved"
+        default="hold",
+        description="what is done with a job if the fate of its call cannot be proved",
     )
     uncertain_after: Seconds = Field(
-        default=600.0, description="how long a fate that cannot be learnt is asked for"
+        default=600.0, description="how long FreeSWITCH is queried for the fate of a call"
     )
     history_half_life: float = Field(
-        default=30.0, gt=0, le=3650, description="days after which experience counts half"
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="days after which a call in the history counts half",
     )
     retry: Mapping[str, RetryRule] = Field(
         default_factory=dict,
         validate_default=True,
-        description="what to do after each class of ending; what a rule leaves out stays as it is",
+        description="rule of each outcome; fields that a rule omits have their default",
     )
 
     @field_validator("retry", mode="before")
     @classmethod
     def _complete(cls, given: Any) -> Any:
-        """Lay the given rules over the defaults, so that ``retry.busy.delay`` alone can be set."""
+        """Merge given rules into the defaults: ``retry.busy.delay`` alone can be set."""
         if not isinstance(given, Mapping):
             return given
         if unknown := ", ".join(sorted(map(str, given.keys() - RETRIES.keys()))):
-            raise ValueError(f"no class of ending: {unknown}; there are {', '.join(RETRIES)}")
+            raise ValueError(f"not an outcome: {unknown}; the outcomes are {', '.join(RETRIES)}")
         rules: dict[str, Any] = dict(RETRIES)
         for name, rule in given.items():
             partial = isinstance(rule, Mapping)
@@ -110,32 +121,35 @@ class JobsSettings(Section):
 
     @field_validator("retry")
     @classmethod
-    def _ends(cls, rules: Mapping[str, RetryRule]) -> Mapping[str, RetryRule]:
-        """Refuse a table by which a fax would be dialled for ever, or after it arrived."""
+    def _require_end(cls, rules: Mapping[str, RetryRule]) -> Mapping[str, RetryRule]:
+        """Raise ValueError for rules that would dial for ever, or after delivery."""
         for name in ("delivered", "cancelled"):
             if rules[name].retry:
-                raise ValueError(f"a fax that was {name} is never tried again: {name}.retry")
+                raise ValueError(f"{name}.retry must be false: such a fax is never retried")
         for name, rule in rules.items():
             if rule.counts:
                 continue
-            # Two classes in turn would begin to count anew for ever.
+            # With two such outcomes in turn, neither row would reach its max_tries.
             if name != "local_trouble":
-                raise ValueError(f"only local_trouble may use up no try, not {name}")
+                raise ValueError(f"{name}.counts must be true: only local_trouble may be false")
             if rule.max_tries is None:
-                raise ValueError(f"{name}: what uses up no try needs max_tries, or it never ends")
+                raise ValueError(
+                    f"{name}.max_tries is required where {name}.counts is false:"
+                    " retries would never end"
+                )
         return rules
 
 
 class InboundSettings(Section):
-    """Whose the faxes are that come to a number which is nobody's."""
+    """Account and faxbox of inbound faxes to a number that belongs to no faxbox or account."""
 
     account: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{32}$",
-        description="account that gets them; without one the default account",
+        description="account of such faxes; by default the default account",
     )
     faxbox: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{32}$",
-        description="faxbox that gets them; where it is gone, the account above",
+        description="faxbox of such faxes; if it was removed, the account applies",
     )

@@ -1,4 +1,4 @@
-"""Reads settings from a file, the environment and the command line.
+"""Loads settings from a file, the environment and the command line.
 
 Order of precedence, weakest first: the defaults of the model, a TOML file (``fsfax.toml`` in the
 working folder, or the file named by ``FSFAX_CONFIG``), environment variables ``FSFAX_*`` (a
@@ -26,7 +26,7 @@ from fsfax.settings.model import Settings
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings, and where each value that is not a default came from.
+    """Settings, and the origin of each value that is not a default.
 
     ``origins`` maps a dotted name (``timeouts.answer``) to ``file PATH``, ``environment`` or
     ``command line``.
@@ -88,7 +88,7 @@ def load_with_origins(
 
 
 def _require_known_variables() -> None:
-    """Refuse a misspelt variable: pydantic-settings passes over names that it does not know."""
+    """Raise ConfigurationError for a misspelt variable; pydantic-settings ignores unknown names."""
     known = {f"FSFAX_{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
         first = variable.upper().partition("__")[0]

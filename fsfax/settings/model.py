@@ -1,4 +1,4 @@
-"""The settings object: everything that can be configured, in sections."""
+"""`Settings`: everything that can be configured, in sections."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fsfax.settings.smtp import SmtpSettings
 
 
 class LogSettings(Section):
-    """What is logged and how."""
+    """Level and format of the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "warning"
     format: Literal["console", "json"] = "console"
     requests: bool = Field(
-        default=True, description="a line for each request of the HTTP API, whatever the level"
+        default=True, description="log each request of the HTTP API, whatever the level"
     )
 
 
@@ -44,9 +44,9 @@ class Settings(BaseSettings):
     nodes: tuple[NodeSettings, ...] = (NodeSettings(),)
     spool: Path = Field(
         default=Path(tempfile.gettempdir()) / "fsfax",
-        description="where converted documents wait for FreeSWITCH; both must reach it",
+        description="folder of converted documents; fsfax and FreeSWITCH must both reach it",
     )
-    inbox: Path = Field(default=Path("inbox"), description="where received faxes are stored")
+    inbox: Path = Field(default=Path("inbox"), description="folder of received faxes")
     marks_realm: str = Field(
         default="fsfax",
         pattern=r"^[A-Za-z0-9_-]{1,40}$",
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     fetch: FetchSettings = FetchSettings()
     database: SecretStr = Field(
         default=SecretStr("sqlite:///fsfax.db"),
-        description="where the jobs are: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+        description="URL of the database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
     )
     jobs: JobsSettings = JobsSettings()
     inbound: InboundSettings = InboundSettings()
@@ -100,9 +100,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what the caller passes.
+        """Return the constructor's arguments as the only source.
 
-        An embedding program that builds ``Settings(...)`` gets exactly that; `load_settings` is the
-        one place where file and environment are read.
+        ``Settings(...)`` in an embedding program has exactly the given values; only `load_settings`
+        reads file and environment.
         """
         return (init_settings,)

@@ -12,19 +12,19 @@ from fsfax.settings.base import Seconds, Section, WebLimits
 
 
 class RelaySettings(Section):
-    """The mail server that takes our mails to where they belong."""
+    """The mail server that relays outbound mails."""
 
-    host: str = Field(default="", description='"" = there is none: mails become dead letters')
+    host: str = Field(default="", description='"" = no relay: mails become dead letters')
     port: int = Field(default=25, ge=1, le=65535)
     tls: Literal["none", "starttls", "tls"] = Field(
-        default="none", description="starttls: required, not only where it is offered"
+        default="none", description="starttls is required, not opportunistic"
     )
     username: str = ""
     password: SecretStr = SecretStr("")
     sender: str = Field(
         default="fsfax@localhost",
         pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$",
-        description="address that mails are from; bounces go there",
+        description="sender of mails and recipient of bounces",
     )
     sender_name: str = Field(default="Fax", max_length=64)
     timeout: Seconds = Field(default=30.0, description="silence of the relay")
@@ -34,49 +34,50 @@ class RelaySettings(Section):
 
 
 class MailSettings(Section):
-    """What is in a mail that tells of a fax."""
+    """Content of mails about faxes."""
 
-    concurrency: int = Field(default=4, ge=1, le=64, description="mails at once")
-    attach: bool = Field(default=True, description="the fax as PDF")
+    concurrency: int = Field(default=4, ge=1, le=64, description="simultaneous deliveries")
+    attach: bool = Field(default=True, description="attach the fax as PDF")
     max_attachment: int = Field(
-        default=10 * 1024 * 1024, gt=0, description="bytes; of a larger fax the mail only tells"
+        default=10 * 1024 * 1024, gt=0, description="bytes; a larger fax is not attached"
     )
-    picture: bool = Field(default=True, description="a picture of the first page in the text")
-    report: bool = Field(default=True, description="the transmission report as PDF as well")
+    picture: bool = Field(default=True, description="show a picture of the first page in the text")
+    report: bool = Field(default=True, description="attach the transmission report as PDF")
 
 
 class WebhookSettings(WebLimits):
-    """How programs are told, by a POST to the URL that they chose."""
+    """Limits of requests to webhooks."""
 
     section: ClassVar[str] = "notify.webhook"
 
-    total: Seconds = Field(default=30.0, description="the whole of one try")
+    total: Seconds = Field(default=30.0, description="the whole of one attempt")
     read: Seconds = Field(default=15.0, description="silence of the receiver")
-    concurrency: int = Field(default=20, ge=1, le=500, description="at once")
+    concurrency: int = Field(default=20, ge=1, le=500, description="simultaneous requests")
     per_host: int = Field(
-        default=4, ge=1, le=500, description="at once to one host, so that it cannot hold up others"
+        default=4,
+        ge=1,
+        le=500,
+        description="simultaneous requests to one host, so that it cannot delay others",
     )
-    refusals: int = Field(
-        default=5, ge=1, description="tries where the receiver answers that it is not wanted (4xx)"
-    )
+    refusals: int = Field(default=5, ge=1, description="attempts if the receiver answers 4xx")
 
 
 class SmsSettings(WebLimits):
-    """How short messages leave: by a request to the HTTP gateway of a provider, or into the log.
+    """How short messages are sent: by a request to a provider's HTTP gateway, or into the log.
 
-    URL, headers and body are Jinja2 templates. They know ``to``, ``text``, ``id`` (the same in
-    every try), ``token`` and ``sender``; what is filled in is escaped for its place.
+    URL, headers and body are Jinja2 templates with the variables ``to``, ``text``, ``id`` (the same
+    in every attempt), ``token`` and ``sender``; values are escaped for their place.
     """
 
     section: ClassVar[str] = "notify.sms"
 
-    allow_private: bool = Field(default=True, description="the gateway may be in our own network")
-    total: Seconds = Field(default=30.0, description="the whole of one try")
+    allow_private: bool = Field(default=True, description="the gateway may be in a private network")
+    total: Seconds = Field(default=30.0, description="the whole of one attempt")
     read: Seconds = Field(default=15.0, description="silence of the gateway")
     gateway: Literal["log", "http"] = Field(
-        default="log", description="log: they are only written into the log"
+        default="log", description="log: messages are only written to the log"
     )
-    concurrency: int = Field(default=2, ge=1, le=64, description="at once")
+    concurrency: int = Field(default=2, ge=1, le=64, description="simultaneous requests")
     method: Literal["GET", "POST", "PUT"] = "POST"
     url: str = ""
     headers: Mapping[str, str] = Field(default_factory=dict)
@@ -89,29 +90,32 @@ class SmsSettings(WebLimits):
 
 
 class NotifySettings(Section):
-    """News for people and programs: mails, short messages, webhooks."""
+    """Notifications: mails, short messages, webhooks."""
 
     language: str = Field(
         default="en",
         pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$",
-        description="of texts, where neither fax nor faxbox says",
+        description="of texts, unless the fax or the faxbox has one",
     )
     templates: Path | None = Field(
-        default=None, description="folder of your own texts: LANGUAGE/NAME, file by file"
+        default=None,
+        description="folder of templates that replace the built-in ones: LANGUAGE/NAME",
     )
-    recipients: int = Field(default=50, ge=1, le=1000, description="of one piece of news, at most")
+    recipients: int = Field(
+        default=50, ge=1, le=1000, description="most recipients of one notification"
+    )
     lease: Seconds = Field(
-        default=60.0, description="silence after which the delivery of a dead process is repeated"
+        default=60.0, description="silence of a process after which its deliveries are repeated"
     )
-    drain: Seconds = Field(default=15.0, description="time for running deliveries at a stop")
-    delay: Seconds = Field(default=15.0, description="first pause before another try")
-    factor: float = Field(default=2.0, ge=1, le=10, description="each pause is so much longer")
+    drain: Seconds = Field(default=15.0, description="time for running deliveries to end at a stop")
+    delay: Seconds = Field(default=15.0, description="first pause before a retry")
+    factor: float = Field(default=2.0, ge=1, le=10, description="ratio of successive pauses")
     max_delay: Seconds = 3600.0
     max_tries: int = Field(
-        default=80, ge=1, description="then it is a dead letter; 80 are three days"
+        default=80, ge=1, description="attempts before it becomes a dead letter; 80 are three days"
     )
     keep_days: float = Field(
-        default=30.0, gt=0, description="after which what was delivered is forgotten"
+        default=30.0, gt=0, description="after which finished deliveries are deleted"
     )
     relay: RelaySettings = RelaySettings()
     mail: MailSettings = MailSettings()

@@ -1,4 +1,4 @@
-"""The names of what happens to a job and on its call, and of notifications. Pure."""
+"""The names of job events, call events and notifications, as stored, sent and printed. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What happened. The values are stored and shown to clients: they never change."""
+    """The kind of an event. The values are stored and shown to clients: they never change."""
 
     # To a job.
     STATE = "state"
-    """The job has another state; the first event is the state in which it was accepted."""
+    """The job changed its state; the first event has the state in which it was accepted."""
     HELD = "held"
     RELEASED = "released"
     POSTPONED = "postponed"
-    """The document could not be made ready yet, and is tried again."""
+    """The document could not be fetched or converted; the worker tries again later."""
     FORWARDED = "forwarded"
     NOT_FORWARDED = "not_forwarded"
     DOCUMENTS_REMOVED = "documents_removed"

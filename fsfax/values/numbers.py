@@ -1,4 +1,4 @@
-"""Numbers that can be dialled: normalised once, into a type that says so. Pure."""
+"""Numbers that can be dialled: normalised once, into a type of their own. Pure."""
 
 from __future__ import annotations
 

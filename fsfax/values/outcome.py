@@ -1,7 +1,7 @@
-"""The vocabulary of endings: what kind of ending a call had, and what that allows.
+"""Outcomes: how a call ended, in a few classes, and what each class allows. Pure.
 
-T.30 completion codes (`fsfax.engine.t30`) and hangup causes (`fsfax.engine.causes`) both map
-into these few classes, so that a person gets one plain sentence and a program one word.
+T.30 completion codes (`fsfax.engine.t30`) and hangup causes (`fsfax.engine.causes`) both map to
+these classes, so that a person gets one plain sentence and a program one word.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The class of an ending. The values are stable: programs and exit codes depend on them."""
+    """How a call ended. The values are stable: programs and exit codes depend on them."""
 
     DELIVERED = "delivered"
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     NOT_A_FAX = "not_a_fax"
-    """Somebody answered, but no fax machine spoke."""
+    """The call was answered, but no fax machine was heard."""
     LINE_TROUBLE = "line_trouble"
-    """The line, the network or the far machine broke off or garbled what was sent."""
+    """The line, the network or the far end broke off the call or garbled the signals."""
     INCOMPATIBLE = "incompatible"
-    """The two machines have no way in common."""
+    """The two fax machines have no mode in common."""
     BAD_DOCUMENT = "bad_document"
     REFUSED = "refused"
-    """The far end, or the network in its name, does not want this call."""
+    """The far end, or the network on its behalf, rejects this call."""
     BAD_NUMBER = "bad_number"
     """The number does not exist, is incomplete or has changed."""
     LOCAL_TROUBLE = "local_trouble"
-    """Our side: FreeSWITCH, its gateway, its configuration or its files."""
+    """FreeSWITCH, its gateway, its configuration or its files failed."""
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
-    """What became of the call cannot be proved."""
+    """The outcome of the call cannot be proved."""
 
     @property
     def is_about_the_number(self) -> bool:
-        """The ending says something about the called number, not only about our own side."""
+        """Whether the outcome says something about the called number, not only about our side."""
         return self not in _NOT_ABOUT_THE_NUMBER
 
 
@@ -45,23 +45,25 @@ _NOT_ABOUT_THE_NUMBER = frozenset(
 
 
 class Doubt(StrEnum):
-    """May a page beyond the confirmed ones have been delivered by this call?"""
+    """Whether this call may have delivered a page beyond the confirmed ones."""
 
     NONE = "none"
-    """No: every page that arrived is confirmed, or none was sent."""
+    """No page: every page that arrived is confirmed, or none was sent."""
     LAST_PAGE = "last_page"
-    """The page after the last confirmed one may have been taken without our hearing of it."""
+    """The page after the last confirmed one may have arrived, and its confirmation been lost."""
     ANY = "any"
-    """Nothing is known: any page may have arrived."""
+    """Any page may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code means: ``message`` in plain words, its class, and what to do about it.
+    """What a code means.
 
-    ``retry``: another try of the same document to the same number may succeed without
-    somebody mending something first. ``doubt`` is meant for a call on which a page has gone
-    out; before the first page there is never a doubt.
+    message: the reason in plain words.
+    outcome: its class.
+    retry: another attempt with the same document and number may succeed although nothing is
+        changed.
+    doubt: for a call on which a page was sent; before the first page there is never a doubt.
     """
 
     message: str

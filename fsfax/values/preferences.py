@@ -1,4 +1,4 @@
-"""How a fax is to be sent: what a request asks for, over what the settings say. Pure."""
+"""How a fax is to be sent: what a request asks for, and the settings for the rest. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MAX_RETRIES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPreferences:
-    """How a fax is to be sent; None leaves the choice to the settings and to experience.
+    """How a fax is to be sent; None leaves the choice to the settings and the number's history.
 
-    t38: "off" or "required" is never overruled, nor is ``ecm=False`` or ``v17=False``.
+    t38, ecm, v17: "off", "required" and False are never overruled by the number's history.
     resolution, ident, header, timezone: see `fsfax.SendOptions`.
     """
 
@@ -38,10 +38,10 @@ class SendPreferences:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read `as_dict` back; what another version added is passed over."""
+        """Return the preferences that `as_dict` wrote; unknown fields are ignored."""
         known = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def over(self, defaults: FaxDefaults) -> FaxDefaults:
-        """Return the settings ``fax`` with these preferences in their place."""
+        """Return the settings with these preferences instead of the defaults."""
         return defaults.model_copy(update=self.as_dict())

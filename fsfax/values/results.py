@@ -1,7 +1,6 @@
-"""Typed results: what became of a fax call, in the words of the Faxes API and of T.30.
+"""Results of fax calls, in the words of the Faxes API and of T.30. Pure.
 
-Nothing here decides anything (see `fsfax.engine.verdict`); these are the values that callers
-get. They are immutable, and `as_dict` gives plain JSON values.
+`fsfax.engine.verdict` makes them. They are immutable, and `as_dict` returns plain JSON values.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ T38Status = Literal["off", "requested", "negotiated", "refused"]
 
 
 class Status(StrEnum):
-    """How an attempt ended; the values are those of the attempt's state."""
+    """How an attempt ended; the values are those of the attempt's final state."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -60,12 +59,12 @@ class PageRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the page that `as_dict` wrote; unknown fields are ignored."""
-        return cls(**{item.name: values[item.name] for item in fields(cls)})
+        return cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayAttempt:
-    """A gateway that was tried and did not get the call out."""
+    """A gateway that was tried and failed before the call left it."""
 
     node: str
     gateway: str
@@ -75,25 +74,25 @@ class GatewayAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaxResult:
-    """What became of a call, in either direction.
+    """The result of a call, in either direction.
 
     success: every page that was to be sent is confirmed.
     status: succeeded, failed or uncertain.
-    outcome: the class of the ending, one stable word.
+    outcome: how the call ended, one stable word.
     error_message: the reason in plain words, "" on success.
-    retry: another try may succeed without somebody mending something first.
-    doubt: may a page beyond the confirmed ones have been delivered?
+    retry: another attempt may succeed although nothing is changed.
+    doubt: whether a page beyond the confirmed ones may have been delivered.
     result_code: SpanDSP's T.30 completion code; for a call that was not answered the SIP
         status; None where neither is known.
-    result_text: SpanDSP's words, or the hangup cause of a call without a fax result.
-    result_cause: FreeSWITCH's hangup cause, "" if none was seen.
+    result_text: SpanDSP's text, or the hangup cause of a call without a fax result.
+    result_cause: FreeSWITCH's hangup cause, "" if there was no hangup event.
     fax_speed: bits per second.
     fax_bad_rows: rows that were received with errors (0 with error correction).
     encoding: image coding on the line ("T.6", "T.85", …), as last reported.
     pages_total: pages of the document that is sent, or pages received; 0 if not known.
     time_elapsed: whole seconds from dialling (or ringing) to the end.
     started_at: seconds since 1970.
-    remote_*: the far end's own words; escape them wherever they go.
+    remote_*: texts of the far end; escape them for HTML, markup or a shell.
     """
 
     call_id: str
@@ -140,10 +139,10 @@ class FaxResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read `as_dict` back; what another version added is passed over.
+        """Return the result that `as_dict` wrote; unknown fields are ignored.
 
         Raises:
-            InvalidRequest: that is no result: a value is missing or of the wrong type.
+            InvalidRequest: it is not a result: a value is missing or of the wrong type.
         """
         kind: Any = cls
         try:
@@ -157,15 +156,15 @@ class FaxResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxResult(FaxResult):
-    """What became of a fax that was sent (``tx_result`` of the Faxes API).
+    """The result of an outbound fax (``tx_result`` of the Faxes API).
 
     pages_sent: pages that the far end confirmed.
     fax_receiver_id: the far end's station id.
     first_unconfirmed_page: where another attempt has to start, counted in the document from
         1; None if nothing is left to be sent.
-    failed_gateways: gateways that were tried before the one that carried the call.
-    still_up: FreeSWITCH still holds the call's channel; nothing else may be dialled for this fax
-        before it is gone.
+    failed_gateways: gateways that were tried before the last one.
+    still_up: the call's channel is still up in FreeSWITCH; nothing else may be dialled for this
+        fax before it is gone.
     line_seconds: whole seconds that all calls of a job took together, in `fsfax.Job.result`, where
         ``time_elapsed`` counts from the acceptance of the fax; 0 in the result of one call.
     """
@@ -181,12 +180,12 @@ class TxResult(FaxResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RxResult(FaxResult):
-    """What became of a fax that was received (``rx_result``).
+    """The result of an inbound fax (``rx_result`` of the Faxes API).
 
-    pages_received: pages that are in the file; a broken call keeps those that had come.
-    file: where the TIFF was stored; None if no page came.
-    fax_sender_id, from_name: the far end's words.
-    blocked: the caller was not let in; nothing of the fax was kept.
+    pages_received: pages in the file; after a broken call those that were received before.
+    file: where the TIFF was stored; None if no page was received.
+    fax_sender_id, from_name: texts of the far end.
+    blocked: the caller was refused; no page of the fax was stored.
     """
 
     pages_received: int = 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,21 +29,27 @@ ServiceFactory = Callable[..., Service]
 
 @pytest.fixture(scope="module")
 def new_service(
-    switch: LiveSoftswitch, tmp_path_factory: pytest.TempPathFactory
+    switch: LiveSoftswitch, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
 ) -> Iterator[ServiceFactory]:
-    """Starts services, on a new SQLite file each; all are stopped in the end."""
+    """Start services, on a new SQLite file each; all are stopped in the end."""
     started: list[Service] = []
 
     def start(*words: str, **settings: Any) -> Service:
         folder = tmp_path_factory.mktemp("service")
+        shutil.copy(sqlite_template, folder / "fsfax.db")
         service = Service(f"sqlite:///{folder}/fsfax.db", switch, folder, *words, **settings)
         started.append(service)
         return service
 
     yield start
-    for service in started:
-        if service.process.poll() is None:
-            service.stop()
+    running = [service for service in started if service.process.poll() is None]
+    for service in running:
+        service.process.send_signal(signal.SIGTERM)
+    for service in running:
+        # Requests and calls that a test left under way get a second, not all their time.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            service.process.wait(1.0)
+        service.stop()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +20,14 @@ from fsfax.db.database import Database
 from fsfax.jobs.store import JobStore
 from fsfax.mail.smtplog import SmtpLog
 from fsfax.testing import LiveSoftswitch
+from tests.forked_command import start_fsfax
 
 _SERVING = re.compile(r"serving (http\S+) ")
 SOON = 60.0
 
 
 def until(condition: Callable[[], Any], what: str, timeout: float = SOON) -> Any:
-    """Wait for something that happens elsewhere; return it."""
+    """Wait until a condition is true; return its value."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
@@ -85,10 +84,11 @@ class Service:
     def start(self) -> None:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fsfax", "serve", "--port", "0", *self.words],
-                stderr=log,
-                env=self.environment,
+            self.process = start_fsfax(
+                *("serve", "--port", "0", *self.words),
+                stdout=2,
+                stderr=log.fileno(),
+                environment=self.environment,
                 cwd=self.folder,
             )
 
@@ -101,7 +101,7 @@ class Service:
         self.url: str = found[1]
 
     def again(self, number: int = signal.SIGTERM) -> None:
-        """Stop the process and start another one, at another port."""
+        """Stop the process and start another one, on another port."""
         self.client.close()
         self.process.send_signal(number)
         self.process.wait(60)
@@ -123,7 +123,7 @@ class Service:
     # --- what most tests do -----------------------------------------------------------------
 
     def send(self, document: Path, to: str, **more: Any) -> dict[str, Any]:
-        """Make a fax of a file; return its data."""
+        """Create a fax of a file; return its data."""
         data = {"to_number": to, "from_number": "15550100", **more}
         answer = self.client.put(
             "/faxes",

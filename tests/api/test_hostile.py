@@ -473,7 +473,7 @@ class TestLimits:
                 except OSError:
                     break
         assert received.split()[1] == b"408", received
-        assert b"the body did not come within 2 s" in received
+        assert b"the body was not complete after 2 s" in received
         assert faxes(service) == before
 
     def test_gone_in_the_middle(self, service: Service) -> None:

@@ -14,7 +14,7 @@ from fsfax.errors import ConversionFailed, DocumentError
 
 @dataclass
 class Pels:
-    """A decoded page as an array of black pels, with questions to ask of it."""
+    """A decoded page as an array of black pels, and what can be measured in it."""
 
     black: np.ndarray
     bitmap: FaxBitmap
@@ -53,7 +53,7 @@ def pels(tiff: Path) -> list[Pels]:
 
 
 def assert_fax_or_refusal(fax: Callable[..., list[Pels]], document: bytes) -> None:
-    """Any bytes become a fax, or an error of the document that no worker died of."""
+    """Check that bytes become a fax or an error of the document, and that no worker crashes."""
     failure: DocumentError | None = None
     pages: list[Pels] = []
     try:

@@ -56,11 +56,11 @@ def dripping(start: bytes, then: bytes, pause: float = 0.02) -> Iterator[bytes]:
 
 ENDLESS = {
     "status line": (endless(b"HTTP/1.1 200 ", b"x" * 1000), "proper HTTP"),
-    "header": (endless(OK + b"X: ", b"x" * 1000), "too long headers"),
-    "headers": (endless(OK, b"X: y\r\n" * 100), "too long headers"),
+    "header": (endless(OK + b"X: ", b"x" * 1000), "headers are too long"),
+    "headers": (endless(OK, b"X: y\r\n" * 100), "headers are too long"),
     "interim answers": (
         endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50),
-        "not come to an answer",
+        "no final response",
     ),
     "body": (endless(OK + b"\r\n%PDF-", b"x" * 10_000), "too large"),
     "announced body": ([OK + b"Content-Length: 9999999999\r\n\r\n"], "too large"),

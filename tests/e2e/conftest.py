@@ -40,7 +40,7 @@ def sender(rig: rigs.Rig) -> Iterator[Engine]:
 
 
 class Inbound:
-    """The receiving end: collects what comes in, to be asked for by the sender's station id."""
+    """The receiving end: collects inbound faxes and finds them by the sender's station id."""
 
     def __init__(self, engine: Engine) -> None:
         self._faxes: list[RxResult] = []
@@ -56,7 +56,7 @@ class Inbound:
                 self._change.notify_all()
 
     def from_station(self, ident: str, patience: float) -> RxResult:
-        """The next fax of that station."""
+        """Return the next fax of that station."""
         deadline = time.monotonic() + patience
         with self._change:
             while True:

@@ -30,7 +30,7 @@ ENVIRONMENT = "FSFAX_TEST_FREESWITCH"
 
 @dataclass(frozen=True)
 class Rig:
-    """Two ends of a fax line, and the numbers that behave in special ways."""
+    """Both ends of a fax line, and the numbers that behave in special ways."""
 
     name: str
     sender: NodeSettings
@@ -42,24 +42,24 @@ class Rig:
     """Seconds that a three-page fax may take."""
 
     def sending(self, **changes: object) -> Settings:
-        """The settings of the sending side."""
+        """Return the settings of the sending end."""
         values = {"nodes": (self.sender,), "spool": self.spool, "timeouts": self.timeouts}
         return Settings(**{**values, **changes})  # type: ignore[arg-type]
 
     def receiving(self, inbox: Path) -> Settings:
-        """The settings of the receiving side."""
+        """Return the settings of the receiving end."""
         return Settings(
             nodes=(self.receiver,), spool=self.inbox_spool, inbox=inbox, timeouts=self.timeouts
         )
 
     @property
     def timeouts(self) -> CallTimeouts:
-        """Short where waiting for it is the point of a test."""
+        """Timeouts of calls: short where a test waits for one to expire."""
         return CallTimeouts(answer=6, linger=3)
 
 
 _SPEED = 30.0
-"""Times faster than a line: fast, and slow enough to act in the middle of a page."""
+"""Times line time: slow enough for a test to act in the middle of a page."""
 
 _MAGIC = {
     "fax": "fax",
@@ -78,7 +78,7 @@ _MAGIC = {
 
 @contextmanager
 def softswitch(root: Path) -> Iterator[Rig]:
-    """The stand-in, in a thread of its own: both ends on the same switch."""
+    """Run the stand-in in a thread of its own: both ends are on the same switch."""
     with LiveSoftswitch(speed=_SPEED, root=root) as switch:
         node = switch.node_settings()
         yield Rig(
@@ -93,7 +93,7 @@ def softswitch(root: Path) -> Iterator[Rig]:
 
 
 def freeswitch(file: Path) -> Rig:
-    """The rig that the TOML file describes."""
+    """Return the rig that the TOML file describes."""
     values = tomllib.loads(file.read_text())
     return Rig(
         name="freeswitch",
@@ -107,6 +107,6 @@ def freeswitch(file: Path) -> Rig:
 
 
 def named_freeswitch() -> Path | None:
-    """The file that the environment names."""
+    """Return the TOML file that the environment names, None if it names none."""
     name = os.environ.get(ENVIRONMENT)
     return Path(name) if name else None

@@ -61,7 +61,7 @@ def test_a_caller_who_is_refused(stage: Stage, converted: Path, number: str) -> 
 
 
 @pytest.mark.parametrize("number", ["fax", "takeover"])
-def test_others_are_let_in(stage: Stage, converted: Path, number: str) -> None:
+def test_other_callers_are_accepted(stage: Stage, converted: Path, number: str) -> None:
     door = Door()
     fax = received(stage, door, converted, number, "+15550143")
     assert door.asked == [("+15550143", number_of(number))]
@@ -70,7 +70,7 @@ def test_others_are_let_in(stage: Stage, converted: Path, number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["fax", "takeover"])
-def test_nobody_can_say(stage: Stage, converted: Path, number: str) -> None:
+def test_a_failing_admission_accepts_the_call(stage: Stage, converted: Path, number: str) -> None:
     """A fax must not be lost because the lists cannot be read."""
 
     class Broken(Door):
@@ -98,7 +98,7 @@ def test_how_a_call_is_answered(stage: Stage, converted: Path) -> None:
 
 
 @pytest.mark.parametrize("number", ["stall_in_page_2", "takeover"])
-def test_a_call_that_was_there_before_anybody_listened(
+def test_a_call_that_was_up_before_an_engine_listened(
     stage: Stage, converted: Path, number: str
 ) -> None:
     """Asked about, too: its own data say who calls."""
@@ -130,7 +130,7 @@ def test_a_call_that_was_there_before_anybody_listened(
     ("caller", "known"),
     [("+15550143", "+15550143"), ("", ""), ("anonymous", ""), ("1/2;${x}\r\n", "")],
 )
-def test_who_called_while_nobody_listened(
+def test_admission_of_a_call_that_came_while_no_engine_listened(
     stage: Stage, converted: Path, caller: str, known: str
 ) -> None:
     """The dialplan recorded it, if it is digits alone; nothing of that is left afterwards."""
@@ -146,7 +146,7 @@ def test_who_called_while_nobody_listened(
     assert door.asked == [(known, number_of("fax"))]
 
 
-def test_a_caller_who_is_refused_when_his_fax_is_found(stage: Stage, converted: Path) -> None:
+def test_a_caller_who_is_refused_when_the_fax_is_found(stage: Stage, converted: Path) -> None:
     stage.switch.call_in(number_of("fax"), converted, caller_number=ENEMY)
     stage.switch.wait_idle(20)
     with Engine(stage.settings(), hub="own") as engine, engine.receive(admit=Door()) as faxes:

@@ -164,7 +164,7 @@ def test_a_call_that_has_ended(
     status: Status,
     outcome: Outcome,
 ) -> None:
-    """Nobody saw the end; what FreeSWITCH recorded decides."""
+    """No process saw the end; what FreeSWITCH recorded decides."""
     call = former.start(converted, number_of(number), as_is=True, keep_marks=True)
     call.result(30)
     result = adopt(engine, stage, call.id, first_page=2).result(10)
@@ -192,7 +192,7 @@ def test_an_attempt_that_was_never_dialled(stage: Stage, engine: Engine, convert
 
 
 def test_an_attempt_that_was_about_to_be_dialled(stage: Stage, engine: Engine) -> None:
-    """The guard is there and nothing else: nobody knows."""
+    """There is only the guard: the outcome is uncertain."""
     attempt_id = new_call_id()
     intend(stage, attempt_id)
     started = time.monotonic()
@@ -245,7 +245,7 @@ def test_the_former_process_finds_that_it_may_not_dial(
 
 
 def test_another_core_proves_nothing(stage: Stage, engine: Engine) -> None:
-    """After a restart every place is empty; no channel can be up, so nobody waits."""
+    """After a restart there is no mark; no channel can be up, so nothing is waited for."""
     core, attempt_id = stage.core, new_call_id()
     intend(stage, attempt_id)
     stage.switch.restart()
@@ -273,7 +273,7 @@ def test_a_mark_outlives_a_restart(
     assert result.pages_sent == 3
 
 
-def test_the_second_gateway_carries_the_call(
+def test_the_call_is_up_on_the_second_gateway(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     gateways = ("down", "softswitch")
@@ -324,7 +324,7 @@ def test_a_node_that_is_away(stage: Stage) -> None:
 def test_the_link_is_lost_while_the_call_is_followed(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
-    """Nothing is proved and nothing is given up: whoever asks again finds the call."""
+    """Nothing is proved and nothing is settled: the next adoption finds the call."""
     call = former.start(converted, number_of("stall_in_page_2"), as_is=True)
     leave(call, PageDone)
     adopted = adopt(engine, stage, call.id, timeouts=CallTimeouts(link_lost=0.3))
@@ -380,7 +380,7 @@ class Line:
 
 
 @given(before=st.lists(st.integers(0, 3), max_size=12), gateways=st.integers(1, 3))
-def test_what_was_said_not_to_be_dialled_never_is(before: list[int], gateways: int) -> None:
+def test_a_settled_id_is_never_dialled(before: list[int], gateways: int) -> None:
     """Wherever the former process stands when it is asked about, and however it goes on."""
     ids, dialled = call_ids("24f7d479-2e07-4f0e-9c1c-0d7c8f4b9a11", gateways), []
 
@@ -426,7 +426,7 @@ def test_what_was_said_not_to_be_dialled_never_is(before: list[int], gateways: i
         assert result.status is Status.UNCERTAIN
 
 
-def test_a_link_that_is_lost_while_we_ask() -> None:
+def test_a_link_that_is_lost_during_the_questions() -> None:
     class Gone(Line):
         def api(self, command: str, arg: str = "") -> str:
             raise Disconnected("gone")

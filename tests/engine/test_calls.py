@@ -29,7 +29,7 @@ from fsfax.softswitch import number_of
 from tests.engine.conftest import Stage
 
 
-def test_a_fax_that_stands_still_is_given_up(engine: Engine, letter: Path) -> None:
+def test_a_fax_without_progress_is_ended(engine: Engine, letter: Path) -> None:
     result = engine.send(
         letter, number_of("stall_in_page_2"), timeouts=CallTimeouts(page=2, linger=1)
     )
@@ -52,7 +52,7 @@ def test_the_result_event_is_lost(stage: Stage, engine: Engine, letter: Path) ->
 
 
 def test_the_switch_is_restarted_in_the_middle(stage: Stage, engine: Engine, letter: Path) -> None:
-    """All channels are gone and nobody knows what became of the call: that is what is said."""
+    """All channels are gone and no outcome was recorded: the result is uncertain."""
 
     def restart(seen: Observation) -> None:
         if isinstance(seen, PageDone) and seen.number == 1:
@@ -191,11 +191,11 @@ def test_a_restart_shows_in_the_core(stage: Stage, engine: Engine) -> None:
     assert engine.nodes()[0].core == stage.switch.api("global_getvar", "core_uuid")
 
 
-def test_what_nobody_knows(engine: Engine) -> None:
+def test_the_fate_of_an_unknown_attempt(engine: Engine) -> None:
     assert engine.fate(new_call_id(), gateways=3) is Fate.UNKNOWN
 
 
-def test_hostile_words_of_the_caller(stage: Stage, letter: Path) -> None:
+def test_hostile_texts_of_the_caller(stage: Stage, letter: Path) -> None:
     """Words of the far end arrive as harmless text, and its fax in a file of a safe name."""
     tiff = stage.root / "call.tif"
     from fsfax.document import Converter
@@ -223,7 +223,7 @@ def test_hostile_words_of_the_caller(stage: Stage, letter: Path) -> None:
 
 @pytest.mark.parametrize("pages", [1])
 def test_a_receiver_that_starts_in_the_middle(stage: Stage, letter: Path, pages: int) -> None:
-    """The call is up when somebody begins to listen: it is adopted and followed to its end."""
+    """The call is up when an engine begins to listen: it is adopted and followed to its end."""
     with Engine(stage.settings(), hub="own") as sender:
         sender.wait_up()
         call = sender.start(letter, number_of("fax"))
@@ -238,7 +238,7 @@ def test_a_receiver_that_starts_in_the_middle(stage: Stage, letter: Path, pages:
     assert fax.gaps
 
 
-def test_a_stalled_reception_is_adopted_and_given_up(stage: Stage, letter: Path) -> None:
+def test_a_stalled_inbound_call_is_adopted_and_ended(stage: Stage, letter: Path) -> None:
     """No event comes any more: only FreeSWITCH's list of channels shows the call."""
     with Engine(stage.settings(), hub="own") as sender:
         sender.wait_up()
@@ -265,7 +265,7 @@ def test_a_call_that_was_taken_over_is_hung_up_at_once(stage: Stage, letter: Pat
     stage.switch.wait_idle(10)
 
 
-def test_a_call_counts_on_the_gateway_that_carries_it(
+def test_a_call_counts_on_the_gateway_that_it_uses(
     stage: Stage, engine: Engine, letter: Path
 ) -> None:
     (node,) = engine._pool.nodes

@@ -190,7 +190,7 @@ def test_the_link_stays_away() -> None:
     assert made.follow() is Fate.UNKNOWN
 
 
-def test_nobody_can_be_asked_any_more() -> None:
+def test_freeswitch_cannot_be_asked_any_more() -> None:
     switch = Switch(uuid_exists=gone, uuid_kill=gone)
     made, watch = channel(switch, SOON)
     for event in events("midhang"):
@@ -212,7 +212,7 @@ def test_an_answered_call_that_ended_without_a_result_is_asked_about() -> None:
     assert made.follow() is Fate.ENDED
 
 
-def test_a_channel_that_will_not_die() -> None:
+def test_a_channel_that_cannot_be_ended() -> None:
     import fsfax.engine.channel as module
 
     wait, module._KILL_WAIT = module._KILL_WAIT, 0.01

@@ -1,4 +1,4 @@
-"""No attempt is dialled twice, and none that somebody has given up for ever."""
+"""No attempt is dialled twice, and none that was settled."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ STEPS = ("intend", "settle", "withdraw", "hang up")
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
-def test_one_may_dial_and_nobody_after_settling(steps: list[str]) -> None:
+def test_one_process_may_dial_and_none_after_settling(steps: list[str]) -> None:
     """Any number of clients, in any order: each dials only after its own ``intend``."""
     link, owners, settled, ended = Stores(), 0, False, False
     for step in steps:
@@ -145,7 +145,9 @@ def test_asked_between_the_guard_and_the_originate(
     assert seen == [("intended", 0)]
 
 
-def test_whoever_may_not_dial_does_not(stage: Stage, engine: Engine, converted: Path) -> None:
+def test_nothing_is_dialled_if_may_dial_returns_false(
+    stage: Stage, engine: Engine, converted: Path
+) -> None:
     attempt_id = new_call_id()
     with pytest.raises(NotDialled):
         engine.send(
@@ -158,7 +160,7 @@ def test_whoever_may_not_dial_does_not(stage: Stage, engine: Engine, converted: 
     assert engine.nodes()[0].busy == 0
 
 
-def test_a_question_that_fails_is_a_no(stage: Stage, engine: Engine, converted: Path) -> None:
+def test_a_failing_may_dial_counts_as_false(stage: Stage, engine: Engine, converted: Path) -> None:
     attempt_id = new_call_id()
 
     def fail() -> bool:
@@ -173,7 +175,7 @@ def test_a_question_that_fails_is_a_no(stage: Stage, engine: Engine, converted: 
 def test_a_guard_that_was_lost_with_its_freeswitch(
     stage: Stage, engine: Engine, converted: Path
 ) -> None:
-    """Restarted between guard and originate: nobody would know of the guard any more."""
+    """Restarted between guard and originate: the guard is lost."""
     attempt_id, core = new_call_id(), stage.core
     (node,) = engine._pool.nodes
 
@@ -193,7 +195,7 @@ def test_a_guard_that_was_lost_with_its_freeswitch(
 
 
 def test_no_further_gateway_once_we_may_not(stage: Stage, engine: Engine, converted: Path) -> None:
-    """The call over the first gateway is a failure that is proved, and that is what is told."""
+    """The call over the first gateway failed for certain, and that is the result."""
     answers = iter([True, False])
     result = engine.send(
         converted,

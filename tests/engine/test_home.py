@@ -24,7 +24,7 @@ def own() -> Iterator[HubRunner]:
 
 
 def test_threads_work_side_by_side(own: HubRunner) -> None:
-    """Ten threads wait for each other at home: it would never end if one blocked the hub."""
+    """Ten threads wait for each other in the hub: it would never end if one blocked it."""
     everybody = gevent.event.Event()
     here: list[str] = []
 
@@ -52,7 +52,7 @@ def test_errors_come_back(own: HubRunner) -> None:
         own.run(lambda: 1 // 0)
 
 
-def test_calls_at_home_are_direct(own: HubRunner) -> None:
+def test_calls_in_the_hub_are_direct(own: HubRunner) -> None:
     assert own.run(lambda: own.run(lambda: 7)) == 7
 
 
@@ -77,7 +77,7 @@ def test_current_hub_serves_other_threads() -> None:
 
 
 @pytest.mark.parametrize("choice", ["own", "current"])
-def test_mailboxes_and_slots(choice: str) -> None:
+def test_queues_and_futures(choice: str) -> None:
     home = HubRunner(choice)  # type: ignore[arg-type]
     box, slot = home.queue(), home.future()
     with pytest.raises(queue.Empty):

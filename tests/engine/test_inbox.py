@@ -117,8 +117,8 @@ def received(call_id: str, file: Path | None = None) -> RxResult:
 def stored(inbox: InboundSpool, call_id: str, when: int = 0) -> RxResult:
     source = inbox.folder.parent / "source.tif"
     source.write_bytes(b"II*\0" + call_id.encode())
-    result = received(call_id, inbox.keep(call_id, source))
-    os.utime(inbox.record(result), (when, when))
+    result = received(call_id, inbox.store_tiff(call_id, source))
+    os.utime(inbox.store_record(result), (when, when))
     return result
 
 
@@ -149,7 +149,7 @@ def test_a_result_is_read_back_as_it_was(result: RxResult | TxResult) -> None:
         ("gaps", "one word"),
     ],
 )
-def test_a_damaged_record_is_an_error_of_ours(name: str, wrong: object) -> None:
+def test_a_damaged_record_is_refused(name: str, wrong: object) -> None:
     values = received("id").as_dict()
     with pytest.raises(InvalidRequest, match=name):
         RxResult.from_dict({**values, name: wrong})
@@ -176,7 +176,7 @@ def test_the_oldest_is_first(inbox: InboundSpool) -> None:
 def test_loaded_as_it_was_stored(inbox: InboundSpool) -> None:
     result = stored(inbox, "a")
     assert inbox.load("a") == result
-    inbox.record(received("b"))
+    inbox.store_record(received("b"))
     assert inbox.load("b").file is None
 
 
@@ -208,7 +208,7 @@ def test_removed(inbox: InboundSpool) -> None:
     assert not inbox.has("a")
     inbox.remove("a")
     inbox.remove("never-there")
-    inbox.record(received("no-page"))
+    inbox.store_record(received("no-page"))
     inbox.remove("no-page")
     assert inbox.pending() == ["b"]
 

@@ -1,4 +1,4 @@
-"""Files on their way out: converted, or taken as they are."""
+"""Files of the outbound spool: converted, or put there unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_file_is_copied_where_it_cannot_be_linked(
     assert target.read_bytes() == converted.read_bytes()
 
 
-def test_what_lay_there_before_is_replaced(
+def test_an_older_file_is_replaced(
     outgoing: OutboundSpool, converted: Path, tmp_path: Path
 ) -> None:
     outgoing.folder.mkdir(parents=True)
@@ -163,7 +163,7 @@ def test_calls_under_way_are_not_swept(stage: Stage, engine: Engine, converted: 
     assert call.result(30).success
 
 
-def test_a_call_that_was_left_is_swept_when_nobody_keeps_it(
+def test_the_file_of_a_left_call_is_swept_unless_kept(
     stage: Stage, engine: Engine, converted: Path
 ) -> None:
     call = engine.start(converted, number_of("fax"), as_is=True)

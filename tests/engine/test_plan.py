@@ -104,7 +104,7 @@ def test_refused_plans(changes: dict[str, object], words: str) -> None:
         plan(**changes)
 
 
-def test_refused_when_it_is_put_into_words() -> None:
+def test_refused_when_it_is_rendered() -> None:
     with pytest.raises(InvalidNumber):
         plan(to="12x").originate(ID, "one", "/a.tif")
     with pytest.raises(InvalidRequest, match="caller_id_name"):

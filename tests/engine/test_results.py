@@ -48,7 +48,7 @@ def test_a_result_can_be_read_back(name: str) -> None:
     assert TxResult.from_dict(stored) == result
 
 
-def test_a_channel_that_is_still_up_is_told() -> None:
+def test_a_channel_that_is_still_up_is_reported() -> None:
     """Nothing else may be dialled for that fax yet, whatever else is known of the call."""
     assert judge_sent(Transcript(), CALL, fate=Fate.UP).still_up
     assert not judge_sent(Transcript(), CALL, fate=Fate.UNKNOWN).still_up
@@ -159,7 +159,7 @@ def test_results_are_plain_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", captured.NAMES)
-def test_the_hangup_event_alone_tells_the_result(name: str) -> None:
+def test_the_hangup_event_alone_has_the_result(name: str) -> None:
     """The result event may be lost: the channel's variables repeat it."""
     whole = captured.transcript(name)
     rest = Transcript()

@@ -127,25 +127,25 @@ def test_marks_hold_nothing_foreign(word: str) -> None:
         marks.variables(word, "id")
 
 
-def test_the_inbox_keeps_a_fax_whole(tmp_path: Path) -> None:
+def test_the_inbox_stores_a_fax_completely(tmp_path: Path) -> None:
     source = tmp_path / "x.tif"
     source.write_bytes(b"II*\0" + bytes(5000))
     inbox = InboundSpool(tmp_path / "inbox")
     call = Call("24f7d479-2e07", "b", 1.0, 2.0)
     assert not inbox.has(call.id)
-    kept = inbox.keep(call.id, source)
+    kept = inbox.store_tiff(call.id, source)
     assert kept.read_bytes() == source.read_bytes()
     assert not inbox.has(call.id), "without its record it is half a delivery"
-    record = inbox.record(judge_received(Transcript(), call, file=kept, pages_in_file=1))
+    record = inbox.store_record(judge_received(Transcript(), call, file=kept, pages_in_file=1))
     assert inbox.has(call.id)
     assert json.loads(record.read_text())["pages_received"] == 1
     assert sorted(path.suffix for path in inbox.folder.iterdir()) == [".json", ".tif"]
 
 
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a.b", "x" * 65])
-def test_the_inbox_takes_no_foreign_names(tmp_path: Path, call_id: str) -> None:
+def test_the_inbox_refuses_foreign_names(tmp_path: Path, call_id: str) -> None:
     with pytest.raises(InvalidRequest):
-        InboundSpool(tmp_path).keep(call_id, tmp_path / "x.tif")
+        InboundSpool(tmp_path).store_tiff(call_id, tmp_path / "x.tif")
 
 
 def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
@@ -153,9 +153,9 @@ def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
     source.write_bytes(b"II*\0")
     blocked = tmp_path / "inbox"
     blocked.touch()  # stands where the folder should be: nothing can be written
-    with pytest.raises(SpoolError, match="kept"):
-        InboundSpool(blocked).keep("id", source)
+    with pytest.raises(SpoolError, match="stays"):
+        InboundSpool(blocked).store_tiff("id", source)
     assert source.exists()
     assert stat.S_ISREG(source.stat().st_mode)
     with pytest.raises(SpoolError, match="record"):
-        InboundSpool(blocked).record(judge_received(Transcript(), Call("id", "b", 1.0, 2.0)))
+        InboundSpool(blocked).store_record(judge_received(Transcript(), Call("id", "b", 1.0, 2.0)))

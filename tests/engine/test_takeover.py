@@ -23,7 +23,7 @@ from tests.engine.test_guard import Stores
 
 
 @given(st.lists(st.integers(0, 3), max_size=20))
-def test_one_takes_a_call_over(turns: list[int]) -> None:
+def test_one_engine_takes_a_call_over(turns: list[int]) -> None:
     """Of all that see one taker die, one succeeds it."""
     link, seen, takers = Stores(), dict.fromkeys(range(4), ""), []
     for who in turns:
@@ -75,7 +75,7 @@ def test_two_engines_answer_once(
         assert fax.pages_received == 3
 
 
-def test_a_taker_that_died_is_succeeded(
+def test_an_engine_that_died_during_takeover_is_replaced(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_TAKEOVER_PATIENCE", 0.3)
@@ -87,7 +87,7 @@ def test_a_taker_that_died_is_succeeded(
     assert fax.success, fax
 
 
-def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> None:
+def test_a_call_that_ends_before_its_takeover(stage: Stage, converted: Path) -> None:
     record = stage.switch.call_in(number_of("takeover"), converted)
     stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-another")
     with Engine(stage.settings(), hub="own") as engine, engine.receive():
@@ -100,7 +100,7 @@ def test_a_call_that_ends_before_it_is_taken(stage: Stage, converted: Path) -> N
 
 
 def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted: Path) -> None:
-    """Both follow a call that the dialplan answers; whoever comes second finds no file."""
+    """Both follow a call that the dialplan answers; the second one finds no file."""
     inbox = InboundSpool(stage.root / "inbox")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
@@ -132,10 +132,10 @@ def test_who_calls_whom_when_the_first_event_was_missed(
 
 @pytest.mark.parametrize("number", ["fax", "takeover"])
 @pytest.mark.parametrize("late", [False, True])
-def test_who_calls_whom_is_told_first(
+def test_caller_and_called_are_reported_first(
     stage: Stage, converted: Path, number: str, late: bool
 ) -> None:
-    """Also of a call that was there before anybody listened."""
+    """Also of a call that was up before an engine listened."""
     seen: list[tuple[str, Observation]] = []
     caller = {"caller_number": "+15550142", "caller_name": "Alice"}
     with Engine(stage.settings(), hub="own") as engine:

@@ -1,4 +1,4 @@
-"""An event socket server on a real port that does what a test tells it to."""
+"""An event socket server on a real port that follows a test's script."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_silence_at_connect(server: Server, plain: Any, ours: Any) -> None:
     server.greeting = b""
     with hangs():
         plain().connect()
-    with pytest.raises(EslTimeout, match="said nothing"):
+    with pytest.raises(EslTimeout, match="sent nothing"):
         ours(SHORT).connect()
 
 
@@ -96,7 +96,7 @@ def test_silence_at_auth(server: Server, plain: Any, ours: Any) -> None:
     server.answers["auth"] = silent
     with hangs():
         plain().connect()
-    with pytest.raises(EslTimeout, match="said nothing"):
+    with pytest.raises(EslTimeout, match="sent nothing"):
         ours(SHORT).connect()
 
 
@@ -106,7 +106,7 @@ def test_silence_at_a_command(server: Server, plain: Any, ours: Any) -> None:
     with hangs():
         esl.send("api status")
     link = connected(ours)
-    with pytest.raises(EslTimeout, match="no answer"):
+    with pytest.raises(EslTimeout, match="no reply"):
         link.api("status", timeout=0.1)
 
 
@@ -354,13 +354,13 @@ def test_a_slow_handler(server: Server, plain: Any, ours: Any) -> None:
 
     link = connected(ours)
     with link.watch("slow"), link.watch("quick") as quick:
-        # Nobody reads the first watch at all.
+        # No reader takes from the first watch.
         server.peer.send(event("X", "slow"), event("X", "quick"))
         assert quick.get(PATIENCE).uuid == "quick"
 
 
 def test_events_pile_up(server: Server, plain: Any, ours: Any) -> None:
-    """greenswitch queues without bounds behind a slow handler; ours drops, counts and tells."""
+    """greenswitch queues without bounds behind a slow handler; ours drops, counts and reports."""
     count = 200
     data = encode_event([("Event-Name", "X"), ("Unique-ID", "40e2")]) * count
     esl = connected(plain)

@@ -1,4 +1,4 @@
-"""A link coming up, asking and closing, against a real socket that does as it is told."""
+"""A link that connects, sends commands and closes, against a scripted server on a real port."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_default_timeouts(server: Server) -> None:
         assert link.connected
 
 
-def test_nobody_listens(server: Server, links: Any) -> None:
+def test_a_port_without_a_listener(server: Server, links: Any) -> None:
     link = links(server)
     server.stop()
     with pytest.raises(ConnectError, match=r"cannot connect to a \(127.*is FreeSWITCH running"):
@@ -119,7 +119,7 @@ def test_no_event_socket(server: Server, links: Any, greeting: bytes, problem: s
         links(server).connect()
 
 
-def test_an_answer_to_the_login_without_words(server: Server, links: Any) -> None:
+def test_a_login_reply_without_text(server: Server, links: Any) -> None:
     server.answers["auth"] = saying(encode_frame("command/reply"))
     with pytest.raises(ConnectError, match="not ESL"):
         links(server).connect()
@@ -212,7 +212,7 @@ def test_a_closed_link(link: Link, server: Server) -> None:
     server.peer.ended.wait(PATIENCE)
 
 
-def test_close_wakes_everybody(link: Link, server: Server) -> None:
+def test_close_wakes_all_waiters(link: Link, server: Server) -> None:
     server.answers["api"] = silent
     asking = gevent.spawn(link.api, "status")
     server.peer.saw("api status")
@@ -280,7 +280,7 @@ def test_close_from_a_callback_of_its_own_supervisor(server: Server, links: Any)
 # --- commands ----------------------------------------------------------------------------------
 
 
-def test_api_gives_the_text(link: Link, server: Server) -> None:
+def test_api_returns_the_text(link: Link, server: Server) -> None:
     server.answers["api"] = saying(api_response("  two\nlines ü \r\n"))
     assert link.api("status") == "  two\nlines ü "
 
@@ -301,7 +301,7 @@ def test_a_command_that_failed(link: Link, server: Server, answer: bytes, reply:
     assert caught.value.reply == reply
 
 
-def test_bgapi_carries_our_id(link: Link, server: Server) -> None:
+def test_bgapi_sends_the_given_job_id(link: Link, server: Server) -> None:
     link.bgapi("originate", "sofia/x/1 &park", job_id="40e2")
     (command,) = server.peer.saw("bgapi")
     assert command.line == "bgapi originate sofia/x/1 &park"
@@ -398,7 +398,7 @@ def test_frames_of_unknown_kinds_are_survived(link: Link, server: Server) -> Non
     assert link.api("echo") == "echo"
 
 
-def test_a_peer_that_takes_no_bytes(server: Server, links: Any) -> None:
+def test_a_peer_that_reads_no_bytes(server: Server, links: Any) -> None:
     """Sending has a limit too, and who waits behind it has its own."""
     link = links(server, command=0.3)
     link.connect()
@@ -476,7 +476,7 @@ def test_line_breaks_are_refused_before_anything_is_sent(
     assert server.peer.lines == ["auth ClueCon", "api echo"]
 
 
-def test_the_core_is_learnt_and_a_restart_shows(link: Link, server: Server) -> None:
+def test_the_core_uuid_shows_a_restart(link: Link, server: Server) -> None:
     assert link.core == server.core
     first, server.core = server.core, "0c7b1e0a-71a7-4d5e-9d2f-5c8f5f1c1a11"
     states: list[tuple[bool, str]] = []
@@ -491,7 +491,7 @@ def test_the_core_is_learnt_and_a_restart_shows(link: Link, server: Server) -> N
 
 
 @pytest.mark.parametrize("answer", ["", "-ERR no reply\n", "-ERR command not found\n", "x" * 36])
-def test_a_core_that_does_not_tell_its_name(server: Server, links: Any, answer: str) -> None:
+def test_a_freeswitch_without_a_core_uuid(server: Server, links: Any, answer: str) -> None:
     server.core = ""
     server.answers["api"] = saying(api_response(answer))
     link = links(server)

@@ -125,7 +125,7 @@ def test_the_connection_ends_right_behind_the_subscription(server: Server, links
     assert not link.connected
 
 
-def test_what_an_old_connection_still_has_to_say_is_not_heard(link: Link, server: Server) -> None:
+def test_late_frames_of_an_old_connection_are_ignored(link: Link, server: Server) -> None:
     """Its reader may hold frames already when the connection is given up."""
     watch = link.watch("40e2")
     stale = FrameReader().feed(event("A", "40e2") + encode_reply("+OK stale"))
@@ -159,7 +159,7 @@ def test_a_silent_connection_is_probed(server: Server, links: Any) -> None:
     assert link.connected
 
 
-def test_a_dead_connection_is_given_up(server: Server, links: Any) -> None:
+def test_a_dead_connection_is_closed(server: Server, links: Any) -> None:
     link = links(server, heartbeat=0.05, command=0.05)
     link.connect()
     watch = link.watch("40e2")
@@ -187,7 +187,7 @@ def test_the_connection_ends_during_a_probe(server: Server, links: Any) -> None:
     assert items(watch) == []
 
 
-def test_traffic_is_a_sign_of_life(server: Server, links: Any) -> None:
+def test_traffic_postpones_the_probe(server: Server, links: Any) -> None:
     link = links(server, heartbeat=0.3)
     link.connect()
     end = time.monotonic() + 0.6
@@ -197,7 +197,7 @@ def test_traffic_is_a_sign_of_life(server: Server, links: Any) -> None:
     assert server.peer.lines == ["auth ClueCon"]
 
 
-def test_losing_it_again_and_again(link: Link, server: Server) -> None:
+def test_repeated_loss_of_the_connection(link: Link, server: Server) -> None:
     for number in range(10):
         link.wait_connected(PATIENCE)
         until(lambda count=number: len(server.peers) == count + 1)

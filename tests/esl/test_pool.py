@@ -58,7 +58,7 @@ def names(reservations: list[Reservation]) -> str:
 
 
 def down(name: str = "a") -> NodeSettings:
-    """A node where nobody listens."""
+    """A node without a listening FreeSWITCH."""
     with Server() as server:
         return server.node(name)
 
@@ -78,7 +78,7 @@ def test_turns_go_on_when_calls_end_at_once(pool_of: Nodes) -> None:
     assert names(seen) == "abcab"
 
 
-def test_the_least_loaded_is_taken(pool_of: Nodes) -> None:
+def test_the_least_loaded_node_is_chosen(pool_of: Nodes) -> None:
     pool = pool_of({}, {})
     held = [pool.acquire() for _ in range(4)]
     held[1].release()
@@ -125,13 +125,13 @@ def test_gateways_in_the_asked_order(pool_of: Nodes) -> None:
         pool.acquire(["x", "y"])
 
 
-def test_own_gateways_when_none_is_asked(pool_of: Nodes) -> None:
+def test_own_gateways_when_none_is_named(pool_of: Nodes) -> None:
     pool = pool_of(gateways(x=1, y=0))
     assert pool.acquire().gateways == ("x", "y")
     assert pool.acquire().gateways == ("y",)
 
 
-def test_no_gateway_at_all_is_the_callers_affair(pool_of: Nodes) -> None:
+def test_no_gateway_at_all(pool_of: Nodes) -> None:
     assert pool_of({}).acquire().gateways == ()
 
 
@@ -191,7 +191,7 @@ def test_waiters_are_served_in_order(pool_of: Nodes) -> None:
     assert pool.nodes[0].busy == 0
 
 
-def test_nobody_waits_behind_one_who_needs_something_else(pool_of: Nodes) -> None:
+def test_no_request_waits_behind_one_that_needs_another_gateway(pool_of: Nodes) -> None:
     pool = pool_of(gateways(x=1, y=1))
     held = [pool.acquire(["x"]), pool.acquire(["y"])]
     first = gevent.spawn(pool.acquire, ["x"], wait=PATIENCE)
@@ -214,7 +214,7 @@ def test_waiting_ends(pool_of: Nodes) -> None:
     assert pool.nodes[0].busy == 0
 
 
-def test_a_waiter_that_is_killed_takes_nothing(pool_of: Nodes) -> None:
+def test_a_killed_waiter_reserves_nothing(pool_of: Nodes) -> None:
     pool = pool_of({"capacity": 1})
     held = pool.acquire()
     waiting = gevent.spawn(pool.acquire, wait=PATIENCE)
@@ -225,7 +225,7 @@ def test_a_waiter_that_is_killed_takes_nothing(pool_of: Nodes) -> None:
     assert pool.nodes[0].busy == 0
 
 
-def test_a_waiter_that_is_killed_when_it_was_just_served_gives_back(pool_of: Nodes) -> None:
+def test_a_waiter_that_is_killed_when_just_served_releases(pool_of: Nodes) -> None:
     pool = pool_of({"capacity": 1})
     held = pool.acquire()
     waiting = gevent.spawn(pool.acquire, wait=PATIENCE)
@@ -325,7 +325,7 @@ def test_wait_up(server: Server) -> None:
         pool.wait_up(0)
 
 
-def test_wait_up_tells_the_links_problem(server: Server) -> None:
+def test_wait_up_raises_the_links_problem(server: Server) -> None:
     with Pool([down()], QUICK, []) as pool, pytest.raises(ConnectError, match="cannot connect"):
         pool.wait_up(0.1)
     wrong = server.node("b", password="wrong")
@@ -333,7 +333,7 @@ def test_wait_up_tells_the_links_problem(server: Server) -> None:
         pool.wait_up(0.1)
 
 
-def test_wait_up_tells_every_links_problem(server: Server) -> None:
+def test_wait_up_names_every_links_problem(server: Server) -> None:
     bad = [server.node(name, password="wrong") for name in "bc"]
     with Pool(bad, QUICK, []) as pool, pytest.raises(AuthenticationError, match=r"b .* c "):
         pool.wait_up(0.1)
@@ -343,16 +343,16 @@ def test_wait_up_tells_every_links_problem(server: Server) -> None:
     assert not isinstance(seen.value, AuthenticationError)
 
 
-def test_wait_up_on_a_server_that_says_nothing(server: Server) -> None:
+def test_wait_up_on_a_silent_server(server: Server) -> None:
     server.greeting = b""
     with Pool([server.node()], QUICK, []) as pool, pytest.raises(ConnectError, match=r"0\.05 s"):
         pool.wait_up(0.05)
 
 
-def test_acquire_does_not_wait_for_ever_on_a_server_that_says_nothing(server: Server) -> None:
+def test_acquire_gives_up_on_a_silent_server(server: Server) -> None:
     server.greeting = b""
     quick = QUICK.model_copy(update={"authenticate": 0.05, "connect": 0.05})
-    with Pool([server.node()], quick, []) as pool, pytest.raises(NoNode, match="said nothing"):
+    with Pool([server.node()], quick, []) as pool, pytest.raises(NoNode, match="sent nothing"):
         pool.acquire()
 
 
@@ -360,7 +360,7 @@ def test_a_node_is_up_when_its_subscriptions_are(server: Server) -> None:
     server.answers["event"] = silent
     quick = QUICK.model_copy(update={"command": 0.05})
     with Pool([server.node()], quick, ["CHANNEL_HANGUP"]) as pool:
-        with pytest.raises(NoNode, match="no answer"):
+        with pytest.raises(NoNode, match="no reply"):
             pool.acquire()
         del server.answers["event"]
         pool.wait_up(PATIENCE)

@@ -125,7 +125,7 @@ def test_a_flood_leaves_time_for_others(link: Link, server: Server) -> None:
 # --- watches -----------------------------------------------------------------------------------
 
 
-def test_a_full_watch_gives_way_and_says_so(server: Server, links: Any) -> None:
+def test_a_full_watch_drops_events_and_reports_a_gap(server: Server, links: Any) -> None:
     link = links(server, queue_size=10)
     link.connect()
     slow, quick = link.watch("slow"), link.watch("quick")
@@ -143,7 +143,7 @@ def test_a_full_watch_gives_way_and_says_so(server: Server, links: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_a_full_watch_never_grows_and_always_tells(size: int) -> None:
+def test_a_full_watch_never_grows_and_always_reports(size: int) -> None:
     watch = Watch(size, lambda _watch: None)
     for _ in range(50):
         watch.put(Gap("g"))
@@ -170,7 +170,7 @@ def test_a_watch_may_be_closed_twice(link: Link) -> None:
     assert not link._by_key
 
 
-def test_a_wake_overtakes_and_is_never_swallowed() -> None:
+def test_a_wake_precedes_events_and_is_never_dropped() -> None:
     watch = Watch(3, lambda _watch: None)
     watch.wake()
     for number in range(9):

@@ -82,7 +82,7 @@ def test_the_frames_of_a_stream() -> None:
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=40))
 @example(list(range(len(STREAM))))
-def test_any_fragmentation_gives_the_same_frames(cuts: list[int]) -> None:
+def test_any_fragmentation_yields_the_same_frames(cuts: list[int]) -> None:
     reader = FrameReader()
     places = [0, *sorted(cuts), len(STREAM)]
     found = [
@@ -94,7 +94,7 @@ def test_any_fragmentation_gives_the_same_frames(cuts: list[int]) -> None:
     assert [plain(frame) for frame in found] == [plain(frame) for frame in frames(STREAM)]
 
 
-def test_a_frame_is_given_as_soon_as_it_is_whole() -> None:
+def test_a_frame_is_returned_when_it_is_complete() -> None:
     reader = FrameReader()
     assert not reader.feed(JOB[:-1])
     assert len(reader.feed(JOB[-1:])) == 1
@@ -106,7 +106,7 @@ def test_line_ends_between_frames_are_nothing() -> None:
     reader.eof()
 
 
-def test_crlf_is_taken_too() -> None:
+def test_crlf_is_accepted() -> None:
     frame = only(b"Content-Type: a/B\r\nX\r\nContent-Length: 4\r\n\r\n\r\n\r\n")
     assert (frame.content_type, frame.body) == ("a/b", b"\r\n\r\n")
 
@@ -158,7 +158,7 @@ def test_an_end_in_the_middle(part: bytes) -> None:
 @given(st.lists(st.binary(max_size=60), max_size=8))
 @example([b"Content-Length: 5\n\nab"])
 @example([b"\xff\xfe: \xff\n:\n\n"])
-def test_garbage_gives_frames_or_a_protocol_error(pieces: list[bytes]) -> None:
+def test_garbage_yields_frames_or_a_protocol_error(pieces: list[bytes]) -> None:
     for reader in (FrameReader(limit=100), CommandReader(limit=100)):
         try:
             for piece in pieces:
@@ -254,7 +254,7 @@ def test_duplicates_and_arrays() -> None:
     assert len(headers) == 2
 
 
-def test_values_are_decoded_when_asked_for() -> None:
+def test_values_are_decoded_when_read() -> None:
     headers = Headers(b"A: %2B49%20%C3%BC\nB: 100%\nC: %zz%4\nD: %ff\xfe")
     assert headers.raw("A") == b"%2B49%20%C3%BC"
     assert headers["A"] == "+49 ü"

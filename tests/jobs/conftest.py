@@ -49,13 +49,13 @@ def pdf(tmp_path: Path) -> Path:
     return file
 
 
-ROOM = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
+NODE_CAPACITY = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
 
 NUMBERS = (f"+35315550{number:03}" for number in itertools.count(100))
 
 
 class Hand:
-    """A worker without a loop: what it does, the test says."""
+    """A worker without a loop: the test calls what the loop would call."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self.leases = Leases(database, "test", settings.jobs.lease, clock=clock)
@@ -92,7 +92,7 @@ def ready(store: JobStore, hand: Callable[[], Hand], pdf: Path) -> Callable[...,
 
 
 def fill(file: Path) -> None:
-    """Take all the room that is left."""
+    """Write to a file until its file system is full."""
     with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
         while True:
             stream.write(bytes(4096))

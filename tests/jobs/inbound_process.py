@@ -32,7 +32,7 @@ POINTS = (
 
 
 def die_at(point: str, call_id: str, kills: Path) -> None:
-    """End at once, without a word to anybody, if this is the point."""
+    """End the process without cleaning up if this is the point."""
     order = kills / call_id
     if order.is_file() and order.read_text() == point:
         order.unlink()
@@ -87,7 +87,7 @@ if __name__ == "__main__":
     )
     with Worker(settings) as worker:
         worker.engine.wait_up()
-        while worker._reception is None:
+        while worker._inbound_service is None:
             time.sleep(0.01)
         print("ready", flush=True)
         worker.wait()

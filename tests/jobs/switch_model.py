@@ -34,7 +34,7 @@ class ModelCall:
     up: bool = True
     mark: str = ""
     ended_known: bool = False
-    cut: bool = False  # off by a restart, nobody knows where
+    cut: bool = False  # off by a restart, at an unknown page
     proved: bool = False  # the success was recorded; what a restart cut off was not
 
     def advance(self) -> Observation | None:

@@ -20,7 +20,7 @@ from fsfax.errors import LeaseLost
 from fsfax.jobs.claims import Claim, NodeCapacity
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
-from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED
 
 Ready = Callable[..., str]
@@ -36,7 +36,7 @@ class TestClaim:
         self, store: JobStore, ready: Ready, hand: Hands
     ) -> None:
         id = ready(gateways=["gw"])
-        (claim,) = hand().claims.claim([ROOM])
+        (claim,) = hand().claims.claim([NODE_CAPACITY])
         (attempt,) = store.attempts(id)
         assert attempt == claim.attempt
         assert attempt.state is AttemptState.INTENDED
@@ -49,8 +49,8 @@ class TestClaim:
 
     def test_a_job_is_claimed_once(self, ready: Ready, hand: Hands) -> None:
         id = ready()
-        assert ids(hand().claims.claim([ROOM], 10)) == [id]
-        assert hand().claims.claim([ROOM], 10) == []
+        assert ids(hand().claims.claim([NODE_CAPACITY], 10)) == [id]
+        assert hand().claims.claim([NODE_CAPACITY], 10) == []
 
     def test_priority_then_age(self, ready: Ready, hand: Hands, clock: Clock) -> None:
         low = ready(priority=-1)
@@ -60,17 +60,17 @@ class TestClaim:
         second = ready()
         clock.move(1)
         high = ready(priority=7)
-        assert ids(hand().claims.claim([ROOM], 10)) == [high, first, second, low]
+        assert ids(hand().claims.claim([NODE_CAPACITY], 10)) == [high, first, second, low]
 
     def test_not_before_its_time(self, ready: Ready, hand: Hands, clock: Clock) -> None:
         worker, later = hand(), clock.now + timedelta(hours=1)
         id = ready(not_before=later)
         # The document is made ready when the fax is due, not before.
-        assert worker.claims.claim([ROOM]) == []
+        assert worker.claims.claim([NODE_CAPACITY]) == []
         clock.move(3600)
         for preparation in worker.claims.claim_unprepared():
             worker.settlement.prepared(preparation, Path(__file__), 1)
-        assert ids(worker.claims.claim([ROOM])) == [id]
+        assert ids(worker.claims.claim([NODE_CAPACITY])) == [id]
 
     def test_accounts_take_turns(self, store: JobStore, ready: Ready, hand: Hands) -> None:
         accounts = [Accounts(store.database).create(name).id for name in "abc"]
@@ -78,7 +78,7 @@ class TestClaim:
             for _ in range(10 if account == accounts[0] else 2):
                 ready(account_id=account)
         worker = hand()
-        claimed = worker.claims.claim([ROOM], 6)
+        claimed = worker.claims.claim([NODE_CAPACITY], 6)
         assert Counter(claim.job.account_id for claim in claimed) == dict.fromkeys(accounts, 2)
 
     def test_one_call_at_a_time_to_a_number(
@@ -90,54 +90,54 @@ class TestClaim:
             clock.move(1)
         other = ready("+35315550200")
         worker = hand()
-        claims = worker.claims.claim([ROOM], 10)
+        claims = worker.claims.claim([NODE_CAPACITY], 10)
         assert ids(claims) == [same[0], other]
-        assert worker.claims.claim([ROOM], 10) == []
+        assert worker.claims.claim([NODE_CAPACITY], 10) == []
         worker.settlement.settle(claims[0], DELIVERED)
-        (second,) = worker.claims.claim([ROOM], 10)
+        (second,) = worker.claims.claim([NODE_CAPACITY], 10)
         assert second.job.id == same[1]
         worker.settlement.settle(second, BUSY)
         # The busy one waits its time; the one behind it does not.
-        (third,) = worker.claims.claim([ROOM], 10)
+        (third,) = worker.claims.claim([NODE_CAPACITY], 10)
         assert third.job.id == same[2]
         worker.settlement.settle(third, DELIVERED)
         clock.move(24 * 3600)
-        assert ids(worker.claims.claim([ROOM], 10)) == [same[1]]
+        assert ids(worker.claims.claim([NODE_CAPACITY], 10)) == [same[1]]
 
     @pytest.mark.parametrize("how", ["cancel", "hold"])
-    def test_whoever_waits_for_a_number_may_leave(
+    def test_a_job_that_waits_for_a_number_may_be_cancelled_or_held(
         self, store: JobStore, ready: Ready, hand: Hands, clock: Clock, how: str
     ) -> None:
         first, second, third = (ready("+35315550100") for _ in range(3))
         worker = hand()
-        claims = worker.claims.claim([ROOM], 10)
+        claims = worker.claims.claim([NODE_CAPACITY], 10)
         waiting = [id for id in (first, second, third) if id != claims[0].job.id]
         getattr(store, how)(waiting[0])
         worker.settlement.settle(claims[0], DELIVERED)
-        assert ids(worker.claims.claim([ROOM], 10)) == [waiting[1]]
+        assert ids(worker.claims.claim([NODE_CAPACITY], 10)) == [waiting[1]]
 
     def test_node_and_gateway_limits(self, ready: Ready, hand: Hands) -> None:
-        rooms = [
+        nodes = [
             NodeCapacity(node="a", core="1", capacity=2, gateways={"x": 0}),
             NodeCapacity(node="b", core="2", capacity=0, gateways={"x": 1, "y": 1}),
         ]
         for _ in range(10):
             ready()
-        claims = [*hand().claims.claim(rooms, 3), *hand().claims.claim(rooms, 10)]
+        claims = [*hand().claims.claim(nodes, 3), *hand().claims.claim(nodes, 10)]
         held = Counter((claim.attempt.node, claim.attempt.gateway) for claim in claims)
         assert held == {("a", "x"): 2, ("b", "x"): 1, ("b", "y"): 1}
 
     def test_a_full_gateway_does_not_hold_up_the_others(
         self, ready: Ready, hand: Hands, clock: Clock
     ) -> None:
-        room = NodeCapacity(node="a", core="1", gateways={"x": 1, "y": 0})
+        node = NodeCapacity(node="a", core="1", gateways={"x": 1, "y": 0})
         first = ready(gateways=["x"])
         clock.move(1)
         for _ in range(5):
             ready(gateways=["x"])
         clock.move(1)
         last = ready(gateways=["y"])
-        assert ids(hand().claims.claim([room], 10)) == [first, last]
+        assert ids(hand().claims.claim([node], 10)) == [first, last]
 
     def test_account_limits(
         self, store: JobStore, ready: Ready, database_url: str, hand: Hands
@@ -147,7 +147,7 @@ class TestClaim:
             ready(account_id=narrow)
         for _ in range(12):
             ready()
-        claims = hand().claims.claim([ROOM], 50)
+        claims = hand().claims.claim([NODE_CAPACITY], 50)
         assert Counter(claim.job.account_id for claim in claims) == {narrow: 1, "0" * 32: 10}
 
     def test_time_windows(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
@@ -155,11 +155,11 @@ class TestClaim:
         account = Accounts(store.database).create("night", windows=night).id
         id = ready(account_id=account)
         worker = hand()
-        assert worker.claims.claim([ROOM]) == []  # it is noon
+        assert worker.claims.claim([NODE_CAPACITY]) == []  # it is noon
         due = worker.claims.next_due()
         assert due == clock.now + timedelta(hours=10)
         clock.move(10 * 3600)
-        assert ids(worker.claims.claim([ROOM])) == [id]
+        assert ids(worker.claims.claim([NODE_CAPACITY])) == [id]
 
     def test_next_due(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
         worker = hand()
@@ -171,12 +171,12 @@ class TestClaim:
     def test_many_workers_at_once(self, store: JobStore, ready: Ready, hand: Hands) -> None:
         made = {ready() for _ in range(8)} | {ready("+35315559999") for _ in range(4)}
         claimed: list[Claim] = []
-        room = NodeCapacity(node="a", core="1", capacity=5, gateways={"gw": 0})
+        node = NodeCapacity(node="a", core="1", capacity=5, gateways={"gw": 0})
 
         def work() -> None:
             worker = hand()
             for _ in range(4):
-                claimed.extend(worker.claims.claim([room], 1))
+                claimed.extend(worker.claims.claim([node], 1))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
@@ -195,7 +195,7 @@ class TestTheDatabaseItselfRefuses:
         self, store: JobStore, ready: Ready, hand: Hands, same: str
     ) -> None:
         ready(), ready()
-        one, two = hand().claims.claim([ROOM], 2)
+        one, two = hand().claims.claim([NODE_CAPACITY], 2)
         with store.database.read() as connection:
             rows = {
                 row.id: dict(row._mapping) for row in connection.execute(select(attempts)).all()
@@ -219,7 +219,7 @@ class TestLeases:
     ) -> None:
         id = ready()
         old, new = hand(), hand()
-        (claim,) = old.claims.claim([ROOM])
+        (claim,) = old.claims.claim([NODE_CAPACITY])
         clock.move(29)
         new.leases.heartbeat()
         assert new.claims.take_over() == []
@@ -241,7 +241,7 @@ class TestLeases:
     def test_a_token_is_good_for_one_owner(self, ready: Ready, hand: Hands, clock: Clock) -> None:
         ready()
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         worker.leases.retire()
         worker.leases.register()  # the same worker id, but it lost its jobs
         (again,) = worker.claims.take_over()
@@ -252,7 +252,7 @@ class TestLeases:
     def test_who_retires_hands_over_at_once(self, ready: Ready, hand: Hands) -> None:
         id = ready()
         old, new = hand(), hand()
-        old.claims.claim([ROOM])
+        old.claims.claim([NODE_CAPACITY])
         old.leases.retire()
         assert ids(new.claims.take_over()) == [id]
 
@@ -285,9 +285,9 @@ class TestLeases:
         with store.database.write() as connection:
             connection.execute(jobs.update().values(blocked=True))
         worker = hand()
-        assert worker.claims.claim([ROOM]) == []
+        assert worker.claims.claim([NODE_CAPACITY]) == []
         worker.leases.heartbeat()
-        assert ids(worker.claims.claim([ROOM])) == [id]
+        assert ids(worker.claims.claim([NODE_CAPACITY])) == [id]
 
 
 class TestLimitsAreSettings:
@@ -295,4 +295,4 @@ class TestLimitsAreSettings:
         for _ in range(3):
             ready()
         settings = Settings(jobs=JobsSettings(account_calls=2))
-        assert len(Hand(store.database, settings, clock).claims.claim([ROOM], 10)) == 2
+        assert len(Hand(store.database, settings, clock).claims.claim([NODE_CAPACITY], 10)) == 2

@@ -443,7 +443,7 @@ class TestTransactions:
         database.close()
 
     def test_processes_that_write_at_once(self, database_url: str) -> None:
-        """Nobody is told "database is locked", and nothing is lost."""
+        """No writer gets "database is locked", and nothing is lost."""
         database = Database(database_url)
         add_worker(database, "0")
         running = [
@@ -526,7 +526,7 @@ class TestSqliteTrouble:
             count(Database(f"sqlite:///{file}"))
 
     def test_a_full_disk(self, sqlite_template: Path, tmp_path: Path) -> None:
-        """SQLite's own limit: the same code of the same function as a disk without room."""
+        """SQLite's own limit: the same code of the same function as a full disk."""
         shutil.copy(sqlite_template, tmp_path / "fsfax.db")
         store = JobStore(Database(f"sqlite:///{tmp_path}/fsfax.db", connections=1))
         pages = 0
@@ -779,7 +779,7 @@ class Cut:
 
 class TestKilledProcess:
     def test_in_the_middle_of_a_transaction(self, database_url: str) -> None:
-        """Nothing of it stays, and nobody has to wait for it."""
+        """Nothing of it stays, and no other transaction has to wait for it."""
         database = Database(database_url, wait=5.0)
         add_worker(database)
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The database goes away in the middle of a call, and comes back: nobody has to lend a hand."""
+"""The database goes away in the middle of a call, and comes back: no operator is needed."""
 
 from __future__ import annotations
 

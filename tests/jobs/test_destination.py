@@ -52,11 +52,11 @@ def lost(code: int, **changes: Any) -> TxResult:
 
 
 def taught(
-    *results: TxResult, mode: Mode = BEST, memory: DestinationHistory = FRESH
+    *results: TxResult, mode: Mode = BEST, history: DestinationHistory = FRESH
 ) -> DestinationHistory:
     for ended in results:
-        memory = learn(memory, ended, mode, NOW)
-    return memory
+        history = learn(history, ended, mode, NOW)
+    return history
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def taught(
         ([lost(16)], Mode("on", ecm=False)),
         # Two failures of different kinds.
         ([lost(20, fax_speed=0), lost(21)], Mode("off", v17=False)),
-        # Nobody there, busy, a person: nothing against the mode.
+        # No answer, busy, a person: nothing against the mode.
         ([result(Outcome.BUSY), result(Outcome.NO_ANSWER), result(Outcome.NOT_A_FAX)], BEST),
         # The call broke off in the middle: once that is chance, twice it is not.
         ([lost(49, confirmed=1)], BEST),
@@ -99,19 +99,19 @@ def test_experience_decides_the_first_call(results: list[TxResult], expected: Mo
 
 
 def test_what_a_call_leaves_behind() -> None:
-    memory = taught(
+    history = taught(
         result(Outcome.BUSY, result_code=486),
         delivered(encoding="T.6", remote_station_id="+49 30 123456"),
     )
-    assert (memory.delivered, memory.failed) == (1, 1)
-    assert (memory.speed, memory.coding, memory.ever_fax) == (14400, "T.6", True)
-    assert memory.station_id == "+49 30 123456"
-    assert [(end.outcome, end.code, end.pages) for end in memory.last] == [
+    assert (history.delivered, history.failed) == (1, 1)
+    assert (history.speed, history.coding, history.ever_fax) == (14400, "T.6", True)
+    assert history.station_id == "+49 30 123456"
+    assert [(end.outcome, end.code, end.pages) for end in history.last] == [
         ("busy", 486, 0),
         ("delivered", None, 3),
     ]
     # A later call that learnt less takes nothing away.
-    later = taught(result(Outcome.BUSY), memory=memory)
+    later = taught(result(Outcome.BUSY), history=history)
     assert (later.speed, later.coding, later.ever_fax) == (14400, "T.6", True)
 
 
@@ -121,48 +121,48 @@ def test_what_a_call_leaves_behind() -> None:
 )
 def test_what_was_not_the_numbers_doing_counts_for_nothing_but_its_pages(outcome: Outcome) -> None:
     assert taught(result(outcome)) == FRESH
-    memory = taught(
-        result(outcome, confirmed=2, t38_status="negotiated", fax_speed=14400), memory=FRESH
+    history = taught(
+        result(outcome, confirmed=2, t38_status="negotiated", fax_speed=14400), history=FRESH
     )
-    assert (memory.delivered, memory.failed, memory.last) == (0, 0, ())
-    assert memory.ever_fax
-    assert memory.t38.good == memory.v17.good == 1
+    assert (history.delivered, history.failed, history.last) == (0, 0, ())
+    assert history.ever_fax
+    assert history.t38.good == history.v17.good == 1
 
 
 def test_only_the_last_endings_are_kept() -> None:
-    memory = FRESH
+    history = FRESH
     for number in range(3 * MAX_LAST):
-        memory = learn(memory, result(Outcome.BUSY), BEST, NOW + number)
-    assert [ending.at - NOW for ending in memory.last] == list(range(2 * MAX_LAST, 3 * MAX_LAST))
-    assert memory.failed == 3 * MAX_LAST
+        history = learn(history, result(Outcome.BUSY), BEST, NOW + number)
+    assert [ending.at - NOW for ending in history.last] == list(range(2 * MAX_LAST, 3 * MAX_LAST))
+    assert history.failed == 3 * MAX_LAST
 
 
 class TestFading:
     def test_a_single_failure_holds_for_one_half_life(self) -> None:
-        memory = taught(lost(21))
-        assert advise(memory, BEST, NOW + 29.9 * DAY).mode == AUDIO
-        assert advise(memory, BEST, NOW + 30.1 * DAY).mode == BEST
+        history = taught(lost(21))
+        assert advise(history, BEST, NOW + 29.9 * DAY).mode == AUDIO
+        assert advise(history, BEST, NOW + 30.1 * DAY).mode == BEST
 
     def test_the_half_life_is_a_setting(self) -> None:
-        memory = learn(FRESH, lost(21), BEST, NOW, DAY)
-        assert advise(memory, BEST, NOW + 0.9 * DAY, DAY).mode == AUDIO
-        assert advise(memory, BEST, NOW + 1.1 * DAY, DAY).mode == BEST
+        history = learn(FRESH, lost(21), BEST, NOW, DAY)
+        assert advise(history, BEST, NOW + 0.9 * DAY, DAY).mode == AUDIO
+        assert advise(history, BEST, NOW + 1.1 * DAY, DAY).mode == BEST
 
     def test_what_is_new_outweighs_what_is_old(self) -> None:
-        memory = taught(delivered(), delivered(), delivered())
-        memory = learn(memory, lost(21), BEST, NOW + 4 * HALF_LIFE)
-        assert advise(memory, BEST, NOW + 4 * HALF_LIFE).mode == AUDIO
+        history = taught(delivered(), delivered(), delivered())
+        history = learn(history, lost(21), BEST, NOW + 4 * HALF_LIFE)
+        assert advise(history, BEST, NOW + 4 * HALF_LIFE).mode == AUDIO
 
     def test_breaks_that_lie_far_apart_are_chance(self) -> None:
-        memory = taught(lost(49, confirmed=1))
-        memory = learn(memory, lost(49, confirmed=1), BEST, NOW + 2 * DAY)
-        assert advise(memory, BEST, NOW + 2 * DAY).mode == BEST
+        history = taught(lost(49, confirmed=1))
+        history = learn(history, lost(49, confirmed=1), BEST, NOW + 2 * DAY)
+        assert advise(history, BEST, NOW + 2 * DAY).mode == BEST
 
     def test_a_clock_that_went_back_does_not_stop_the_fading(self) -> None:
-        memory = learn(taught(lost(21)), result(Outcome.BUSY), BEST, NOW - 100 * DAY)
-        assert memory.t38 == Weights(bad=1, at=NOW)
-        memory = learn(memory, lost(21), BEST, NOW - 100 * DAY)
-        assert memory.t38 == Weights(bad=2, at=NOW - 100 * DAY)
+        history = learn(taught(lost(21)), result(Outcome.BUSY), BEST, NOW - 100 * DAY)
+        assert history.t38 == Weights(bad=1, at=NOW)
+        history = learn(history, lost(21), BEST, NOW - 100 * DAY)
+        assert history.t38 == Weights(bad=2, at=NOW - 100 * DAY)
 
 
 CODES = st.sampled_from([0, 2, 6, 8, 16, 17, 20, 21, 22, 48, 49, 404, 486])
@@ -193,11 +193,11 @@ calls = st.lists(
 
 
 def remembered(lived: list[tuple[TxResult, Mode, float]]) -> tuple[DestinationHistory, float]:
-    memory, now = FRESH, NOW
+    history, now = FRESH, NOW
     for ended, mode, passed in lived:
         now += passed
-        memory = learn(memory, ended, mode, now)
-    return memory, now
+        history = learn(history, ended, mode, now)
+    return history, now
 
 
 def cost(mode: Mode) -> tuple[bool, bool, bool]:
@@ -208,13 +208,13 @@ def cost(mode: Mode) -> tuple[bool, bool, bool]:
 def test_experience_only_fades(
     lived: list[tuple[TxResult, Mode, float]], first: float, second: float
 ) -> None:
-    memory, now = remembered(lived)
+    history, now = remembered(lived)
     sooner, later = sorted((now + first, now + second))
-    before, after = advise(memory, BEST, sooner).mode, advise(memory, BEST, later).mode
+    before, after = advise(history, BEST, sooner).mode, advise(history, BEST, later).mode
     # What is left out later was left out sooner as well.
     assert all(a <= b for a, b in zip(cost(after), cost(before), strict=True))
-    assert advise(memory, BEST, now + 20 * HALF_LIFE).mode == BEST
-    for weights in (memory.t38, memory.v17, memory.ecm):
+    assert advise(history, BEST, now + 20 * HALF_LIFE).mode == BEST
+    for weights in (history.t38, history.v17, history.ecm):
         assert weights.faded(later).good <= weights.faded(sooner).good
         assert weights.faded(later).bad <= weights.faded(sooner).bad
 
@@ -223,9 +223,9 @@ def test_experience_only_fades(
 def test_a_further_failure_never_raises_the_advice(
     lived: list[tuple[TxResult, Mode, float]], ended: TxResult
 ) -> None:
-    memory, now = remembered(lived)
-    before = advise(memory, BEST, now).mode
-    after = advise(learn(memory, replace(ended, pages_sent=0), BEST, now), BEST, now).mode
+    history, now = remembered(lived)
+    before = advise(history, BEST, now).mode
+    after = advise(learn(history, replace(ended, pages_sent=0), BEST, now), BEST, now).mode
     assert all(a >= b for a, b in zip(cost(after), cost(before), strict=True))
 
 
@@ -236,30 +236,34 @@ pins = st.builds(
     v17=st.none() | st.booleans(),
     give_up=st.booleans(),
 )
-wishes = st.builds(
+requests = st.builds(
     Mode, t38=st.sampled_from(["off", "on", "required"]), ecm=st.booleans(), v17=st.booleans()
 )
 
 
-@given(calls, pins, wishes)
-def test_the_wish_comes_first_then_the_pins(
-    lived: list[tuple[TxResult, Mode, float]], pinned: Pins, wish: Mode
+@given(calls, pins, requests)
+def test_the_request_comes_first_then_the_pins(
+    lived: list[tuple[TxResult, Mode, float]], pinned: Pins, requested: Mode
 ) -> None:
-    memory, now = remembered(lived)
-    choice = advise(replace(memory, pins=pinned), wish, now)
-    assert choice.mode == choice.mode.within(wish) == pinned.applied(choice.mode).within(wish)
-    assert first_mode(wish, choice) == choice
+    history, now = remembered(lived)
+    choice = advise(replace(history, pins=pinned), requested, now)
+    assert (
+        choice.mode
+        == choice.mode.within(requested)
+        == pinned.applied(choice.mode).within(requested)
+    )
+    assert first_mode(requested, choice) == choice
     assert choice.why
     assert all(choice.why)
 
 
 @given(calls, pins)
-def test_a_memory_survives_the_database(
+def test_a_history_survives_the_database(
     lived: list[tuple[TxResult, Mode, float]], pinned: Pins
 ) -> None:
-    memory = replace(remembered(lived)[0], pins=pinned)
-    text = json.dumps(memory.as_dict(), allow_nan=False)
-    assert DestinationHistory.from_dict(NUMBER, json.loads(text)) == memory
+    history = replace(remembered(lived)[0], pins=pinned)
+    text = json.dumps(history.as_dict(), allow_nan=False)
+    assert DestinationHistory.from_dict(NUMBER, json.loads(text)) == history
 
 
 anything = st.recursive(
@@ -283,10 +287,10 @@ an_ending = st.fixed_dictionaries(
     | anything
 )
 def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
-    memory = DestinationHistory.from_dict(NUMBER, data)
-    assert len(memory.last) <= MAX_LAST
-    assert all(line.isprintable() for line in explain(memory, BEST, NOW))
-    learnt = learn(memory, lost(21), BEST, NOW)
+    history = DestinationHistory.from_dict(NUMBER, data)
+    assert len(history.last) <= MAX_LAST
+    assert all(line.isprintable() for line in explain(history, BEST, NOW))
+    learnt = learn(history, lost(21), BEST, NOW)
     text = json.dumps(learnt.as_dict(), allow_nan=False)
     assert DestinationHistory.from_dict(NUMBER, json.loads(text)) == learnt
 
@@ -308,7 +312,9 @@ def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
         (None, FRESH),
     ],
 )
-def test_a_memory_is_read_as_far_as_it_makes_sense(data: Any, expected: DestinationHistory) -> None:
+def test_a_history_is_read_as_far_as_it_makes_sense(
+    data: Any, expected: DestinationHistory
+) -> None:
     assert DestinationHistory.from_dict(NUMBER, data) == expected
 
 
@@ -325,23 +331,23 @@ def test_a_memory_is_read_as_far_as_it_makes_sense(data: Any, expected: Destinat
     ],
 )
 def test_the_far_ends_words_are_bounded_and_printable(said: str, kept: str) -> None:
-    memory = taught(delivered(remote_station_id=said, encoding=said))
-    assert memory.station_id == memory.coding == kept
+    history = taught(delivered(remote_station_id=said, encoding=said))
+    assert history.station_id == history.coding == kept
 
 
 class TestPins:
     def test_what_is_not_named_stays(self) -> None:
-        memory = pin(pin(FRESH, t38="off", give_up=True), ecm=False)
-        assert memory.pins == Pins(t38="off", ecm=False, give_up=True)
-        assert pin(memory, t38=None).pins == Pins(ecm=False, give_up=True)
-        assert pin(memory, give_up=False).pins == Pins(t38="off", ecm=False)
-        assert pin(memory) == memory
+        history = pin(pin(FRESH, t38="off", give_up=True), ecm=False)
+        assert history.pins == Pins(t38="off", ecm=False, give_up=True)
+        assert pin(history, t38=None).pins == Pins(ecm=False, give_up=True)
+        assert pin(history, give_up=False).pins == Pins(t38="off", ecm=False)
+        assert pin(history) == history
 
     def test_pins_come_before_experience(self) -> None:
-        memory = pin(taught(lost(21), lost(16)), t38="on", ecm=True)
-        assert advise(memory, BEST, NOW).mode == BEST
+        history = pin(taught(lost(21), lost(16)), t38="on", ecm=True)
+        assert advise(history, BEST, NOW).mode == BEST
 
-    def test_the_wish_comes_before_pins(self) -> None:
+    def test_the_request_comes_before_pins(self) -> None:
         choice = advise(pin(FRESH, t38="required"), AUDIO, NOW)
         assert choice.mode == AUDIO
         assert choice.why == ("T.38: required, pinned, but the job asks for something else.",)
@@ -354,18 +360,18 @@ class TestPins:
             pin(FRESH, **wrong)
 
     def test_clearing_forgets_the_experience_and_keeps_the_pins(self) -> None:
-        memory = pin(taught(lost(21)), v17=False)
-        assert clear(memory) == replace(FRESH, pins=Pins(v17=False))
-        assert clear(memory, pins=True) == FRESH
+        history = pin(taught(lost(21)), v17=False)
+        assert clear(history) == replace(FRESH, pins=Pins(v17=False))
+        assert clear(history, pins=True) == FRESH
 
 
 def test_the_explanation_is_for_a_person() -> None:
-    memory = taught(
+    history = taught(
         delivered(t38_status="refused", encoding="T.6", remote_station_id="+49 30 123456"),
         result(Outcome.BUSY, result_code=486),
     )
-    memory = pin(memory, v17=False, give_up=True)
-    assert explain(memory, BEST, NOW) == [
+    history = pin(history, v17=False, give_up=True)
+    assert explain(history, BEST, NOW) == [
         "+4930123456: 1 delivered, 1 failed.",
         'A fax machine was met there, it calls itself "+49 30 123456".',
         "Last speed: 14400 bit/s, coding T.6.",

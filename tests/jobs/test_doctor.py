@@ -47,7 +47,7 @@ def test_nothing_is_changed(
         assert connection.execute(text("SELECT * FROM jobs")).all() == before
 
 
-def test_faxes_wait_and_nobody_works(
+def test_faxes_wait_and_no_worker_runs(
     database_url: str, database: Database, ready: Callable[[], str]
 ) -> None:
     ready()
@@ -56,7 +56,7 @@ def test_faxes_wait_and_nobody_works(
     assert check.detail == "none, and 1 faxes wait"
     assert "fsfax worker" in check.remedy
     Leases(database, "w", 60.0).register()
-    assert found(database_url)["workers"].detail == "1 alive"
+    assert found(database_url)["workers"].detail == "1 running"
 
 
 def test_who_gets_faxes_to_unknown_numbers(database_url: str, database: Database) -> None:
@@ -78,7 +78,7 @@ def test_who_gets_faxes_to_unknown_numbers(database_url: str, database: Database
         assert "inbound" in gone.remedy
 
 
-def test_somebody_has_to_decide(
+def test_an_operator_has_to_decide(
     database_url: str, database: Database, ready: Callable[[], str]
 ) -> None:
     ready()

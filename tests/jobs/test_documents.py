@@ -134,7 +134,7 @@ class TestRemoved:
         assert list(documents.read(database, keep(b""))) == []
 
     def test_while_it_is_read(self, database: Database, keep: Keep) -> None:
-        """A reader that has half of it is told, and not given the half for a whole."""
+        """A reader that has half of it gets an error, not the half as if it were the whole."""
         document = keep(b"x" * (3 * CHUNK))
         reading = documents.read(database, document)
         next(reading)
@@ -177,7 +177,7 @@ class TestFiles:
         ballast.write_bytes(bytes(5 * CHUNK))
         with pytest.raises(StoreFull, match="cannot be written: No space left on device"):
             documents.save(database, document, target)
-        assert list(small_disk.iterdir()) == [ballast]  # the half of it takes no room, either
+        assert list(small_disk.iterdir()) == [ballast]  # the half of it takes no space, either
         ballast.unlink()
         documents.save(database, document, target)
         assert hashlib.sha256(target.read_bytes()).hexdigest() == document.sha256

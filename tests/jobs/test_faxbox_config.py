@@ -36,6 +36,13 @@ def boxes(database: Database, clock: Clock) -> Faxboxes:
     return Faxboxes(database, clock=clock)
 
 
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 class TestStrict:
     @pytest.mark.parametrize(
         ("fields", "named"),
@@ -93,6 +100,13 @@ class TestStrict:
         assert box.config.as_dict()["anything"] == {"a": [1]}
         assert "id" not in box.config.as_dict()
         assert boxes.replace(box.id, box.given()).config == box.config
+
+    @pytest.mark.parametrize("value", [object(), nested(300)])
+    def test_an_unknown_field_that_is_not_json(
+        self, boxes: Faxboxes, account: Account, value: object
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="cannot be stored as JSON"):
+            boxes.create(account.id, {"name": "Desk", "x": value})
 
     def test_what_an_empty_configuration_means(self) -> None:
         config = FaxboxConfig()
@@ -153,6 +167,11 @@ class TestTolerant:
         for part in ("stored_field_ignored", "callers.deny", "flags.1", "b0x"):
             assert part in caplog.text
         assert stored == {"callers": {"deny": []}, "flags": ["a", {}]}, "nothing is changed"
+
+    def test_deeply_nested_unknown_fields(self) -> None:
+        """A recursive copy would fail, and with it the work on every other faxbox."""
+        config = FaxboxConfig.from_stored({"x": nested(900), "retries": 99, "fax_header": "A"})
+        assert (config.fax_header, config.retries) == ("A", DEFAULT_RETRIES)
 
     def test_a_list_of_callers_does_not_become_empty(self) -> None:
         config = FaxboxConfig.from_stored({"callers": {"allow": ["a b"]}})

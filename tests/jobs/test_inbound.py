@@ -1,4 +1,4 @@
-"""Received faxes as rows: whose they are, who is kept out, what is sent on, how long it is kept."""
+"""Inbound faxes in the database: owner, blocked callers, forwarding, retention."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def incoming(database: Database, clock: Clock) -> InboundFaxes:
 
 @pytest.fixture
 def fax(tmp_path: Path) -> Callable[..., RxResult]:
-    """Makes received faxes, each of a call of its own."""
+    """Return a function that makes received faxes, each of another call."""
     calls = 0
 
     def make(called: str = "35315550100", **changes: Any) -> RxResult:
@@ -107,13 +107,13 @@ def blocked(result: RxResult) -> RxResult:
     )
 
 
-def news(database: Database) -> list[tuple[str, str]]:
+def notifications(database: Database) -> list[tuple[str, str]]:
     with database.read() as connection:
         rows = connection.execute(select(outbox.c.account_id, outbox.c.kind).order_by(outbox.c.id))
         return [tuple(row) for row in rows]
 
 
-def test_who_called_is_not_forgotten_for_what_is_found_later(
+def test_the_caller_of_a_fax_that_is_found_later_is_stored(
     incoming: InboundFaxes, fax: Callable[..., RxResult]
 ) -> None:
     """After a crash the numbers are those that the dialplan recorded; it has no name."""
@@ -128,7 +128,7 @@ class TestRouting:
     @pytest.mark.parametrize(
         "called", ["+35315550100", "35315550100", "0035315550100", "+35315550100;npdi=yes"]
     )
-    def test_however_the_carrier_writes_it(
+    def test_every_spelling_of_the_called_number(
         self,
         boxes: Faxboxes,
         mine: Account,
@@ -142,7 +142,7 @@ class TestRouting:
         assert (job.account_id, job.faxbox_id, job.to_number) == (mine.id, box.id, called)
         assert boxes.by_number(called) == box
 
-    def test_one_number_has_one_owner_however_it_is_written(
+    def test_one_number_has_one_owner_in_every_spelling(
         self, database: Database, boxes: Faxboxes, mine: Account
     ) -> None:
         boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER, "0035315550100"]})
@@ -161,7 +161,7 @@ class TestRouting:
         assert (job.account_id, job.faxbox_id) == (ward.id, None)
 
     @pytest.mark.parametrize("called", ["+4930123456", "", "nobody@nowhere", "0" * 64])
-    def test_unknown_numbers_go_somewhere(
+    def test_faxes_to_unassigned_numbers_have_an_owner(
         self,
         database: Database,
         boxes: Faxboxes,
@@ -179,7 +179,7 @@ class TestRouting:
                 ({}, (DEFAULT_ACCOUNT, None)),
                 ({"account": other.id}, (other.id, None)),
                 ({"account": other.id, "faxbox": box.id}, (mine.id, box.id)),
-                # What is configured and gone is passed over.
+                # A configured owner that was removed is skipped.
                 ({"account": other.id, "faxbox": GONE}, (other.id, None)),
                 ({"account": GONE, "faxbox": GONE}, (DEFAULT_ACCOUNT, None)),
                 ({"account": GONE}, (DEFAULT_ACCOUNT, None)),
@@ -189,10 +189,10 @@ class TestRouting:
             inbox = InboundFaxes(database, InboundSettings(**settings))
             job = inbox.store(replace(result, call_id=f"call-{number}"))
             assert (job.account_id, job.faxbox_id) == expected
-            assert "called_number_without_faxbox" in caplog.text
-            assert news(database)[-1] == (expected[0], "fax_in_completed")
+            assert "called_number_not_assigned" in caplog.text
+            assert notifications(database)[-1] == (expected[0], "fax_in_completed")
 
-    def test_a_faxbox_that_went_between_two_looks(
+    def test_a_faxbox_that_was_removed_meanwhile(
         self,
         database: Database,
         boxes: Faxboxes,
@@ -206,7 +206,7 @@ class TestRouting:
         job = incoming.store(fax())
         assert (job.account_id, job.faxbox_id) == (mine.id, None)
 
-    def test_it_stays_whose_it_was_when_it_began(
+    def test_the_owner_stays_the_one_at_the_start(
         self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         first = boxes.create(mine.id, {"name": "First", "numbers": [NUMBER]})
@@ -223,7 +223,9 @@ class TestRouting:
 
 
 class TestCallers:
-    def test_who_is_let_in(self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes) -> None:
+    def test_which_callers_are_admitted(
+        self, boxes: Faxboxes, mine: Account, incoming: InboundFaxes
+    ) -> None:
         lists = {"allow": ["+3531*", "anonymous"], "block": ["+353 1 666*"]}
         boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER], "callers": lists})
         boxes.create(mine.id, {"name": "Open", "numbers": ["200"]})
@@ -233,9 +235,9 @@ class TestCallers:
         assert incoming.admit("0035316660000", called) is REJECT
         assert incoming.admit("+4930123456", called) is REJECT
         assert incoming.admit("+4930123456", "200") is ACCEPT
-        assert incoming.admit("+4930123456", "201") is ACCEPT, "nobody's number"
+        assert incoming.admit("+4930123456", "201") is ACCEPT, "a number without an owner"
 
-    def test_the_lists_of_the_faxbox_for_unknown_numbers(
+    def test_the_lists_of_the_faxbox_for_unassigned_numbers(
         self, database: Database, boxes: Faxboxes, mine: Account
     ) -> None:
         box = boxes.create(mine.id, {"name": "Rest", "callers": {"block": ["*"]}})
@@ -250,7 +252,7 @@ class TestCallers:
         admission = incoming.admit("+1", NUMBER)
         assert (admission.cause, admission.ident, admission.t38) == ("", "+353 1 555 0100", False)
 
-    def test_of_a_blocked_call_only_that_it_came_is_kept(
+    def test_a_blocked_call_leaves_a_job_without_documents(
         self,
         database: Database,
         store: JobStore,
@@ -268,7 +270,7 @@ class TestCallers:
         assert job.result is not None
         assert (job.result.result_text, job.result.blocked) == ("blocked", True)
         assert store.documents(job.id) == ()
-        assert news(database) == [], "nobody is told"
+        assert notifications(database) == [], "no notification"
         assert store.list(mine.id, direction=Direction.IN, with_pages=True).jobs == ()
 
 
@@ -290,10 +292,10 @@ class TestForwarding:
         )
 
     @staticmethod
-    def sent_on(store: JobStore) -> list[Job]:
+    def forwarded(store: JobStore) -> list[Job]:
         return list(store.list(direction=Direction.OUT).jobs)
 
-    def test_a_complete_fax_is_sent_on_once(
+    def test_a_complete_fax_is_forwarded_once(
         self,
         store: JobStore,
         box: Faxbox,
@@ -304,7 +306,7 @@ class TestForwarding:
         result = fax()
         came = incoming.store(result)
         incoming.store(result)  # as after a crash
-        (job,) = self.sent_on(store)
+        (job,) = self.forwarded(store)
         assert (job.account_id, job.faxbox_id) == (mine.id, box.id)
         assert (job.to_number, job.dial_number) == ("+1 555 0111", "+15550111")
         assert (job.from_number, job.from_name) == ("+353 1 555 0177", "Desk")
@@ -314,11 +316,11 @@ class TestForwarding:
         (document,) = store.documents(job.id)
         (original,) = store.documents(came.id)
         assert (document.kind, document.sha256) == ("original", original.sha256)
-        assert [seen.data["job"] for seen in store.events(came.id) if seen.kind == "forwarded"] == [
-            job.id
-        ]
+        assert [
+            event.data["job"] for event in store.events(came.id) if event.kind == "forwarded"
+        ] == [job.id]
 
-    def test_without_a_caller_id_it_comes_from_the_called_number(
+    def test_without_a_caller_id_it_is_sent_from_the_called_number(
         self,
         store: JobStore,
         boxes: Faxboxes,
@@ -328,20 +330,20 @@ class TestForwarding:
     ) -> None:
         boxes.change(box.id, {"caller_id": None, "retries": None})
         incoming.store(fax("0035315550100"))
-        (job,) = self.sent_on(store)
+        (job,) = self.forwarded(store)
         assert (job.from_number, job.retries) == ("0035315550100", 3)
 
     @pytest.mark.usefixtures("box")
-    def test_what_broke_off_is_not_sent_on(
+    def test_an_incomplete_fax_is_not_forwarded(
         self, store: JobStore, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         result = fax()
         job = incoming.store(broken_off(result))
         assert (job.state, job.pages_confirmed) == (JobState.FAILED, 1)
-        assert self.sent_on(store) == []
-        # The whole file turned up after all.
+        assert self.forwarded(store) == []
+        # The whole file was found later.
         assert incoming.store(result).state is JobState.COMPLETED
-        assert len(self.sent_on(store)) == 1
+        assert len(self.forwarded(store)) == 1
 
     @pytest.mark.parametrize(
         ("target", "why"),
@@ -378,28 +380,30 @@ class TestForwarding:
         assert job.state is JobState.COMPLETED, "it is stored, forwarded or not"
         assert len(store.documents(job.id)) == 1
         said = [s.data["why"] for s in store.events(job.id) if s.kind == "not_forwarded"]
-        assert len(self.sent_on(store)) == (1 if why is None else 0)
+        assert len(self.forwarded(store)) == (1 if why is None else 0)
         assert len(said) == (0 if why is None else 1)
         assert all(why and why in each for each in said)
 
-    def test_to_itself_is_refused(self, boxes: Faxboxes, box: Faxbox, mine: Account) -> None:
+    def test_forwarding_to_itself_is_refused(
+        self, boxes: Faxboxes, box: Faxbox, mine: Account
+    ) -> None:
         with pytest.raises(InvalidRequest, match="of this faxbox itself"):
             boxes.change(box.id, {"forward_to": "00353 1 5550100"})
         with pytest.raises(InvalidRequest, match="of this faxbox itself"):
             boxes.create(mine.id, {"name": "x", "numbers": ["7"], "forward_to": "7"})
 
-    def test_to_the_number_that_was_called(
+    def test_not_to_the_number_that_was_called(
         self,
         database: Database,
         store: JobStore,
         box: Faxbox,
         fax: Callable[..., RxResult],
     ) -> None:
-        """A faxbox for unknown numbers, and a forwarding that comes back in."""
+        """A faxbox for unassigned numbers whose forwarding calls this service."""
         inbox = InboundFaxes(database, InboundSettings(faxbox=box.id))
         inbox.store(fax("2"))
         job = inbox.store(fax("15550111"))
-        assert len(self.sent_on(store)) == 1
+        assert len(self.forwarded(store)) == 1
         assert [s.data["why"] for s in store.events(job.id) if s.kind == "not_forwarded"] == [
             "it came to that very number"
         ]
@@ -411,12 +415,12 @@ class TestRetention:
         return boxes.create(mine.id, {"name": "Desk", "numbers": [NUMBER], "retention_days": 10})
 
     @staticmethod
-    def kept(store: JobStore, job: Job) -> bool:
+    def has_documents(store: JobStore, job: Job) -> bool:
         (document, *_) = store.documents(job.id)
         return document.removed_at is None
 
     @pytest.mark.usefixtures("box")
-    def test_after_so_many_days(
+    def test_after_the_retention(
         self,
         database: Database,
         store: JobStore,
@@ -432,7 +436,11 @@ class TestRetention:
         assert retention.run() == 0
         clock.move(1)
         assert retention.run() == 1
-        assert [self.kept(store, job) for job in (old, young, other)] == [False, True, True]
+        assert [self.has_documents(store, job) for job in (old, young, other)] == [
+            False,
+            True,
+            True,
+        ]
         record = store.get(old.id)
         assert (record.result, record.state) == (old.result, JobState.COMPLETED)
         assert store.list(direction=Direction.IN, with_pages=True).jobs
@@ -442,9 +450,9 @@ class TestRetention:
         assert retention.run() == 0, "what is gone is not looked at again"
         clock.move(DAY)
         assert retention.run() == 1
-        assert not self.kept(store, young)
+        assert not self.has_documents(store, young)
 
-    def test_faxes_that_were_sent_and_those_that_are_not_over(
+    def test_outbound_faxes_and_unfinished_ones(
         self,
         database: Database,
         store: JobStore,
@@ -459,9 +467,9 @@ class TestRetention:
             faxbox_id=box.id, account_id=mine.id, not_before=clock.now + timedelta(days=900)
         )
         worker = hand()
-        from tests.jobs.conftest import ROOM
+        from tests.jobs.conftest import NODE_CAPACITY
 
-        (claim,) = worker.claims.claim([ROOM], 5)
+        (claim,) = worker.claims.claim([NODE_CAPACITY], 5)
         assert claim.job.id == done
         clock.move(DAY * 30)
         retention = Retention(database, clock=clock)
@@ -473,7 +481,7 @@ class TestRetention:
         assert {d.removed_at is None for d in store.documents(done)} == {False}
         assert {d.removed_at is None for d in store.documents(waiting)} == {True}
 
-    def test_in_portions_and_faster_when_it_changes(
+    def test_in_batches_and_earlier_after_a_change(
         self,
         database: Database,
         boxes: Faxboxes,
@@ -489,9 +497,9 @@ class TestRetention:
         assert list(retention.steps()) == []
         boxes.change(box.id, {"retention_days": 2})
         assert list(retention.steps()) == [3, 3, 1]
-        assert not any(self.kept(store, job) for job in jobs)
+        assert not any(self.has_documents(store, job) for job in jobs)
 
-    def test_no_rule(
+    def test_without_a_valid_retention(
         self,
         database: Database,
         boxes: Faxboxes,
@@ -511,13 +519,13 @@ class TestRetention:
                     .values(data={"retention_days": nonsense})
                 )
             assert Retention(database, clock=clock).run() == 0
-        assert self.kept(store, job)
+        assert self.has_documents(store, job)
         boxes.remove(box.id)
         assert Retention(database, clock=clock).run() == 0
-        assert self.kept(store, job)
+        assert self.has_documents(store, job)
 
     @pytest.mark.usefixtures("box")
-    def test_pages_that_still_have_to_be_delivered_stay(
+    def test_pages_of_pending_deliveries_stay(
         self,
         database: Database,
         store: JobStore,
@@ -548,10 +556,10 @@ class TestRetention:
         with database.write() as connection:
             connection.execute(update(deliveries).values(dead_at=clock.now))
         assert retention.run() == 1
-        assert not self.kept(store, job)
+        assert not self.has_documents(store, job)
 
     @pytest.mark.usefixtures("box")
-    def test_a_file_that_turns_up_late_has_its_days(
+    def test_a_file_that_is_found_late_is_stored_as_long(
         self,
         database: Database,
         store: JobStore,
@@ -569,12 +577,12 @@ class TestRetention:
         assert Retention(database, clock=clock).run() == 0
         clock.move(DAY)
         assert Retention(database, clock=clock).run() == 1
-        assert not self.kept(store, job)
+        assert not self.has_documents(store, job)
 
-    # PostgreSQL chooses by what is in the table, and there is nothing.
+    # PostgreSQL chooses by the statistics of the table, which is empty.
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-    def test_an_index_answers(self, database: Database, clock: Clock) -> None:
-        """However many faxes there are: what is found stands at the beginning of an index."""
+    def test_an_index_is_used(self, database: Database, clock: Clock) -> None:
+        """The rows are found at the start of an index, however many faxes there are."""
         retention = Retention(database, clock=clock)
         seen: list[str] = []
         with database.write() as connection:
@@ -591,7 +599,7 @@ class TestRetention:
 
 
 class TestLive:
-    def test_while_it_comes_in(
+    def test_while_it_is_received(
         self, store: JobStore, incoming: InboundFaxes, fax: Callable[..., RxResult]
     ) -> None:
         result = fax()

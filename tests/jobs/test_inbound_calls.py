@@ -130,7 +130,7 @@ class TestCalls:
             came = came_in(live, call.uuid)
             (sent,) = live.list(direction=Direction.OUT, faxbox_id=desk.id).jobs
             sent = over(live, sent)
-            # The switch's far end is received here, too: of a number that is nobody's.
+            # The switch's far end is received here, too: for a number without an owner.
             until(lambda: len(live.list(direction=Direction.IN).jobs) == 2, "the far end")
         assert came.state is JobState.COMPLETED
         assert (sent.state, sent.pages_confirmed, sent.resubmit_of) == (
@@ -222,7 +222,7 @@ class TestHostileWords:
         (document,) = live.documents(job.id)
         told = [caplog.text, document.name]
         told += words_in([job.as_dict(), fax_view.full_row(job)])
-        told += words_in([seen.as_dict() for seen in live.events(job.id)])
+        told += words_in([event.as_dict() for event in live.events(job.id)])
         monkeypatch.setenv("FSFAX_DATABASE", settings.database.get_secret_value())
         saved = tmp_path / "saved"
         for words in (
@@ -292,7 +292,7 @@ def test_a_service_that_is_killed_at_every_point(
     with live.database.read() as connection:
         query = select(outbox.c.job_id).where(outbox.c.kind == "fax_in_completed")
         told = sorted(connection.execute(query).scalars())
-    assert told == sorted(job.id for job in ends), "and told once"
+    assert told == sorted(job.id for job in ends), "and notified once"
     sent_on = live.list(direction=Direction.OUT, faxbox_id=desk.id).jobs
     assert sorted(filter(None, (job.resubmit_of for job in sent_on))) == told, "and sent on once"
     for job, point in zip(ends, POINTS, strict=True):

@@ -44,8 +44,8 @@ def failed(mode: Mode = BEST, code: int | None = None, **changes: Any) -> PastAt
     return PastAttempt(mode=mode, **values | changes)
 
 
-def after(*history: PastAttempt, wish: Mode = BEST, pins: Pins | None = None) -> Mode | None:
-    choice = next_mode(history, wish, pins or Pins())
+def after(*history: PastAttempt, requested: Mode = BEST, pins: Pins | None = None) -> Mode | None:
+    choice = next_mode(history, requested, pins or Pins())
     return choice.mode if choice else None
 
 
@@ -117,7 +117,7 @@ def test_a_call_that_breaks_off_again_is_laid_to_the_mode() -> None:
     # A busy number in between changes nothing.
     busy = failed(BEST, 486, outcome=Outcome.BUSY, t38_status="off")
     assert after(broken, busy, broken) == AUDIO
-    # In audio nobody can say what it was: one rung down.
+    # In audio it cannot be determined which part it was: one rung down.
     assert after(failed(AUDIO, 49), failed(AUDIO, 49)) == AUDIO_SLOW
 
 
@@ -136,7 +136,7 @@ def test_the_whole_way_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "step", "expected"),
+    ("requested", "step", "expected"),
     [
         # Audio is forbidden: slower T.38, then T.38 without ECM.
         (Mode("required"), failed(Mode("required"), 21), Mode("required", v17=False)),
@@ -160,16 +160,18 @@ def test_the_whole_way_down() -> None:
             Mode("on", ecm=False, v17=False),
         ),
         (Mode("on", ecm=False), failed(Mode("on", ecm=False), 21), Mode("off", ecm=False)),
-        # The wish was changed meanwhile: what is forbidden now is left out.
+        # The request was changed meanwhile: what is forbidden now is left out.
         (Mode("off", v17=False), failed(BEST, 486, outcome=Outcome.BUSY), AUDIO_SLOW),
     ],
 )
-def test_a_wish_is_never_overruled(wish: Mode, step: PastAttempt, expected: Mode | None) -> None:
-    assert after(step, wish=wish) == expected
+def test_a_request_is_never_overruled(
+    requested: Mode, step: PastAttempt, expected: Mode | None
+) -> None:
+    assert after(step, requested=requested) == expected
 
 
 @pytest.mark.parametrize(
-    ("pins", "wish", "step", "expected"),
+    ("pins", "requested", "step", "expected"),
     [
         # Pinned between two calls: it holds for the next one.
         (Pins(t38="off"), BEST, failed(BEST, 486, outcome=Outcome.BUSY), AUDIO),
@@ -181,14 +183,14 @@ def test_a_wish_is_never_overruled(wish: Mode, step: PastAttempt, expected: Mode
         # That pin was taken away: audio is allowed again.
         (Pins(), BEST, failed(Mode("required"), 21), AUDIO),
         (Pins(), BEST, failed(Mode("required"), 486, outcome=Outcome.BUSY), BEST),
-        # The wish is stronger than the pin.
+        # The request is stronger than the pin.
         (Pins(t38="on", ecm=True), AUDIO_POOR, failed(AUDIO_POOR, 49), AUDIO_POOR),
     ],
 )
 def test_pins_bind_the_ladder(
-    pins: Pins, wish: Mode, step: PastAttempt, expected: Mode | None
+    pins: Pins, requested: Mode, step: PastAttempt, expected: Mode | None
 ) -> None:
-    assert after(step, wish=wish, pins=pins) == expected
+    assert after(step, requested=requested, pins=pins) == expected
 
 
 def test_reasons_are_words_for_a_person() -> None:
@@ -197,7 +199,7 @@ def test_reasons_are_words_for_a_person() -> None:
     assert choice.why == ("In the last call a page was not confirmed: the next one uses audio.",)
     choice = next_mode([failed(BEST, 49, pages=3)], BEST)
     assert choice is not None
-    assert choice.why == ("The last call carried pages before it broke off: T.38 again.",)
+    assert choice.why == ("The last call confirmed pages before it broke off: T.38 again.",)
 
 
 def test_the_first_call_needs_no_history() -> None:
@@ -235,17 +237,17 @@ all_pins = st.builds(
 
 @given(modes, modes, all_pins | st.just(Pins()), st.lists(endings, min_size=1, max_size=12))
 def test_a_way_that_failed_is_not_gone_again(
-    wish: Mode, advised: Mode, pins: Pins, ended: list[dict[str, Any]]
+    requested: Mode, advised: Mode, pins: Pins, ended: list[dict[str, Any]]
 ) -> None:
     # Experience alone never requires T.38.
     advised = replace(advised, t38="on") if advised.t38 == "required" else advised
-    mode = first_mode(wish, ModeChoice(pins.applied(advised))).mode
+    mode = first_mode(requested, ModeChoice(pins.applied(advised))).mode
     history: list[PastAttempt] = []
     for ending in ended:
-        assert mode == mode.within(wish) == pins.applied(mode).within(wish)
+        assert mode == mode.within(requested) == pins.applied(mode).within(requested)
         history.append(PastAttempt(mode=mode, **ending))
         laid = faulty_part(history[-1], history[:-1])
-        choice = next_mode(history, wish, pins)
+        choice = next_mode(history, requested, pins)
         if laid is None:
             # Nothing speaks against the mode: it stays.
             assert choice is None or choice.mode == mode

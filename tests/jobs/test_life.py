@@ -127,7 +127,7 @@ class Life(RuleBasedStateMachine):
         self.new_worker()
         for number in NUMBERS[:2]:
             self.accept(number, retries=2, priority=0)
-        # Documents are ready, and nobody has called yet.
+        # Documents are ready, and no call was made yet.
         self.switch.down = True
         self.turn_of(None, steps=0)
         self.switch.down = False
@@ -201,7 +201,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data(), steps=st.integers(4, 14), after=st.booleans())
     def work_and_die(self, data: st.DataObject, steps: int, after: bool) -> None:
-        """The same, dying where it hurts; FreeSWITCH is restarted before anybody looks."""
+        """The same, dying where it hurts; FreeSWITCH is restarted before the next worker starts."""
         self.turn_of(data, steps, after)
         self.switch.restart()
 
@@ -227,8 +227,8 @@ class Life(RuleBasedStateMachine):
         for preparation in hand.claims.claim_unprepared(2):
             hand.settlement.prepared(preparation, self.pdf, 3)
         if not self.switch.down:
-            room = NodeCapacity(node="a", core=self.switch.core, capacity=2, gateways={"gw": 0})
-            for claim in hand.claims.claim([room], 2):
+            node = NodeCapacity(node="a", core=self.switch.core, capacity=2, gateways={"gw": 0})
+            for claim in hand.claims.claim([node], 2):
                 if not self.dialler.dial(claim):
                     reconcile(self.dialler, claim)
 
@@ -288,7 +288,7 @@ class Life(RuleBasedStateMachine):
         for row in rows:
             state = JobState(row.state)
             assert opened[row.id] == (1 if state is JobState.PROCESSING else 0)
-            # Whoever releases a fax after its last try asks for one more.
+            # Releasing a fax after its last try asks for one more.
             assert row.attempts <= row.retries + 1 + self.released[row.id]
             assert kept[row.id] == 1
             assert 0 <= row.pages_confirmed <= max(row.pages_total, 0)

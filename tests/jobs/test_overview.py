@@ -18,10 +18,10 @@ def test_what_is_counted(store: JobStore, ready: Callable[..., str]) -> None:
     store.hold(held)
     store.cancel(over)
     later = datetime.now(UTC) + timedelta(seconds=50)
-    seen = overview.look(store.database, lambda: later)
+    seen = overview.read_overview(store.database, lambda: later)
     assert seen.jobs == {("out", "pending"): 2}
     assert seen.queue_age > 0
-    assert (seen.uncertain, seen.workers, seen.news) == (0, 0, 1)
+    assert (seen.uncertain, seen.workers, seen.notifications) == (0, 0, 1)
 
 
 def test_nothing_is_counted_from_the_history(database_url: str) -> None:
@@ -30,7 +30,7 @@ def test_nothing_is_counted_from_the_history(database_url: str) -> None:
     job_rows.make_accounts(database, ids)
     job_rows.fill(database, 20_000, ids)
     asked = Statements(database.engine, lambda words: "FROM jobs" in words)
-    overview.look(database)
+    overview.read_overview(database)
     assert len(asked.kept) == 3
     for statement, values in list(asked.kept):  # the plans are statements, too
         told = "\n".join(plan(database, statement, values))

@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @dataclass
-class Room:
+class Setup:
     """A worker that makes documents ready, one after the other."""
 
     store: JobStore
@@ -78,13 +78,13 @@ class Room:
 
 
 @pytest.fixture
-def room(store: JobStore, database: Database, settings: Settings, clock: Clock) -> Iterator[Room]:
+def setup(store: JobStore, database: Database, settings: Settings, clock: Clock) -> Iterator[Setup]:
     hand = Hand(database, settings, clock)
     with Engine(settings, hub="current") as engine:
         preparer = Preparer(
             engine, database, hand.settlement, settings, lambda function, *args: function(*args)
         )
-        yield Room(store, hand, preparer, clock, settings)
+        yield Setup(store, hand, preparer, clock, settings)
 
 
 @pytest.fixture
@@ -101,19 +101,19 @@ def letter(tmp_path: Path) -> Path:
 
 
 class TestFetched:
-    def test_a_pdf_from_a_url(self, room: Room, web: WebServer, letter: Path) -> None:
+    def test_a_pdf_from_a_url(self, setup: Setup, web: WebServer, letter: Path) -> None:
         web.handler = lambda visit: visit.answer(body=letter.read_bytes())
-        job = room.accept(url=web.url("/letter"))
-        assert room.prepare()
-        done = room.store.get(job.id)
+        job = setup.accept(url=web.url("/letter"))
+        assert setup.prepare()
+        done = setup.store.get(job.id)
         assert (done.state, done.prepared, done.pages_total) == (JobState.PENDING, True, 2)
-        documents = {each.kind: each for each in room.store.documents(job.id)}
+        documents = {each.kind: each for each in setup.store.documents(job.id)}
         assert documents["original"].media_type == "application/pdf"
-        assert b"".join(room.store.read(documents["original"])) == letter.read_bytes()
+        assert b"".join(setup.store.read(documents["original"])) == letter.read_bytes()
         assert documents["fax"].media_type == "image/tiff"
         assert [visit.path for visit in web.visits] == ["/letter"]
-        assert list(room.work.iterdir()) == []
-        assert not room.prepare()
+        assert list(setup.work.iterdir()) == []
+        assert not setup.prepare()
 
     @pytest.mark.parametrize(
         ("status", "body", "words"),
@@ -123,228 +123,232 @@ class TestFetched:
         ],
     )
     def test_what_is_not_there_fails_at_once(
-        self, room: Room, web: WebServer, status: int, body: bytes, words: str
+        self, setup: Setup, web: WebServer, status: int, body: bytes, words: str
     ) -> None:
         web.handler = lambda visit: visit.answer(status, body)
-        job = room.accept(url=web.url())
-        room.prepare()
-        done = room.store.get(job.id)
+        job = setup.accept(url=web.url())
+        setup.prepare()
+        done = setup.store.get(job.id)
         assert (done.state, done.attempts) == (JobState.FAILED, 0)
         assert done.result is not None
         assert done.result.error_message == words
         assert done.result.success is False
         assert len(web.visits) == 1
-        assert room.store.attempts(job.id) == ()
+        assert setup.store.attempts(job.id) == ()
 
     @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://", "nonsense"])
-    def test_a_url_that_is_none(self, room: Room, database: Database, url: str) -> None:
-        """Also where the store took it on: nobody tries it for ever."""
-        job = room.accept(url="http://127.0.0.1/x")
+    def test_a_url_that_is_none(self, setup: Setup, database: Database, url: str) -> None:
+        """Also if the store accepted it: it is not tried for ever."""
+        job = setup.accept(url="http://127.0.0.1/x")
         with database.write() as connection:
             connection.exec_driver_sql(f'UPDATE jobs SET source = \'{{"url": "{url}"}}\'')  # noqa: S608
-        room.prepare()
-        done = room.store.get(job.id)
+        setup.prepare()
+        done = setup.store.get(job.id)
         assert done.state is JobState.FAILED
         assert done.result is not None
         assert done.result.error_message
 
-    def test_what_is_no_document(self, room: Room, web: WebServer) -> None:
+    def test_what_is_no_document(self, setup: Setup, web: WebServer) -> None:
         web.handler = lambda visit: visit.answer(body=bytes(range(256)) * 10)
-        job = room.accept(url=web.url())
-        room.prepare()
-        assert room.store.get(job.id).state is JobState.FAILED
+        job = setup.accept(url=web.url())
+        setup.prepare()
+        assert setup.store.get(job.id).state is JobState.FAILED
 
     @pytest.mark.parametrize("trouble", ["503", "closed port"])
     def test_what_may_be_there_later_is_tried_again_with_growing_delay(
-        self, room: Room, web: WebServer, trouble: str
+        self, setup: Setup, web: WebServer, trouble: str
     ) -> None:
         web.handler = lambda visit: visit.answer(503)
         url = web.url() if trouble == "503" else f"http://127.0.0.1:{closed_port()}/"
-        job = room.accept(url=url)
+        job = setup.accept(url=url)
         delays = []
-        while room.prepare():
-            now = room.store.get(job.id)
+        while setup.prepare():
+            now = setup.store.get(job.id)
             if now.state.is_final:
                 break
             assert (now.state, now.attempts) == (JobState.PENDING, 0)
             assert now.status_text
             assert now.due_at is not None
-            delays.append((now.due_at - room.clock.now).total_seconds())
-            assert not room.prepare(), "before its time"
-            room.clock.now = now.due_at
+            delays.append((now.due_at - setup.clock.now).total_seconds())
+            assert not setup.prepare(), "before its time"
+            setup.clock.now = now.due_at
         assert delays == [10, 20, 40, 80, 160, 320, 640, 900, 900]
-        done = room.store.get(job.id)
+        done = setup.store.get(job.id)
         assert done.state is JobState.FAILED
         assert done.result is not None
         if trouble == "503":
             assert done.result.error_message == "could not retrieve file, HTTP response 503"
             assert len(web.visits) == 10
-        assert room.store.attempts(job.id) == ()
+        assert setup.store.attempts(job.id) == ()
 
-    def test_a_server_that_recovers(self, room: Room, web: WebServer, letter: Path) -> None:
+    def test_a_server_that_recovers(self, setup: Setup, web: WebServer, letter: Path) -> None:
         answers = iter([503, 429, 200])
 
         def answer(visit: Visit) -> None:
             visit.answer(next(answers), letter.read_bytes())
 
         web.handler = answer
-        job = room.accept(url=web.url())
+        job = setup.accept(url=web.url())
         for _ in range(3):
-            assert room.prepare()
-            room.clock.move(1000)
-        assert room.store.get(job.id).prepared
+            assert setup.prepare()
+            setup.clock.move(1000)
+        assert setup.store.get(job.id).prepared
 
     def test_a_crash_after_the_fetch_costs_no_second_one(
-        self, room: Room, web: WebServer, letter: Path
+        self, setup: Setup, web: WebServer, letter: Path
     ) -> None:
         web.handler = lambda visit: visit.answer(body=letter.read_bytes())
-        job = room.accept(url=web.url())
-        preparation = room.claim()
+        job = setup.accept(url=web.url())
+        preparation = setup.claim()
         assert preparation
         # The worker fetched and stored, and died.
-        room.hand.settlement.fetched(preparation, letter, "application/pdf")
-        room.hand.leases.retire()
-        successor = Hand(room.store.database, room.settings, room.clock)
-        room.hand.claims = successor.claims
-        taken = room.claim()
+        setup.hand.settlement.fetched(preparation, letter, "application/pdf")
+        setup.hand.leases.retire()
+        successor = Hand(setup.store.database, setup.settings, setup.clock)
+        setup.hand.claims = successor.claims
+        taken = setup.claim()
         assert taken
         assert [each.media_type for each in taken.originals] == ["application/pdf"]
-        engine = room.preparer.engine
+        engine = setup.preparer.engine
         Preparer(
             engine,
-            room.store.database,
+            setup.store.database,
             successor.settlement,
-            room.settings,
+            setup.settings,
             lambda function, *args: function(*args),
         ).prepare(taken)
-        assert room.store.get(job.id).pages_total == 2
+        assert setup.store.get(job.id).pages_total == 2
         assert web.visits == []
 
-    def test_cancelled_while_it_is_fetched(self, room: Room, web: WebServer, letter: Path) -> None:
+    def test_cancelled_while_it_is_fetched(
+        self, setup: Setup, web: WebServer, letter: Path
+    ) -> None:
         jobs: list[Job] = []
 
         def answer(visit: Visit) -> None:
-            room.store.cancel(jobs[0].id)
+            setup.store.cancel(jobs[0].id)
             visit.answer(body=letter.read_bytes())
 
         web.handler = answer
-        jobs.append(room.accept(url=web.url()))
-        room.prepare()
-        assert room.store.get(jobs[0].id).state is JobState.CANCELLED
+        jobs.append(setup.accept(url=web.url()))
+        setup.prepare()
+        assert setup.store.get(jobs[0].id).state is JobState.CANCELLED
 
 
 class TestConverted:
     def test_several_are_joined_in_order(
-        self, room: Room, letter: Path, fsfax_sample_tiff: Path, tmp_path: Path
+        self, setup: Setup, letter: Path, fsfax_sample_tiff: Path, tmp_path: Path
     ) -> None:
         text = tmp_path / "cover.txt"
         text.write_text("To whom it may concern")
-        together = room.accept(text, fsfax_sample_tiff, letter)
-        room.prepare()
-        assert room.store.get(together.id).pages_total == 1 + 3 + 2
-        whole = room.fax(together, tmp_path / "whole.tif")
+        together = setup.accept(text, fsfax_sample_tiff, letter)
+        setup.prepare()
+        assert setup.store.get(together.id).pages_total == 1 + 3 + 2
+        whole = setup.fax(together, tmp_path / "whole.tif")
         # In another order it is another fax; of the same documents it is the same.
-        other = room.accept(letter, fsfax_sample_tiff, text)
-        same = room.accept(text, fsfax_sample_tiff, letter)
-        room.prepare()
-        room.prepare()
-        assert not compare(whole, room.fax(other, tmp_path / "other.tif")).identical
-        assert compare(whole, room.fax(same, tmp_path / "same.tif")).identical
+        other = setup.accept(letter, fsfax_sample_tiff, text)
+        same = setup.accept(text, fsfax_sample_tiff, letter)
+        setup.prepare()
+        setup.prepare()
+        assert not compare(whole, setup.fax(other, tmp_path / "other.tif")).identical
+        assert compare(whole, setup.fax(same, tmp_path / "same.tif")).identical
 
-    def test_one_bad_document_of_several(self, room: Room, letter: Path, tmp_path: Path) -> None:
+    def test_one_bad_document_of_several(self, setup: Setup, letter: Path, tmp_path: Path) -> None:
         bad = tmp_path / "bad.pdf"
         bad.write_bytes(b"%PDF-1.7 nothing more")
-        job = room.accept(letter, bad)
-        room.prepare()
-        done = room.store.get(job.id)
+        job = setup.accept(letter, bad)
+        setup.prepare()
+        done = setup.store.get(job.id)
         assert (done.state, done.attempts) == (JobState.FAILED, 0)
-        assert list(room.work.iterdir()) == []
+        assert list(setup.work.iterdir()) == []
 
-    def test_a_conversion_that_crashes(self, room: Room, letter: Path, tmp_path: Path) -> None:
+    def test_a_conversion_that_crashes(self, setup: Setup, letter: Path, tmp_path: Path) -> None:
         """A document that breaks its process fails alone; the next one is converted."""
+        # One page, drawn in one request that takes many seconds: a process that has it open works
+        # on it. A killed process that only waits for the next request is replaced unnoticed.
         slow = tmp_path / "slow.pdf"
-        slow.write_bytes(make_pdf([text_content(60)] * 120))
-        job = room.accept(slow)
-        running = gevent.spawn(room.prepare)
-        pool = room.preparer.engine._converter.pool
+        slow.write_bytes(make_pdf(["3 w 0 0 m 595 842 l S 595 0 m 0 842 l S\n" * 40_000]))
+        job = setup.accept(slow)
+        running = gevent.spawn(setup.prepare)
+        pool = setup.preparer.engine._converter.pool
         with gevent.Timeout(DEADLINE):
             while not any(has_open(pid, "original-0") for pid in pool.pids):
                 gevent.sleep(0.005)
             for pid in pool.pids:
                 os.kill(pid, signal.SIGSEGV)
             running.get()
-        done = room.store.get(job.id)
+        done = setup.store.get(job.id)
         assert done.state is JobState.FAILED
         assert done.result is not None
         assert "SIGSEGV" in done.result.error_message
-        next_one = room.accept(letter)
-        room.prepare()
-        assert room.store.get(next_one.id).prepared
+        next_one = setup.accept(letter)
+        setup.prepare()
+        assert setup.store.get(next_one.id).prepared
 
 
 class TestFolder:
-    def test_one_that_cannot_be_written(self, room: Room, letter: Path) -> None:
-        """Not the document's fault: it waits until somebody mends the folder."""
-        room.settings.spool.mkdir(exist_ok=True)
-        room.work.write_text("not a folder")
-        job = room.accept(letter)
-        room.prepare()
-        waiting = room.store.get(job.id)
+    def test_one_that_cannot_be_written(self, setup: Setup, letter: Path) -> None:
+        """Not the document's fault: it waits until the folder is repaired."""
+        setup.settings.spool.mkdir(exist_ok=True)
+        setup.work.write_text("not a folder")
+        job = setup.accept(letter)
+        setup.prepare()
+        waiting = setup.store.get(job.id)
         assert waiting.state is JobState.ATTACHING_FILES
         assert "work folder" in waiting.status_text
         assert "cannot be used" in waiting.status_text
-        room.work.unlink()
-        assert not room.prepare()
-        room.clock.move(10)
-        room.prepare()
-        assert room.store.get(job.id).prepared
+        setup.work.unlink()
+        assert not setup.prepare()
+        setup.clock.move(10)
+        setup.prepare()
+        assert setup.store.get(job.id).prepared
 
-    def test_a_full_disk(self, room: Room, small_disk: Path) -> None:
+    def test_a_full_disk(self, setup: Setup, small_disk: Path) -> None:
         """Neither the document nor the job is lost by it."""
-        room.work.parent.mkdir(exist_ok=True)
-        room.work.symlink_to(small_disk)
+        setup.work.parent.mkdir(exist_ok=True)
+        setup.work.symlink_to(small_disk)
         ballast = small_disk / "ballast"
         ballast.write_bytes(bytes(2 * 1024 * 1024 - 8192))
-        large = room.settings.spool / "large.txt"
+        large = setup.settings.spool / "large.txt"
         large.write_text("To whom it may concern\n" * 1000)
-        job = room.accept(large)
+        job = setup.accept(large)
         for _ in range(12):
-            assert room.prepare()
-            waiting = room.store.get(job.id)
+            assert setup.prepare()
+            waiting = setup.store.get(job.id)
             assert waiting.state is JobState.ATTACHING_FILES
             assert "No space left on device" in waiting.status_text
             assert waiting.due_at
-            assert waiting.due_at - room.clock.now <= timedelta(minutes=15)
-            room.clock.now = waiting.due_at
+            assert waiting.due_at - setup.clock.now <= timedelta(minutes=15)
+            setup.clock.now = waiting.due_at
         ballast.unlink()
-        room.prepare()
-        assert room.store.get(job.id).prepared
+        setup.prepare()
+        assert setup.store.get(job.id).prepared
 
-    def test_settings_that_are_wrong(self, room: Room, web: WebServer, letter: Path) -> None:
+    def test_settings_that_are_wrong(self, setup: Setup, web: WebServer, letter: Path) -> None:
         web.handler = lambda visit: visit.answer(body=letter.read_bytes())
-        fetching = FetchSettings(allow_private=True, ca_file=room.settings.spool / "missing.pem")
-        wrong = room.settings.model_copy(update={"fetch": fetching})
-        room.preparer = replace(room.preparer, settings=wrong)
-        job = room.accept(url=web.url().replace("http:", "https:"))
-        room.prepare()
-        waiting = room.store.get(job.id)
+        fetching = FetchSettings(allow_private=True, ca_file=setup.settings.spool / "missing.pem")
+        wrong = setup.settings.model_copy(update={"fetch": fetching})
+        setup.preparer = replace(setup.preparer, settings=wrong)
+        job = setup.accept(url=web.url().replace("http:", "https:"))
+        setup.prepare()
+        waiting = setup.store.get(job.id)
         assert (waiting.state, waiting.attempts) == (JobState.PENDING, 0)
         assert "ca_file" in waiting.status_text
 
     def test_the_database_is_away(
-        self, room: Room, letter: Path, monkeypatch: pytest.MonkeyPatch
+        self, setup: Setup, letter: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What was made is given up; the folder is not left behind."""
-        job = room.accept(letter)
+        job = setup.accept(letter)
 
         def away(*_: object) -> None:
             raise StoreUnavailable("away")
 
-        monkeypatch.setattr(type(room.hand.settlement), "prepared", away)
+        monkeypatch.setattr(type(setup.hand.settlement), "prepared", away)
         with pytest.raises(StoreUnavailable):
-            room.prepare()
-        assert list(room.work.iterdir()) == []
-        assert not room.store.get(job.id).prepared
+            setup.prepare()
+        assert list(setup.work.iterdir()) == []
+        assert not setup.store.get(job.id).prepared
 
 
 def has_open(pid: int, name: str) -> bool:

@@ -38,9 +38,9 @@ def decided(ended: TxResult, **changes: Any) -> Decision:
     [
         # It arrived.
         (Outcome.DELIVERED, {}, "done", 0),
-        # Nobody wants it any more.
+        # It was cancelled.
         (Outcome.CANCELLED, {}, "done", 0),
-        # Somebody is faxing there.
+        # The line is in use.
         (Outcome.BUSY, {}, "retry", 90),
         # Still: the pause grows.
         (Outcome.BUSY, {"tried": 2, "same": 2, "retries": 4}, "retry", 180),
@@ -78,7 +78,7 @@ def decided(ended: TxResult, **changes: Any) -> Decision:
         (Outcome.LOCAL_TROUBLE, {"tried": 0, "retries": 0, "same": 23}, "retry", 900),
         # But not for ever, whatever progress was made.
         (Outcome.LOCAL_TROUBLE, {"tried": 0, "same": 24, "progressed": True}, "give_up", 0),
-        # Nobody knows: a person has to look.
+        # The outcome is unknown: an operator decides.
         (Outcome.UNKNOWN, {}, "hold", 0),
         # Unless policy says otherwise.
         (Outcome.UNKNOWN, {"uncertain": "retry"}, "retry", 300),
@@ -97,7 +97,7 @@ def test_what_the_table_says(
 @pytest.mark.parametrize(
     ("ended", "changes", "action"),
     [
-        # Somebody has to mend the gateway first.
+        # The gateway has to be repaired first.
         (result(Outcome.LOCAL_TROUBLE, retry=False), {}, "give_up"),
         (result(Outcome.LINE_TROUBLE, retry=False), {"rungs_left": True}, "give_up"),
         # The far end cannot take this size of page, and no mode changes that.
@@ -274,14 +274,14 @@ class TestSettings:
         ("table", "words"),
         [
             # A slip of the pen.
-            ({"buzy": {"delay": 30}}, "no class of ending: buzy"),
+            ({"buzy": {"delay": 30}}, "not an outcome: buzy"),
             ({"busy": {"delai": 30}}, "busy.delai"),
             ([], "valid dictionary"),
             # It arrived.
-            ({"delivered": {"retry": True}}, "never tried again"),
-            ({"cancelled": {"retry": True}}, "never tried again"),
+            ({"delivered": {"retry": True}}, "never retried"),
+            ({"cancelled": {"retry": True}}, "never retried"),
             # For ever.
-            ({"local_trouble": {"max_tries": None}}, "it never ends"),
+            ({"local_trouble": {"max_tries": None}}, "never end"),
             ({"busy": {"counts": False}}, "only local_trouble"),
         ],
     )

@@ -19,7 +19,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from fsfax.values.outcome import Outcome
 from fsfax.values.results import PageRecord
-from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, TROUBLE, UNCERTAIN, result
 
 Ready = Callable[..., str]
@@ -65,7 +65,7 @@ def record(number: int) -> PageRecord:
 class TestSuccess:
     def test_completes(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         clock.move(90)
         job = worker.settlement.settle(claim, DELIVERED)
         assert (job.state, job.attempts, job.pages_confirmed) == (JobState.COMPLETED, 1, 3)
@@ -77,7 +77,7 @@ class TestSuccess:
         assert job.result.line_seconds == 30
         (attempt,) = store.attempts(id)
         assert (attempt.state, attempt.outcome) == (AttemptState.SUCCEEDED, "delivered")
-        assert worker.claims.claim([ROOM]) == []
+        assert worker.claims.claim([NODE_CAPACITY]) == []
 
 
 class TestFailure:
@@ -86,16 +86,16 @@ class TestFailure:
     ) -> None:
         id, worker = ready(retries=2), hand()
         for number in (1, 2, 3):
-            (claim,) = worker.claims.claim([ROOM])
+            (claim,) = worker.claims.claim([NODE_CAPACITY])
             assert claim.attempt.number == number
             job = worker.settlement.settle(claim, BUSY)
-            assert worker.claims.claim([ROOM]) == []
+            assert worker.claims.claim([NODE_CAPACITY]) == []
             clock.move(24 * 3600)
         assert (job.state, job.attempts) == (JobState.FAILED, 3)
         assert job.result is not None
         assert job.result.error_message == "it was busy"
-        assert worker.claims.claim([ROOM]) == []
-        states = [seen.data["state"] for seen in store.events(id) if seen.kind == "state"]
+        assert worker.claims.claim([NODE_CAPACITY]) == []
+        states = [event.data["state"] for event in store.events(id) if event.kind == "state"]
         assert states == [
             "attaching_files",
             "pending",
@@ -109,7 +109,7 @@ class TestFailure:
     ) -> None:
         id, worker = ready(retries=0), hand()
         for _ in range(5):
-            (claim,) = worker.claims.claim([ROOM])
+            (claim,) = worker.claims.claim([NODE_CAPACITY])
             worker.settlement.not_dialled(claim, "the node went down")
             clock.move(10)
         job = store.get(id)
@@ -119,7 +119,7 @@ class TestFailure:
     def test_what_cannot_be_dialled_fails_at_once(self, ready: Ready, hand: Hands) -> None:
         ready(retries=4)
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = worker.settlement.reject_number(claim, "the station id has 30 characters")
         assert (job.state, job.attempts) == (JobState.FAILED, 0)
         assert job.result is not None
@@ -131,7 +131,7 @@ class TestPartialSuccess:
         self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
     ) -> None:
         id, worker = ready(pages=5, retries=3), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         broken = result(
             Outcome.LINE_TROUBLE, confirmed=2, pages=(record(1), record(2)), pages_total=5
         )
@@ -140,7 +140,7 @@ class TestPartialSuccess:
         assert job.result is not None
         assert (job.result.pages_sent, job.result.first_unconfirmed_page) == (2, 3)
         clock.move(24 * 3600)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert (claim.attempt.plan.first_page, claim.attempt.plan.last_page) == (3, 5)
         rest = result(Outcome.DELIVERED, first=3, confirmed=3, pages=tuple(map(record, (3, 4, 5))))
         job = worker.settlement.settle(claim, rest)
@@ -155,10 +155,10 @@ class TestPartialSuccess:
     ) -> None:
         ready(pages=3, retries=3)
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         worker.settlement.settle(claim, result(Outcome.LINE_TROUBLE, confirmed=1))
         clock.move(24 * 3600)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert claim.attempt.plan.first_page == 2
 
     def test_pages_that_were_seen_before_a_crash_count(
@@ -166,20 +166,20 @@ class TestPartialSuccess:
     ) -> None:
         ready(pages=3, retries=3)
         old = hand()
-        (claim,) = old.claims.claim([ROOM])
+        (claim,) = old.claims.claim([NODE_CAPACITY])
         for seen in (NEGOTIATED, page(1), page(2)):
             old.settlement.observe(claim, seen)
         old.leases.retire()
         worker = hand()
         (taken,) = worker.claims.take_over()
-        # Only the mark is left: it failed, nobody knows where.
+        # Only the mark is left: it failed, at an unknown page.
         job = worker.settlement.settle(taken, TROUBLE)
         assert job.pages_confirmed == 2
         assert job.result is not None
         assert [page.number for page in job.result.pages] == [1, 2]
         assert job.result.fax_speed == 14400
         clock.move(24 * 3600)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert claim.attempt.plan.first_page == 3
 
     def test_every_page_confirmed_is_delivered_however_the_call_ended(
@@ -187,7 +187,7 @@ class TestPartialSuccess:
     ) -> None:
         ready(pages=2)
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         for number in (1, 2):
             worker.settlement.observe(claim, page(number))
         job = worker.settlement.settle(claim, UNCERTAIN)
@@ -199,12 +199,12 @@ class TestPartialSuccess:
 class TestUncertain:
     def test_is_held_by_default(self, store: JobStore, ready: Ready, hand: Hands) -> None:
         id, worker = ready(retries=4), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = worker.settlement.settle(claim, UNCERTAIN)
         assert (job.state, job.hold) == (JobState.PENDING, Hold.UNCERTAIN)
-        assert worker.claims.claim([ROOM]) == []
+        assert worker.claims.claim([NODE_CAPACITY]) == []
         store.release(id)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert claim.attempt.number == 2
 
     def test_is_tried_again_where_policy_says_so(
@@ -212,11 +212,11 @@ class TestUncertain:
     ) -> None:
         ready(retries=4)
         worker = Hand(store.database, Settings(jobs=JobsSettings(uncertain="retry")), clock)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = worker.settlement.settle(claim, UNCERTAIN)
         assert (job.state, job.hold) == (JobState.PENDING, Hold.NO)
         clock.move(24 * 3600)
-        assert worker.claims.claim([ROOM])
+        assert worker.claims.claim([NODE_CAPACITY])
 
 
 class TestExperience:
@@ -227,7 +227,7 @@ class TestExperience:
         self, store: JobStore, ready: Ready, hand: Hands, outcome: Outcome
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         if outcome is Outcome.CANCELLED:
             store.cancel(id)
         ended = result(outcome, confirmed=1, t38_status="negotiated", fax_speed=14400)
@@ -256,7 +256,7 @@ class TestExperience:
     ) -> None:
         ready()
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         ended = result(outcome, result_code=code, t38_status=t38_status)
         worker.settlement.settle(claim, ended)
         with database.read() as connection:
@@ -267,7 +267,7 @@ class TestExperience:
     ) -> None:
         ready()
         worker = hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         worker.settlement.not_dialled(claim, "the node went down")
         with database.read() as connection:
             assert connection.execute(select(destinations)).all() == []
@@ -276,7 +276,7 @@ class TestExperience:
 class TestObserve:
     def test_says_how_far_a_call_is(self, store: JobStore, ready: Ready, hand: Hands) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         seen: list[tuple[AttemptState, str]] = []
         for observation in (
             Dialling(at=1.0, node="a", gateway="other", call_id=claim.attempt.id),
@@ -299,11 +299,11 @@ class TestObserve:
         kinds = [s.kind for s in store.events(id) if s.kind != "state"]
         assert kinds == ["dialling", "answered", "negotiated", "page_done", "answered"]
 
-    def test_says_that_somebody_wants_it_cancelled(
+    def test_returns_that_it_is_to_be_cancelled(
         self, store: JobStore, ready: Ready, hand: Hands
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert not worker.settlement.observe(claim, Answered(at=1.0))
         store.cancel(id)
         assert worker.settlement.observe(claim, NEGOTIATED)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.db.states import (
-    INCOMING,
+    INBOUND,
     OUTBOUND,
     AttemptState,
     Direction,
@@ -17,6 +18,7 @@ from fsfax.db.states import (
     require_attempt_move,
     require_move,
 )
+from fsfax.db.transitions import NOTIFICATIONS
 from fsfax.errors import IllegalMove
 
 A, J = AttemptState, JobState
@@ -79,7 +81,7 @@ def test_the_refusal_names_both_states() -> None:
 
 
 def test_both_tables_know_every_state() -> None:
-    assert set(OUTBOUND) == set(INCOMING) == set(JobState)
+    assert set(OUTBOUND) == set(INBOUND) == set(JobState)
 
 
 def test_final_is_what_has_no_way_out() -> None:
@@ -88,15 +90,15 @@ def test_final_is_what_has_no_way_out() -> None:
 
 
 @given(st.lists(st.sampled_from(JobState)), st.sampled_from(Direction))
-def test_a_walk_ends_in_its_final_state(wishes: list[JobState], direction: Direction) -> None:
+def test_a_walk_ends_in_its_final_state(targets: list[JobState], direction: Direction) -> None:
     """Whatever is asked for in whatever order, the table alone decides."""
     state, ended_as = J.PROCESSING, None
-    for wish in wishes:
-        if not allows(direction, state, wish):
+    for target in targets:
+        if not allows(direction, state, target):
             continue
-        late_file = direction is Direction.IN and (state, wish) == (J.FAILED, J.COMPLETED)
+        late_file = direction is Direction.IN and (state, target) == (J.FAILED, J.COMPLETED)
         assert not state.is_final or late_file
-        state = wish
+        state = target
         if state.is_final and ended_as is None:
             ended_as = state
     if ended_as in (J.COMPLETED, J.CANCELLED):
@@ -104,13 +106,27 @@ def test_a_walk_ends_in_its_final_state(wishes: list[JobState], direction: Direc
 
 
 @given(st.lists(st.sampled_from(AttemptState)))
-def test_an_attempt_never_goes_back(wishes: list[AttemptState]) -> None:
+def test_an_attempt_never_goes_back(targets: list[AttemptState]) -> None:
     order = [*ORDER, *SETTLED]
     state, path = A.INTENDED, [A.INTENDED]
-    for wish in wishes:
-        if attempt_allows(state, wish):
-            state = wish
+    for target in targets:
+        if attempt_allows(state, target):
+            state = target
             path.append(state)
     places = [order.index(each) for each in path]
     assert places == sorted(places)
     assert sum(each.is_final for each in path) <= 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "table"), [(Direction.OUT, OUTBOUND), (Direction.IN, INBOUND)]
+)
+def test_every_end_has_a_kind_of_notification(
+    direction: Direction, table: Mapping[JobState, frozenset[JobState]]
+) -> None:
+    ends = {state for states in table.values() for state in states if state.is_final}
+    for state in ends:
+        kind = NOTIFICATIONS[direction, state]
+        assert kind == f"fax_{direction}_{state}"
+        assert kind.is_inbound == (direction is Direction.IN)
+    assert {state for way, state in NOTIFICATIONS if way is direction} == ends

@@ -1,4 +1,4 @@
-"""The store, on both databases: what everybody may ask for, and what it promises."""
+"""The store, on both databases: what callers may ask for, and what it promises."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.settings import Settings
 from fsfax.values.preferences import SendPreferences
 from fsfax.values.results import PageRecord, TxResult
-from tests.jobs.conftest import ROOM, Clock, Hand
+from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN
 
 TO = "+353 1 555 0100"
@@ -246,7 +246,7 @@ class TestResult:
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = worker.settlement.settle(claim, DELIVERED)
         with store.database.write() as connection:
             for table in (jobs, attempts):
@@ -266,7 +266,7 @@ class TestResult:
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = worker.settlement.settle(claim, DELIVERED)
         (attempt,) = store.attempts(id)
         assert job.result is not None
@@ -362,7 +362,7 @@ class TestCancel:
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         job = store.cancel(id)
         assert (job.state, job.cancel_asked) == (JobState.PROCESSING, True)
         assert worker.claims.asked_to_cancel() == [id]
@@ -373,7 +373,7 @@ class TestCancel:
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         store.cancel(id)
         assert worker.settlement.settle(claim, DELIVERED).state is JobState.COMPLETED
 
@@ -385,9 +385,9 @@ class TestHold:
         id, worker = ready(), hand()
         assert store.hold(id).hold is Hold.OPERATOR
         assert store.hold(id).hold is Hold.OPERATOR
-        assert worker.claims.claim([ROOM]) == []
+        assert worker.claims.claim([NODE_CAPACITY]) == []
         store.release(id)
-        assert [claim.job.id for claim in worker.claims.claim([ROOM])] == [id]
+        assert [claim.job.id for claim in worker.claims.claim([NODE_CAPACITY])] == [id]
         with pytest.raises(IllegalMove):
             store.hold(id)
         with pytest.raises(IllegalMove):
@@ -401,7 +401,7 @@ class TestResubmit:
         id, worker = ready(retries=3), hand()
         with pytest.raises(IllegalMove):
             store.resubmit(id)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         worker.settlement.settle(claim, DELIVERED)
         again = store.resubmit(id, changes={"to_number": "+35315550777", "retries": 0})
         assert again.id != id
@@ -411,7 +411,7 @@ class TestResubmit:
         kept = {d.kind: b"".join(store.read(d)) for d in store.documents(again.id)}
         assert set(kept) == {"original", "fax"}
         assert store.get(id).state is JobState.COMPLETED
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         assert claim.job.id == again.id
 
     def test_another_resolution_is_converted_anew(
@@ -482,13 +482,13 @@ class TestRemove:
             list(store.read(original))
 
 
-class TestNews:
-    def test_every_end_leaves_news(
+class TestNotifications:
+    def test_every_end_enqueues_a_notification(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         sent, cancelled, worker = ready(), ready(), hand()
         store.cancel(cancelled)
-        (claim,) = worker.claims.claim([ROOM])
+        (claim,) = worker.claims.claim([NODE_CAPACITY])
         worker.settlement.settle(claim, DELIVERED)
         with store.database.read() as connection:
             rows = connection.execute(select(outbox.c.job_id, outbox.c.kind)).all()
@@ -497,11 +497,11 @@ class TestNews:
             (sent, "fax_out_completed"),
         }
 
-    def test_a_fax_that_is_tried_again_or_waits_for_a_person_is_news(
+    def test_a_retry_and_an_uncertain_fax_enqueue_notifications(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         again, unknown, worker = ready(), ready(), hand()
-        for claim in worker.claims.claim([ROOM], 2):
+        for claim in worker.claims.claim([NODE_CAPACITY], 2):
             worker.settlement.settle(claim, BUSY if claim.job.id == again else UNCERTAIN)
         with store.database.read() as connection:
             rows = connection.execute(select(outbox.c.job_id, outbox.c.kind, outbox.c.data)).all()

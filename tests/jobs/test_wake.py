@@ -1,4 +1,4 @@
-"""The listener: rung by whoever changes something, wherever; silent otherwise."""
+"""The listener: set by a change in any process, and only by one."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def accept(database_url: str, pdf: Path) -> Iterator[Callable[[], None]]:
 
 
 def quiet(listener: ChangeListener, seconds: float = 0.2) -> bool:
-    """Tell whether nothing is heard; what was rung before counts as heard."""
+    """Return whether the event is not set again; the state before does not count."""
     while listener.wait(2 * POLL):
         pass
     return not listener.wait(seconds)
 
 
-def test_rings_when_another_connection_commits(
+def test_is_set_when_another_connection_commits(
     listener: ChangeListener, accept: Callable[[], None]
 ) -> None:
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_rings_when_another_connection_commits(
         assert listener.wait(AT_ONCE)
 
 
-def test_rings_when_another_process_commits(
+def test_is_set_when_another_process_commits(
     listener: ChangeListener, database_url: str, pdf: Path
 ) -> None:
     program = (
@@ -100,7 +100,7 @@ def test_idle_costs_next_to_nothing(listener: ChangeListener) -> None:
     assert time.process_time() - before < 0.1
 
 
-def test_rings_from_within(listener: ChangeListener) -> None:
+def test_is_set_from_within(listener: ChangeListener) -> None:
     assert quiet(listener)
     gevent.spawn_later(0.05, listener.wake)
     begin = time.monotonic()
@@ -108,7 +108,7 @@ def test_rings_from_within(listener: ChangeListener) -> None:
     assert time.monotonic() - begin < AT_ONCE
     assert not listener.wait(0.0)  # once
     listener.wake()
-    assert listener.wait(0.0)  # also where it was rung before anybody waited
+    assert listener.wait(0.0)  # also if it was set before wait was called
 
 
 def test_the_hub_goes_on_while_it_waits(listener: ChangeListener) -> None:
@@ -128,7 +128,7 @@ def test_the_hub_goes_on_while_it_waits(listener: ChangeListener) -> None:
 
 def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) -> None:
     database = Database(database_url)
-    gevent.get_hub().threadpool  # noqa: B018  # not one of ours
+    gevent.get_hub().threadpool  # noqa: B018  # not one of the listener
     before = threads()
     listener = ChangeListener(database, POLL)
     assert listener.wait(PATIENCE)
@@ -140,7 +140,7 @@ def test_close_ends_the_thread(database_url: str, accept: Callable[[], None]) ->
     while len(threads()) > len(before):
         assert time.monotonic() < deadline
     database.close()
-    # What happens afterwards reaches nobody, and harms nobody.
+    # Changes after that have no effect and do no harm.
     accept()
     assert not listener.wait(0.2)
 
@@ -171,7 +171,7 @@ class TestPostgresql:
         assert listener.wait(PATIENCE)  # something is wrong: look
         postgresql_server.restart_after_kill()
         store.accept(NewFax(to_number=next(NUMBERS), documents=[pdf]))
-        # What happened before it listened was not told: it rings when it does again.
+        # Changes before LISTEN were not notified: it is set when it listens again.
         assert listener.wait(PATIENCE)
         wait_until_listening(url)
         assert quiet(listener)

@@ -91,7 +91,7 @@ class TestSending:
         assert call.pages == 3
         (attempt,) = live_store.attempts(job.id)
         assert (attempt.state, attempt.id) == (AttemptState.SUCCEEDED, call.uuid)
-        kinds = [seen.kind for seen in live_store.events(job.id)]
+        kinds = [event.kind for event in live_store.events(job.id)]
         assert kinds.count("page_done") == 3
         assert {d.kind for d in live_store.documents(job.id)} == {"original", "fax"}
         # Nothing is left behind: no file in the spool, no mark in FreeSWITCH.
@@ -195,9 +195,9 @@ class TestTrouble:
         assert all(attempt.why for attempt in tries)
         first = live_store.attempts(again.id)[0]
         assert first.plan.mode.t38 == "off", first.why
-        memory = live_store.destination(new.to_number)
-        assert memory.delivered == 2
-        assert memory.ever_fax
+        history = live_store.destination(new.to_number)
+        assert history.delivered == 2
+        assert history.ever_fax
 
     def test_a_live_call_is_cancelled(
         self,
@@ -437,13 +437,13 @@ class TestReceiving:
         live_store.save(document, received)
         assert compare(fsfax_sample_tiff, received).identical
         assert not list((options.spool / "received").iterdir())
-        kinds = [seen.kind for seen in live_store.events(job.id)]
+        kinds = [event.kind for event in live_store.events(job.id)]
         assert kinds.count("page_done") == 3
         with live_store.database.read() as connection:
             news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
         assert [tuple(each) for each in news] == [(ward.id, "fax_in_completed")]
 
-    def test_a_fax_that_came_while_nobody_listened(
+    def test_a_fax_that_came_while_no_worker_was_connected(
         self,
         options: Settings,
         live_store: JobStore,
@@ -462,7 +462,7 @@ class TestReceiving:
         # FreeSWITCH recorded who called whom.
         assert (done.account_id, done.from_number) == (ward.id, "+15550143")
 
-    def test_a_fax_that_was_stored_but_not_told_before_a_crash(
+    def test_a_fax_that_was_stored_but_not_reported_before_a_crash(
         self, options: Settings, live_store: JobStore, fsfax_sample_tiff: Path
     ) -> None:
         inbox = InboundSpool(options.spool / "received")
@@ -481,9 +481,9 @@ class TestReceiving:
             pages_total=3,
             from_number="+1",
             to_number="+2",
-            file=inbox.keep("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
+            file=inbox.store_tiff("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
         )
-        inbox.record(received)
+        inbox.store_record(received)
         # Once more, as if the crash had come between the database and the removal.
         incoming = InboundFaxes(live_store.database)
         incoming.store(received)
@@ -508,7 +508,7 @@ class TestReceiving:
         assert (done.state, done.pages_confirmed) == (JobState.FAILED, 1)
         assert [d.pages for d in live_store.documents(job.id)] == [1]
 
-    def test_an_end_that_nobody_saw(
+    def test_an_end_that_was_missed(
         self, options: Settings, live_store: JobStore, clock: Clock
     ) -> None:
         """Given up after a while; a file that turns up later still counts."""

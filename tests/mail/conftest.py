@@ -27,7 +27,7 @@ NUMBER = "5550100"
 
 
 def until(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-    """Wait for something that happens elsewhere; return it."""
+    """Wait until ``condition`` returns something true; return that."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
@@ -35,8 +35,8 @@ def until(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any
     return value
 
 
-class House:
-    """A server, and what is in its database."""
+class MailService:
+    """A mail server with its database, a faxbox, and clients."""
 
     def __init__(self, url: str, **smtp: Any) -> None:
         self.database = Database(url)
@@ -70,7 +70,7 @@ class House:
         return smtplib.SMTP("127.0.0.1", self.server.port, timeout=60)
 
     def send(self, data: bytes | None = None, *to: str, sender: str = SENDER) -> tuple[int, str]:
-        """Send a mail; return the last answer: of DATA, or of the last recipient."""
+        """Send a mail; return the last answer, that of DATA or of the last recipient."""
         data = raw(mail(("letter.pdf", "application/pdf", PDF))) if data is None else data
         with self.client() as client:
             client.ehlo()
@@ -94,22 +94,22 @@ class House:
 
 
 @pytest.fixture
-def new_house(tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[..., House]]:
-    houses: list[House] = []
+def new_service(tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[..., MailService]]:
+    services: list[MailService] = []
 
-    def make(url: str | None = None, **smtp: Any) -> House:
+    def make(url: str | None = None, **smtp: Any) -> MailService:
         if url is None:
-            file = tmp_path / f"fsfax-{len(houses)}.db"
+            file = tmp_path / f"fsfax-{len(services)}.db"
             shutil.copy(sqlite_template, file)
             url = f"sqlite:///{file}"
-        houses.append(House(url, **smtp))
-        return houses[-1]
+        services.append(MailService(url, **smtp))
+        return services[-1]
 
     yield make
-    for house in houses:
-        house.stop()
+    for service in services:
+        service.stop()
 
 
 @pytest.fixture
-def house(new_house: Callable[..., House]) -> House:
-    return new_house()
+def service(new_service: Callable[..., MailService]) -> MailService:
+    return new_service()

@@ -23,7 +23,7 @@ def picture(width: int, height: int, kind: str = "PNG") -> bytes:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is huge."""
+    """A PNG of a few bytes whose header says that it is huge."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", len(head)) + b"IHDR" + head
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(chunk[4:]))
@@ -52,5 +52,5 @@ def mail(
 
 
 def raw(made: Any) -> bytes:
-    """As it goes over the wire."""
+    """The bytes that are sent."""
     return bytes(made).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

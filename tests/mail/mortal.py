@@ -17,7 +17,7 @@ POINTS = ("before the commit", "between the commit and the answer")
 
 
 def die_after(owner: Any, name: str) -> None:
-    """Let the process end at once, without a word to anybody, behind a function."""
+    """Kill the process with SIGKILL after a call of a function."""
     real = getattr(owner, name)
 
     def mortal(*args: Any, **named: Any) -> Any:
@@ -29,9 +29,9 @@ def die_after(owner: Any, name: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[2] == POINTS[0]:
-        die_after(smtplog, "put")  # the last that is done in the transaction
+        die_after(smtplog, "insert_record")  # the last that is done in the transaction
     else:
-        die_after(Acceptance, "take")
+        die_after(Acceptance, "accept")
     server = MailServer(Settings(database=SecretStr(sys.argv[1]), smtp=SmtpSettings(port=0)))
     server.start()
     print(server.port, flush=True)

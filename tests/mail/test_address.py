@@ -1,4 +1,4 @@
-"""Addresses: numbers as people write them, and everything that is none."""
+"""Mail addresses: numbers as people write them, and addresses that are refused."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ REFUSED = [
     (f"{'5' * 65}@box.example", "too long"),
     ("5550100@b\udcffx.example", "invalid address"),
     ("555\udcff0100@box.example", "invalid address"),
-    ("5550100\r\nRCPT@box.example", "cannot be seen"),
-    ("5550100\u202e@box.example", "cannot be seen"),
+    ("5550100\r\nRCPT@box.example", "invisible character"),
+    ("5550100\u202e@box.example", "invisible character"),
     ("+@box.example", "is empty"),
     ('" "@box.example', "is empty"),
     ("FAX=@box.example", "is empty"),
@@ -66,14 +66,14 @@ def test_numbers_are_read_as_people_write_them(
 
 
 @pytest.mark.parametrize(("address", "why"), REFUSED)
-def test_what_is_no_fax_address(address: str, why: str) -> None:
+def test_addresses_that_are_refused(address: str, why: str) -> None:
     with pytest.raises(SmtpRefusal) as refused:
         read_recipient(address)
     assert why in refused.value.reason
     assert (refused.value.code, refused.value.status) == (550, "5.1.3")
 
 
-def test_a_domain_is_looked_for_in_both_of_its_spellings() -> None:
+def test_a_domain_is_read_in_both_spellings() -> None:
     assert read_domains("1@fäx.example") == ("xn--fx-via.example", "fäx.example")
     assert read_domains("1@box.example") == ("box.example",)
     assert read_domains("1@xn--99999999.example") == ("xn--99999999.example",)
@@ -121,7 +121,7 @@ def test_senders(address: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["ann", "ann@", "@example.com", "a\nb@example.com", "a@b\x00c"])
-def test_what_is_no_sender(address: str) -> None:
+def test_senders_that_are_refused(address: str) -> None:
     with pytest.raises(SmtpRefusal) as refused:
         read_sender(address)
     assert refused.value.status == "5.1.7"

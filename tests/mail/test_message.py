@@ -1,4 +1,4 @@
-"""Messages taken apart: nested, damaged, hostile, huge."""
+"""Parsed messages: nested, damaged, hostile, huge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsfax.mail import message
-from fsfax.mail.message import Mail, take_apart
+from fsfax.mail.message import Mail, parse_mail
 from fsfax.mail.refusal import SmtpRefusal
 from tests.mail.mails import PDF, mail, picture, raw
 
@@ -25,7 +25,7 @@ def apart(tmp_path: Path) -> Any:
     def take(data: bytes, **more: Any) -> Mail:
         folder = tmp_path / str(next(_folders))
         folder.mkdir()
-        return take_apart(io.BytesIO(data), folder, **more)
+        return parse_mail(io.BytesIO(data), folder, **more)
 
     return take
 
@@ -80,7 +80,7 @@ def test_texts_in_any_charset(apart: Any, label: str, data: bytes, text: str) ->
     assert found.file(found.parts[0]).read_text(encoding="utf-8") == text
 
 
-def test_hostile_names_become_harmless_ones(apart: Any) -> None:
+def test_hostile_names_are_sanitised(apart: Any) -> None:
     made = raw(mail(("x.pdf", "application/pdf", PDF)))
     for hostile in (b'"../../x.pdf"', b'"/etc/passwd"', b'".."', b'"a\x00b"', b'""', b'"' * 3):
         found = apart(made.replace(b'"x.pdf"', hostile))
@@ -160,7 +160,7 @@ def test_bombs(apart: Any, data: bytes, why: str) -> None:
     assert refused.value.code == 554
 
 
-def test_what_takes_too_long_ends(apart: Any) -> None:
+def test_parsing_has_a_time_limit(apart: Any) -> None:
     times = itertools.count(step=message.MAX_SECONDS)
     with pytest.raises(SmtpRefusal, match="took more than 30 s"):
         apart(b"X: y\r\n\r\n" + b"line\r\n" * 100_000, clock=lambda: next(times))
@@ -172,7 +172,7 @@ def test_within_the_limits(apart: Any) -> None:
     assert len(apart(wide(most)).parts) == most
 
 
-def test_damaged_mails_are_read_as_far_as_they_go(apart: Any) -> None:
+def test_damaged_mails_are_read_as_far_as_possible(apart: Any) -> None:
     made = raw(mail(("a.pdf", "application/pdf", PDF)))
     for data in (
         made[: -len(b"--\r\n") - 60],  # the last boundary is missing
@@ -216,7 +216,7 @@ FIELD = st.sampled_from(
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(FIELD, st.binary(max_size=40)), max_size=30))
-def test_any_bytes_are_taken_apart_or_refused(apart: Any, lines: list[bytes]) -> None:
+def test_any_bytes_are_parsed_or_refused(apart: Any, lines: list[bytes]) -> None:
     try:
         found = apart(b"\r\n".join(lines))
     except SmtpRefusal:

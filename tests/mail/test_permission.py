@@ -1,4 +1,4 @@
-"""Permission: whom a faxbox lets in."""
+"""Permission: which senders a faxbox permits."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("sender", "entries", "allowed"), CASES)
-def test_who_is_let_in(sender: str, entries: list[str], allowed: bool) -> None:
+def test_permitted_senders(sender: str, entries: list[str], allowed: bool) -> None:
     assert judge(sender, entries).allowed is allowed
 
 
-def test_an_empty_list_lets_in_whom_the_settings_say() -> None:
+def test_an_empty_list_means_what_the_settings_say() -> None:
     assert judge("ann@example.com", [], when_empty=True).allowed
     assert not judge("", [], when_empty=True).allowed
     assert not judge("ann@example.com", ["bob@example.com"], when_empty=True).allowed
 
 
 @pytest.mark.parametrize("broken", ["(", "a{99999}", "[z-a]", "*@@", "(?P<a", r"\1", "(?=x)"])
-def test_a_broken_pattern_lets_nobody_in_and_keeps_nobody_out(broken: str) -> None:
+def test_an_invalid_expression_matches_no_sender(broken: str) -> None:
     assert judge("ann@example.com", [broken]) == PermissionDecision(False, (broken,))
     assert judge("ann@example.com", [broken, "ann@example.com"]) == PermissionDecision(
         True, (broken,)
@@ -60,7 +60,7 @@ def test_a_broken_pattern_lets_nobody_in_and_keeps_nobody_out(broken: str) -> No
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(.*b){25}$", "([a-z]+)*@@$"])
 def test_no_pattern_takes_long(pattern: str) -> None:
-    """Python's own engine would be busy for years, and this test would never end."""
+    """Python's own engine would take years."""
     assert not judge("a" * 63 + "@example.com", [pattern] * 50).allowed
 
 
@@ -73,7 +73,7 @@ def test_any_list_is_judged(sender: str, entries: list[str]) -> None:
 @given(
     st.from_regex(r"[a-z0-9]{1,20}@[a-z0-9]{1,20}\.example", fullmatch=True), st.text(max_size=9)
 )
-def test_an_address_lets_in_itself_alone(address: str, more: str) -> None:
+def test_an_address_permits_itself_alone(address: str, more: str) -> None:
     assert judge(address.upper(), [address]).allowed
     if more:
         assert not judge(address + more, [address]).allowed

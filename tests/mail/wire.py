@@ -1,4 +1,4 @@
-"""A client that writes what it likes: bytes as they are, and breaks off where it likes."""
+"""An SMTP client that sends any bytes, and disconnects at any point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Wire:
-    """A connection to a mail server, greeted."""
+    """A connection to a mail server, after its greeting."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -36,7 +36,7 @@ class Wire:
         return ""
 
     def say(self, *lines: str) -> list[str]:
-        """Say something; return the answer to each line."""
+        """Send lines; return the answer to each."""
         answers = []
         for line in lines:
             self.write(line.encode() + b"\r\n")
@@ -44,7 +44,7 @@ class Wire:
         return answers
 
     def begin(self, sender: str, to: Sequence[str]) -> None:
-        """Come as far as DATA."""
+        """Send the commands up to DATA."""
         self.say("EHLO client")
         words = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{each}>" for each in to), "DATA"]
         answers = self.say(*words)

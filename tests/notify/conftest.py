@@ -1,4 +1,4 @@
-"""Faxes that are over, on both databases, and those that are told of them."""
+"""Faxes that have ended, on both databases, and their recipients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now
 from fsfax.settings import Settings
-from tests.jobs.conftest import ROOM, Clock, Hand, clock  # noqa: F401  # a fixture
+from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand, clock  # noqa: F401  # a fixture
 from tests.jobs.results import DELIVERED
 from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver
@@ -69,7 +69,7 @@ def sent(
     letter: Path,
     tiff: Path,
 ) -> Iterator[Callable[..., str]]:
-    """Sends a fax without a call; returns its id. ``result``: how its call ended."""
+    """Create a fax that was sent without a call; return its id. ``result``: how its call ended."""
     hand = Hand(database, Settings(), utc_now)  # type: ignore[arg-type]
     numbers = iter(range(15550100, 15560000))
 
@@ -85,7 +85,7 @@ def sent(
         job = store.accept(NewFax(**values | changes))
         for preparation in hand.claims.claim_unprepared(10):
             hand.settlement.prepared(preparation, tiff, 3)
-        for claim in hand.claims.claim([ROOM], 10):
+        for claim in hand.claims.claim([NODE_CAPACITY], 10):
             hand.settlement.settle(claim, result)
         return job.id
 

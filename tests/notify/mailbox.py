@@ -1,4 +1,4 @@
-"""A mail relay on loopback that keeps what comes: aiosmtpd, in a thread of its own."""
+"""A mail relay on loopback that stores its mails: aiosmtpd, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Controller(Controller):
 
 
 class Mailbox:
-    """A relay; ``mails`` are those that it took.
+    """A relay; ``mails`` are those that it accepted.
 
     answer: what it says to a recipient in place of "250 OK". slow: seconds that each mail takes.
     """

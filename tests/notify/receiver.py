@@ -1,4 +1,4 @@
-"""A program that is told by webhooks: a real HTTP server in a thread, that can be down."""
+"""A receiver of webhooks: a real HTTP server in a thread, which can be down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries as rows: from the news to the dead letters, on both databases."""
+"""Deliveries as rows: from the notification to the dead letters, on both databases."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def more_news(database: Database, job_id: str, *kinds: NotificationKind) -> None
 
 
 class TestExpansion:
-    def test_one_for_each_who_is_told(
+    def test_one_for_each_recipient(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
         Webhooks(database).create(account, "https://a.org/x")
         job_id = sent(notify=MAIL | {"sms": {"send_to": ["0155501", "0155502"]}})
-        assert deliveries.waiting().news
+        assert deliveries.waiting().unexpanded
         assert expand(deliveries) == 1
-        assert not deliveries.waiting().news
+        assert not deliveries.waiting().unexpanded
         found = deliveries.list(account).deliveries
         assert sorted((each.channel.value, each.target) for each in found) == [
             ("mail", "a@b.org"),
@@ -94,7 +94,7 @@ class TestExpansion:
         expand(deliveries)
         assert [each.target for each in deliveries.list().deliveries] == ["box@b.org"]
 
-    def test_webhooks_of_others_and_disabled_ones_hear_nothing(
+    def test_webhooks_of_others_and_disabled_ones_get_nothing(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
         from fsfax.accounts.accounts import Accounts
@@ -111,7 +111,7 @@ class TestExpansion:
         expand(deliveries)
         assert [each.target for each in deliveries.list().deliveries] == ["https://failed.org/x"]
 
-    def test_news_of_a_newer_version_is_no_stone(
+    def test_a_notification_of_a_newer_version_is_skipped(
         self, deliveries: Deliveries, sent: Send, database: Database
     ) -> None:
         job_id = sent(notify=MAIL)
@@ -124,7 +124,7 @@ class TestExpansion:
 
 
 class TestClaims:
-    def test_it_belongs_to_whoever_claimed_it(
+    def test_it_belongs_to_the_dispatcher_that_claimed_it(
         self, deliveries: Deliveries, sent: Send, clock: Clock
     ) -> None:
         sent(notify=MAIL)
@@ -138,10 +138,10 @@ class TestClaims:
         assert claim(deliveries) == ()
         deliveries.extend([mine])
         clock.move(LEASE - 1)
-        assert claim(deliveries) == (), "whoever lives keeps it"
+        assert claim(deliveries) == (), "a lease that is extended holds"
         clock.move(2)
         (again,) = claim(deliveries)
-        assert (again.id, again.tries) == (mine.id, 2), "the same message, by somebody else"
+        assert (again.id, again.tries) == (mine.id, 2), "the same message, by another dispatcher"
         assert not deliveries.delivered(mine), "who was replaced settles nothing"
         assert deliveries.get(mine.id).state == "open"
         assert deliveries.delivered(again)
@@ -217,7 +217,7 @@ class TestClaims:
         assert deliveries.claim(DeliveryChannel.SMS, 9) == ()
         assert deliveries.claim(DeliveryChannel.WEBHOOK, 9) == ()
 
-    def test_what_was_cut_off_is_free_at_once(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_what_was_cut_off_is_due_at_once(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         deliveries.release(claim(deliveries))
@@ -237,10 +237,10 @@ class TestClaims:
         deliveries.postpone(one, "not now", 90)
         assert deliveries.next_due(clock.now) == clock.now + timedelta(seconds=90)
 
-    def test_looking_is_cheap(self, deliveries: Deliveries, database: Database) -> None:
+    def test_waiting_is_cheap(self, deliveries: Deliveries, database: Database) -> None:
         """By an index of what is open, however much was delivered before."""
         if not database.is_sqlite:
-            pytest.skip("SQLite tells its plan in one line")
+            pytest.skip("SQLite prints its plan in one line")
         queries: list[str] = []
         from sqlalchemy import event
 
@@ -295,7 +295,7 @@ class TestDeadLetters:
         assert deliveries.repeat_dead(account) == 3
         assert len(claim(deliveries)) == 3
 
-    def test_others_see_nothing(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_other_accounts_see_nothing(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         (one,) = deliveries.list().deliveries
@@ -339,7 +339,7 @@ class TestLists:
             "tries", "problem", "done_at", "dead_at", "state",
         }  # fmt: skip
 
-    def test_what_is_over_is_forgotten(
+    def test_retention(
         self, deliveries: Deliveries, sent: Send, database: Database, clock: Clock
     ) -> None:
         sent()
@@ -349,9 +349,9 @@ class TestLists:
         one, two = claim(deliveries)
         deliveries.delivered(one)
         deliveries.give_up(two, "never")
-        assert deliveries.forget(timedelta(days=1)) == 0
+        assert deliveries.apply_retention(timedelta(days=1)) == 0
         clock.move(100_000)
-        deliveries.forget(timedelta(days=1))
+        deliveries.apply_retention(timedelta(days=1))
         with database.read() as connection:
             assert list(connection.execute(select(table.c.message_id)).scalars()) == [two.id]
             assert len(connection.execute(select(outbox.c.id)).all()) == 1, "a dead letter stays"

@@ -1,4 +1,4 @@
-"""The whole service, with mailers, a mailbox and a program that is told; see `tests.api`."""
+"""The whole service, with mail clients, a mailbox and a receiver of webhooks; see `tests.api`."""
 
 from tests.api.conftest import letter, new_service, switch  # noqa: F401  # fixtures
 from tests.notify.conftest import mailbox, receiver, tiff  # noqa: F401

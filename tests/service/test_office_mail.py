@@ -1,4 +1,4 @@
-"""An office document in a mail becomes a fax; in LibreOffice's place stands a script of ours."""
+"""An office document in a mail becomes a fax; a script stands in for LibreOffice."""
 
 from __future__ import annotations
 

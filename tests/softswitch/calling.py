@@ -25,7 +25,7 @@ HOOKS = (
 
 
 def named(name: str) -> str:
-    """The number of a behaviour, as a user would write it."""
+    """Return the number of a behaviour, as a user would write it."""
     return f"+1{number_of(name)}"
 
 
@@ -43,7 +43,7 @@ def dial(
 
 
 def until(watch: Watch, name: str) -> list[Event]:
-    """The events up to one of that name or subclass."""
+    """Return the events up to one of that name or subclass."""
     seen: list[Event] = []
     while True:
         item = watch.get(timeout=PATIENCE)
@@ -54,7 +54,7 @@ def until(watch: Watch, name: str) -> list[Event]:
 
 
 def labels(events: list[Event]) -> list[str]:
-    """What each event is, in short."""
+    """Return a short name for each event."""
     return [
         event.subclass or " ".join(filter(None, (event.name, event.get("Application"))))
         for event in events
@@ -62,7 +62,7 @@ def labels(events: list[Event]) -> list[str]:
 
 
 def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait for a condition."""
+    """Wait until a condition is true."""
     with gevent.Timeout(timeout):
         while not condition():
             gevent.sleep(0.002)

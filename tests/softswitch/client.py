@@ -38,7 +38,7 @@ class Client:
         return self.frames.pop(0)
 
     def ask(self, line: str, **headers: str) -> str:
-        """Send a command, skip events, return the answer."""
+        """Send a command and skip events; return the answer."""
         self.send(line, **headers)
         while True:
             frame = self.next()
@@ -58,7 +58,7 @@ class Client:
         return self.ask(f"auth {password}")
 
     def is_closed(self) -> bool:
-        """Read up to the end of the stream."""
+        """Read to the end of the stream; return True, or time out."""
         try:
             while True:
                 self.next()

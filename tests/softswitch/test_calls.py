@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from fsfax.document import tiff_f
+from fsfax.errors import CommandFailed
 from tests.softswitch.calling import dial, eventually, labels, named, send, until
 from tests.softswitch.client import PATIENCE
 
@@ -75,7 +78,8 @@ def test_a_call_from_outside_that_a_client_takes(link, switch, tiff, tmp_path):
         link.execute(call_id, "answer")
         link.execute(call_id, "rxfax", str(tmp_path / "x.tif"))
         until(watch, "spandsp::rxfaxresult")
-        assert link.api("uuid_kill", call_id) == "+OK"
+        with contextlib.suppress(CommandFailed):  # the far end may have hung up before
+            link.api("uuid_kill", call_id)
         until(watch, "CHANNEL_DESTROY")
     switch.wait_idle(5)
     assert (call.pages, call.code) == (3, 0)

@@ -50,7 +50,7 @@ SPEED = 60
 """Times line time: a call of three pages takes about a second, so that kills hit calls."""
 
 REST = 120.0
-"""Seconds for everything to come to an end after the last round."""
+"""Seconds for all jobs to end after the last round."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Stage:
         )
 
     def kill(self, what: str) -> None:
-        """SIGKILL, then a new one."""
+        """Send SIGKILL to a process and start a new one in its place."""
         self.kills[what] += 1
         if what == "worker":
             victim = self.workers.pop(self.chance.randrange(len(self.workers)))
@@ -128,7 +128,7 @@ class Stage:
     # --- what is promised -------------------------------------------------------------------
 
     def accept(self, document: Path) -> None:
-        """Take a fax on; if the database is away just then, nothing was promised."""
+        """Accept a fax; if the database is unavailable at that moment, nothing was promised."""
         number = f"+3531{self.chance.randrange(4)}{self.chance.choice(NUMBERS)}"
         try:
             job = self.store.accept(
@@ -140,7 +140,7 @@ class Stage:
             self.accepted.append(job.id)
 
     def call_in(self, document: Path) -> None:
-        """Let a fax come in, by the stand-in's own API command."""
+        """Start an inbound fax, by an API command of the stand-in."""
         node = NodeSettings(port=self.port)
         with (
             contextlib.suppress(EslError),
@@ -149,7 +149,7 @@ class Stage:
             link.api("softswitch_call_in", f"5550100 {document}")
 
     def rest(self) -> list[Job]:
-        """Wait until nothing moves any more; return all jobs."""
+        """Wait until no job changes any more; return all jobs."""
         deadline = time.monotonic() + REST
         while True:
             jobs = list(every_job(self.store))
@@ -171,7 +171,7 @@ def every_job(store: JobStore) -> Iterator[Job]:
 
 
 def call_log(stage: Stage) -> dict[str, dict[str, Any]]:
-    """The softswitch's log: one entry a call, its end filled in where it was killed with it."""
+    """Return the softswitch's log: one entry a call; a call that was killed with it gets an end."""
     calls: dict[str, dict[str, Any]] = {}
     for line in (stage.folder / "spool" / "calls.jsonl").read_text().splitlines():
         with contextlib.suppress(ValueError):  # the last line of one that was killed
@@ -187,7 +187,7 @@ def call_log(stage: Stage) -> dict[str, dict[str, Any]]:
 
 
 def verdict(stage: Stage, jobs: list[Job]) -> list[str]:
-    """Everything that is wrong."""
+    """Return one line for each promise that was not held."""
     wrong: list[str] = []
     calls = call_log(stage)
     by_id = {job.id: job for job in jobs}
@@ -228,7 +228,7 @@ def verdict(stage: Stage, jobs: list[Job]) -> list[str]:
 def received(
     stage: Stage, jobs: list[Job], calls: dict[str, dict[str, Any]], sent: set[str]
 ) -> list[str]:
-    """Faxes that came in whole and are not in the inbox, or twice."""
+    """Return lines for inbound faxes that are not in the inbox, or are in it twice."""
     wrong = []
     stored = Counter(job.call_id for job in jobs if job.direction is Direction.IN)
     wrong += [f"in the inbox {n} times: {id}" for id, n in stored.items() if n > 1]
@@ -240,7 +240,7 @@ def received(
 
 
 def run(rounds: int, kind: str, seed: int, folder: Path) -> int:
-    """One torture; return the exit code."""
+    """Run one torture; return the exit code."""
     chance = random.Random(seed)
     server = Server(folder / "postgresql") if kind == "postgresql" else None
     url = server.database() if server else f"sqlite:///{folder}/fsfax.db"
@@ -287,7 +287,7 @@ def run(rounds: int, kind: str, seed: int, folder: Path) -> int:
 
 
 def main() -> int:
-    """The command."""
+    """Run the torture that the command line describes; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")

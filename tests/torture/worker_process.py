@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: DATABASE PORT SPOOL."""
+"""Run a worker in a process of its own, to be killed. Arguments: DATABASE PORT SPOOL."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ SOON = {"delay": 0.5, "factor": 1.0, "max_delay": 1.0, "jitter": 0.5}
 
 
 def settings(database: str, port: int, spool: Path) -> Settings:
-    """Short pauses and leases, everything else as anybody has it."""
+    """Return settings with short pauses and leases; all others have their defaults."""
     table = {
         name: rule.model_copy(update=SOON) if rule.retry else rule
         for name, rule in JobsSettings().retry.items()

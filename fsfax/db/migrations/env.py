@@ -1,4 +1,4 @@
-"""How Alembic runs our migrations: on the connection that `Database.upgrade` opened."""
+"""Runs the migrations with Alembic, on the connection that `Database.upgrade` opened."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Parts: what is faxed, what is passed over, what forbids it."""
+"""Part selection: what is faxed, what is skipped, what refuses the mail."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ CASES = [
     (part("text/plain", b"hello"), "text"),
     (part("text/plain", b"hello", attached=True, name="ATT00001.txt"), "text"),  # Exchange
     # passed over
-    (part("text/html", b"<p>hello"), "passed_over"),
-    (part("text/html", b"<p>hello", "a.html", attached=True), "passed_over"),
-    (part("application/pkcs7-signature", b"\x30\x80", "smime.p7s", attached=True), "passed_over"),
-    (part("application/pgp-signature", b"-----", "signature.asc"), "passed_over"),
-    (part("text/calendar", b"BEGIN:VCALENDAR", "invite.ics"), "passed_over"),
-    (part("text/vcard", b"BEGIN:VCARD", "ann.vcf", attached=True), "passed_over"),
-    (part("message/rfc822", b"", "old.eml", attached=True), "passed_over"),
-    (part("image/png", WIDE, "image001.png", related=True), "passed_over"),
-    (part("image/png", SMALL, "logo.png"), "passed_over"),
-    (part("image/jpeg", picture(800, 5, "JPEG"), "line.jpg"), "passed_over"),
-    (part("image/gif", GIF, "logo.gif"), "passed_over"),
+    (part("text/html", b"<p>hello"), "skipped"),
+    (part("text/html", b"<p>hello", "a.html", attached=True), "skipped"),
+    (part("application/pkcs7-signature", b"\x30\x80", "smime.p7s", attached=True), "skipped"),
+    (part("application/pgp-signature", b"-----", "signature.asc"), "skipped"),
+    (part("text/calendar", b"BEGIN:VCALENDAR", "invite.ics"), "skipped"),
+    (part("text/vcard", b"BEGIN:VCARD", "ann.vcf", attached=True), "skipped"),
+    (part("message/rfc822", b"", "old.eml", attached=True), "skipped"),
+    (part("image/png", WIDE, "image001.png", related=True), "skipped"),
+    (part("image/png", SMALL, "logo.png"), "skipped"),
+    (part("image/jpeg", picture(800, 5, "JPEG"), "line.jpg"), "skipped"),
+    (part("image/gif", GIF, "logo.gif"), "skipped"),
     # unusable
     (part("image/gif", GIF, "a.gif", attached=True), "unusable"),
     (part("application/pdf", b"hello", "a.pdf", attached=True), "unusable"),
@@ -74,10 +74,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("each", "use"), CASES, ids=lambda value: getattr(value, "shown", value))
-def test_what_becomes_of_a_part(each: Part, use: str) -> None:
+def test_the_decision_about_a_part(each: Part, use: str) -> None:
     judged = judge(each, some_office)
     assert judged.use == use
-    assert bool(judged.why) == (use in ("passed_over", "unusable"))
+    assert bool(judged.why) == (use in ("skipped", "unusable"))
 
 
 def test_an_office_document_without_an_office() -> None:
@@ -120,7 +120,7 @@ def test_nothing_to_fax_is_refused(policy: TextPolicy) -> None:
 
 
 def test_one_attachment_that_cannot_be_faxed_refuses_the_mail() -> None:
-    """Nobody is told "sent" for two of three documents."""
+    """No success is reported for two of three documents."""
     sheet = part("application/zip", b"PK\x03\x04", "all.zip", attached=True)
     with pytest.raises(SmtpRefusal, match=r"all\.zip.*ZIP archive"):
         choose([LETTER, sheet], "never", no_office)

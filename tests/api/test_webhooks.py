@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from fsfax.api.webhook_models import Message
+from fsfax.api.webhook_models import WebhookMessage
 from fsfax.notify.events import EVENTS
 from fsfax.values.webhook_secret import new_secret
 from tests.api.conftest import ServiceFactory
@@ -194,7 +194,7 @@ def test_a_fax_that_goes_and_comes(
     calls = receiver.wait(2)
     bodies = [Verifier(hook["secret"]).verify(call.body, call.headers) for call in calls]
     for body in bodies:
-        Message.model_validate(body)  # as the description says
+        WebhookMessage.model_validate(body)  # as the description says
     by_type = {body["type"]: body["data"] for body in bodies}
     assert set(by_type) == {"fax.out.completed", "fax.in.completed"}
     assert by_type["fax.out.completed"]["fax"]["id"] == made["id"]

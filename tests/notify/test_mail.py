@@ -1,4 +1,4 @@
-"""Mails and reports: what is in them, and what strangers cannot put there."""
+"""Mails and reports: what is in them, and foreign text in them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fsfax.notify.report_pdf import report_pdf
 from fsfax.notify.sms import HttpGateway
 from fsfax.notify.template_context import template_context
 from fsfax.notify.template_loader import Templates
-from fsfax.notify.zone import zone_of
+from fsfax.runtime.timezone import tzinfo_of
 from fsfax.settings.notify import SmsSettings
 from fsfax.values.outcome import Outcome
 from fsfax.values.plan import AttemptPlan
@@ -38,7 +38,7 @@ from tests.notify.mailbox import parts
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TEXTS = Templates(None, "en")
-DUBLIN = zone_of("Europe/Berlin")
+DUBLIN = tzinfo_of("Europe/Berlin")
 
 
 def a_job(**changes: Any) -> Job:
@@ -117,7 +117,7 @@ def test_a_mail_about_a_fax_that_was_sent() -> None:
         assert said in text, said
     for said in ("15550199 (Clinic)", "3 of 3", "it was line_trouble", 'src="cid:page1"'):
         assert said in page, said
-    assert "secret" not in str(mail), "machines and lines are nobody's business"
+    assert "secret" not in str(mail), "nodes and gateways are internal"
     related = next(part for part in mail.walk() if part.get_content_type() == "multipart/related")
     assert [part.get_content_type() for part in related.iter_parts()] == ["text/html", "image/png"]  # type: ignore[attr-defined]
 
@@ -175,7 +175,7 @@ def test_german() -> None:
         )  # type: ignore[attr-defined]
 
 
-def test_own_texts_go_first_file_by_file(tmp_path: Path) -> None:
+def test_templates_of_the_user_replace_those_of_fsfax(tmp_path: Path) -> None:
     (tmp_path / "de").mkdir()
     (tmp_path / "de" / "mail.subject").write_text("Fax von {{ from_number }}, {{ pages }} S.")
     (tmp_path / "de" / "mail.html").write_text("<p>{{ station }}{% if broken %}")
@@ -235,7 +235,7 @@ def hostile_job(said: str, direction: Direction) -> Job:
 
 @pytest.mark.parametrize("said", HOSTILE)
 @pytest.mark.parametrize("direction", Direction)
-def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None:
+def test_foreign_text_is_sanitised(said: str, direction: Direction) -> None:
     kind = NotificationKind.IN_FAILED if direction is Direction.IN else NotificationKind.OUT_FAILED
     box = Faxbox(
         id="1", account_id="2", name=said, config=FaxboxConfig(), numbers=(),
@@ -250,7 +250,7 @@ def test_what_strangers_say_is_harmless(said: str, direction: Direction) -> None
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80) | st.text(alphabet="\r\n<>&\"'{}%=?:;\u202e\x00 ab", max_size=80))
-def test_whatever_strangers_say(said: str) -> None:
+def test_any_foreign_text(said: str) -> None:
     check(mail_of(NotificationKind.IN_COMPLETED, hostile_job(said, Direction.IN)))
 
 
@@ -308,5 +308,5 @@ def test_short_messages_in_a_form(text: str) -> None:
         (("../../etc/passwd",), 12),
     ],
 )
-def test_the_clock_of_whoever_reads_it(names: tuple[str, ...], hour: int) -> None:
-    assert AT.astimezone(zone_of(*names)).hour == hour
+def test_time_zones(names: tuple[str, ...], hour: int) -> None:
+    assert AT.astimezone(tzinfo_of(*names)).hour == hour

@@ -21,7 +21,7 @@ from fsfax.db.records import NewFax
 from fsfax.engine.doctor import CheckStatus
 from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
-from fsfax.notify.doctor import examine_news
+from fsfax.notify.doctor import examine_notifications
 from fsfax.notify.events import DeliveryChannel
 from fsfax.settings import Settings
 from tests.notify.mailbox import Mailbox
@@ -188,7 +188,7 @@ class TestDoctor:
     def test_a_relay_that_answers(self, url: str) -> None:
         with Mailbox() as mailbox:
             relay = {"host": "127.0.0.1", "port": mailbox.port}
-            checks = {each.name: each for each in examine_news(settings(url, relay=relay))}
+            checks = {each.name: each for each in examine_notifications(settings(url, relay=relay))}
         assert checks["mail relay"].verdict is CheckStatus.OK
         assert checks["outbox"].verdict is CheckStatus.OK
         assert not mailbox.mails
@@ -197,24 +197,24 @@ class TestDoctor:
         with Mailbox() as mailbox:
             port = mailbox.port
         relay = {"host": "127.0.0.1", "port": port}
-        first, *_ = examine_news(settings(url, relay=relay))
+        first, *_ = examine_notifications(settings(url, relay=relay))
         assert first.verdict is CheckStatus.BROKEN
         assert first.remedy
 
     def test_none_and_dead_letters(self, url: str, deliveries: Deliveries) -> None:
         dead, *_ = deliveries.claim(DeliveryChannel.WEBHOOK, 9)
         deliveries.give_up(dead, "gone")
-        checks = {each.name: each for each in examine_news(settings(url))}
+        checks = {each.name: each for each in examine_notifications(settings(url))}
         assert checks["mail relay"].verdict is CheckStatus.WARNING
         assert checks["outbox"].verdict is CheckStatus.WARNING
         assert checks["outbox"].detail == "1 dead letters; waiting: 3 webhook"
 
     def test_short_messages_without_a_url(self, url: str) -> None:
-        _, sms, *_ = examine_news(settings(url, sms={"gateway": "http"}))
+        _, sms, *_ = examine_notifications(settings(url, sms={"gateway": "http"}))
         assert sms.verdict is CheckStatus.BROKEN
 
     def test_no_database_is_the_jobs_own_trouble(self, tmp_path: Path) -> None:
-        checks = list(examine_news(settings(f"sqlite:///{tmp_path}/none.db")))
+        checks = list(examine_notifications(settings(f"sqlite:///{tmp_path}/none.db")))
         assert {each.name for each in checks} == {"mail relay", "short messages"}
         assert not (tmp_path / "none.db").exists()
 

@@ -1,4 +1,4 @@
-"""Every request of the API's document, by curl, verbatim but for host, account, token and ids."""
+"""Every request of the documentation of Kazoo's Faxes API, by curl, with our host and ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON = (
 
 
 class Curl:
-    """Runs the document's commands."""
+    """Runs the documentation's commands."""
 
     def __init__(self, service: Service, folder: Path) -> None:
         self.service = service

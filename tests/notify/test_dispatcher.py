@@ -117,10 +117,10 @@ class TestMail:
             ({"tls": "none"}, "AUTH extension not supported"),
         ],
     )
-    def test_a_relay_that_we_are_wrong_about(
+    def test_wrong_settings_of_the_relay(
         self, sqlite: str, sent: Send, tmp_path: Path, account: str, change: Any, problem: str
     ) -> None:
-        """It is tried again: the mail is not to blame."""
+        """The mail is tried again: the settings are wrong, not the mail."""
         authority = trustme.CA()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -140,21 +140,21 @@ class TestMail:
             assert states(found, account) == {"open": 1}
             assert mailbox.mails == []
 
-    def test_who_is_refused_for_good_is_a_dead_letter_at_once(
+    def test_a_recipient_that_is_refused_permanently_is_a_dead_letter_at_once(
         self, database_url: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
         refusals = {"gone@b.org": "550 no such\r\n user", "full@b.org": "452 mailbox full"}
-        told: list[tuple[str, str]] = []
+        attempts: list[tuple[str, str]] = []
         with Mailbox(answer=refusals.get) as mailbox:
             sent(notify={"email": {"send_to": [*refusals, "a@b.org"]}})
             options = settings(database_url, mailbox, max_tries=3)
-            with dispatcher(options, on_attempt=lambda *each: told.append(each)):
+            with dispatcher(options, on_attempt=lambda *each: attempts.append(each)):
                 until(lambda: states(seen, account) == {"done": 1, "dead": 2}, "all are settled")
         found = {each.target: each for each in seen.list(account).deliveries}
         gone, full = found["gone@b.org"], found["full@b.org"]
         assert (gone.tries, gone.problem[:11]) == (1, "550 no such")
         assert (full.tries, full.problem) == (3, "452 mailbox full")
-        assert Counter(told) == {
+        assert Counter(attempts) == {
             ("mail", "delivered"): 1, ("mail", "dead"): 2, ("mail", "postponed"): 2
         }  # fmt: skip
 
@@ -179,7 +179,7 @@ class TestMail:
             with dispatcher(settings(sqlite, mailbox)):
                 mailbox.wait(1)
 
-    def test_what_is_too_large_or_gone_is_said(
+    def test_the_mail_says_what_is_too_large_or_removed(
         self, sqlite: str, mailbox: Mailbox, sent: Send, store: Any
     ) -> None:
         job_id = sent(notify=MAIL)
@@ -302,7 +302,7 @@ class TestWebhooks:
         assert {call.headers["webhook-id"] for call in receiver.calls} == known
         assert len({call.headers["webhook-id"] for call in receiver.taken}) == 12
 
-    def test_who_is_gone_is_not_asked_again(
+    def test_a_receiver_that_is_gone_is_not_asked_again(
         self, database_url: str, receiver: Receiver, sent: Send, database: Database, account: str,
         seen: Deliveries,
     ) -> None:  # fmt: skip
@@ -315,13 +315,13 @@ class TestWebhooks:
             assert "410: moved away" in dead.problem
             assert not Webhooks(database).get(hook.id).enabled
             sent()
-            until(lambda: not seen.waiting().news, "the next one is nobody's")
+            until(lambda: not seen.waiting().unexpanded, "the next one has no recipient")
             assert len(seen.list(account).deliveries) == 1
             seen.repeat(dead.id)
-            until(lambda: seen.get(dead.id).problem == "the webhook is disabled", "it is not told")
+            until(lambda: seen.get(dead.id).problem == "the webhook is disabled", "it is not sent")
         assert len(receiver.calls) == 1
 
-    def test_who_refuses_is_asked_a_few_times(
+    def test_a_receiver_that_refuses_is_asked_a_few_times(
         self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
         seen: Deliveries,
     ) -> None:  # fmt: skip
@@ -356,7 +356,7 @@ class TestWebhooks:
         assert (one.due_at - one.created_at).total_seconds() >= 600
         assert len(receiver.calls) == 1
 
-    def test_private_networks_are_nobodys_to_reach(
+    def test_private_networks_are_forbidden(
         self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
         seen: Deliveries,
     ) -> None:  # fmt: skip
@@ -367,7 +367,7 @@ class TestWebhooks:
         assert "notify.webhook.allow_networks" in seen.list(account).deliveries[0].problem
         assert receiver.calls == []
 
-    def test_one_slow_host_holds_up_nobody(
+    def test_one_slow_host_delays_no_other(
         self, sqlite: str, receiver: Receiver, mailbox: Mailbox, sent: Send, database: Database,
         account: str,
     ) -> None:  # fmt: skip
@@ -400,7 +400,7 @@ class TestWebhooks:
                 receiver.wait(12)
         assert most[0] == 3
 
-    def test_what_was_told_of_a_moment(
+    def test_details_of_a_moment(
         self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str
     ) -> None:
         Webhooks(database).create(account, receiver.url(), events=["fax.out.retrying"])
@@ -416,10 +416,10 @@ class TestWebhooks:
 
 
 class Recorder:
-    """A carrier that only writes down, and can hold what it carries."""
+    """A sender that records deliveries, and can block."""
 
     def __init__(self, answer: Callable[[Delivery], Result] = lambda _: Delivered()) -> None:
-        self.carried: list[str] = []
+        self.sent: list[str] = []
         self.answer = answer
         self.hold = False
         self.holding = threading.Event()
@@ -427,7 +427,7 @@ class Recorder:
     def send(self, delivery: Delivery, _job: Any) -> Result:
         import gevent
 
-        self.carried.append(delivery.id)
+        self.sent.append(delivery.id)
         if self.hold:
             self.holding.set()
             gevent.sleep(1000)
@@ -442,18 +442,18 @@ class TestLife:
         first, second = Recorder(), Recorder()
         first.hold = True
         options = settings(database_url)
-        with dispatcher(options, carriers={DeliveryChannel.MAIL: first}) as made:
+        with dispatcher(options, senders={DeliveryChannel.MAIL: first}) as made:
             assert first.holding.wait(30)
             made.stop(0.0)
         assert states(seen, account) == {"open": 1}
-        with dispatcher(options, carriers={DeliveryChannel.MAIL: second}):
+        with dispatcher(options, senders={DeliveryChannel.MAIL: second}):
             until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
-        assert second.carried == first.carried, "the same message id"
+        assert second.sent == first.sent, "the same message id"
 
-    def test_killed_between_sending_and_writing_down(
+    def test_killed_between_sending_and_storing(
         self, database_url: str, mailbox: Mailbox, sent: Send, seen: Deliveries, monkeypatch: Any
     ) -> None:
-        """At least once: the mail comes twice, and can be known by its Message-ID."""
+        """At least once: the mail is sent twice, with the same Message-ID."""
         sent(notify=MAIL)
         options = settings(database_url, mailbox, lease=0.5)
         with monkeypatch.context() as patch:
@@ -475,7 +475,7 @@ class TestLife:
         ids = [mail["message-id"] for mail in mailbox.mails]
         assert len(ids) == len(set(ids)) == 20
 
-    def test_it_keeps_what_takes_long(
+    def test_a_long_delivery_stays_claimed(
         self, database_url: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
         """The lease is extended; another dispatcher does not take it away."""
@@ -506,7 +506,7 @@ class TestLife:
                 made.stop(0.0)
             assert states(seen, account) == {"open": 1}
 
-    def test_a_fault_is_no_loss(
+    def test_an_internal_error_is_retried(
         self, sqlite: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
         answers: list[Any] = [ValueError("a fault"), RetryLater("not now"), Delivered()]
@@ -518,30 +518,30 @@ class TestLife:
             return found  # type: ignore[no-any-return]
 
         sent(notify=MAIL)
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: Recorder(answer)}):
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: Recorder(answer)}):
             until(lambda: states(seen, account) == {"done": 1}, "the third try")
         assert seen.list(account).deliveries[0].tries == 3
 
     def test_the_database_goes_away_and_comes_back(
         self, sqlite: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
-        """What was delivered is written down when it can be."""
+        """A delivery is stored as delivered once the database is back."""
         import sqlite3
 
-        carrier = Recorder()
+        sender = Recorder()
         blocker = sqlite3.connect(sqlite.removeprefix("sqlite:///"), timeout=0)
         sent(notify=MAIL)
-        carrier.answer = lambda _: blocker.execute("BEGIN IMMEDIATE") and Delivered()
+        sender.answer = lambda _: blocker.execute("BEGIN IMMEDIATE") and Delivered()
         blocker = sqlite3.connect(
             sqlite.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
         )
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
-            until(lambda: carrier.carried, "it is carried")
-            blocker.execute("ROLLBACK") if blocker.in_transaction else None
-            until(lambda: states(seen, account) == {"done": 1}, "it is written down")
-        assert len(carrier.carried) == 1
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: sender}):
+            until(lambda: blocker.in_transaction, "it is sent, and the database is locked")
+            blocker.execute("ROLLBACK")
+            until(lambda: states(seen, account) == {"done": 1}, "it is stored as delivered")
+        assert len(sender.sent) == 1
 
-    def test_news_of_a_fax_that_was_removed(
+    def test_a_notification_of_a_fax_that_was_removed(
         self, sqlite: str, receiver: Receiver, sent: Send, store: Any, database: Database,
         account: str,
     ) -> None:  # fmt: skip
@@ -550,10 +550,12 @@ class TestLife:
         with dispatcher(settings(sqlite)):
             receiver.wait(1)
 
-    def test_never_is_never(self, sqlite: str, sent: Send, seen: Deliveries, account: str) -> None:
-        carrier = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
+    def test_rejected_is_not_retried(
+        self, sqlite: str, sent: Send, seen: Deliveries, account: str
+    ) -> None:
+        sender = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
         sent(notify=MAIL)
-        with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
+        with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: sender}):
             until(lambda: states(seen, account) == {"dead": 1}, "given up")
         (dead,) = seen.list(account).deliveries
         assert dead.problem.startswith("no way xxx")
@@ -566,7 +568,7 @@ COUNT = 300
 def test_many_to_a_slow_relay(
     sqlite: str, sent: Send, database: Database, account: str, seen: Deliveries
 ) -> None:
-    """Nothing is lost, and no more is under way than there is room for."""
+    """Nothing is lost, and the limit of deliveries at once holds."""
     job_id = sent()
     many = [f"a{number}@b.org" for number in range(COUNT)]
     notify = {"notifications": {"email": {"send_to": many}}}

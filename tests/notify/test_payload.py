@@ -1,4 +1,4 @@
-"""What webhooks get: bodies and signatures, checked by somebody else's library."""
+"""Webhook messages: bodies and signatures, checked by an independent library."""
 
 from __future__ import annotations
 

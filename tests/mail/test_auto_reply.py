@@ -1,4 +1,4 @@
-"""Origin: whom an answer would set going."""
+"""Automatic mails: those whose sender would answer a report."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ CASES = [
     ({"list-post": ["<mailto:l@example.com>"]}, True, "mailing lists"),
     ({"list-unsubscribe": ["<mailto:u@example.com>"]}, False, ""),  # of many an invoice
     ({"received": ["by x"] * (MOST_HOPS - 1)}, False, ""),
-    ({"received": ["by x"] * MOST_HOPS}, True, "goes round"),
+    ({"received": ["by x"] * MOST_HOPS}, True, "mail loop"),
 ]
 
 
 @pytest.mark.parametrize(("fields", "automatic", "why"), CASES)
-def test_mails_that_must_not_be_answered(
+def test_automatic_mails_are_refused(
     fields: dict[str, list[str]], automatic: bool, why: str
 ) -> None:
     found = objection(lambda name: fields.get(name, []), automatic=automatic)

@@ -1,4 +1,4 @@
-"""Requests to other people's servers, and what their answers mean; short messages by HTTP."""
+"""HTTP requests to receivers, and what their answers mean; short messages by HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def send(url: str, method: str = "POST", **limits: Any) -> Result:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_taken(receiver: Receiver, status: int) -> None:
+def test_accepted(receiver: Receiver, status: int) -> None:
     receiver.answer = lambda _: Answer(status)
     assert send(receiver.url("/a?b=c")) == Delivered()
     (call,) = receiver.wait_calls(1)
@@ -61,7 +61,7 @@ def test_get_has_no_body(receiver: Receiver) -> None:
         (503, RetryLater("HTTP response 503")),
     ],
 )
-def test_not_taken(receiver: Receiver, status: int, result: Result) -> None:
+def test_not_accepted(receiver: Receiver, status: int, result: Result) -> None:
     receiver.answer = lambda _: Answer(status)
     assert send(receiver.url()) == result
 
@@ -87,7 +87,7 @@ def test_retry_after(receiver: Receiver, header: str, seconds: float | None) -> 
     assert result.after == seconds
 
 
-def test_what_it_says_is_one_line_and_not_long(receiver: Receiver) -> None:
+def test_the_reason_is_one_short_line(receiver: Receiver) -> None:
     receiver.answer = lambda _: Answer(400, body=b"\x1b[31m a\r\nb \xff" + b"x" * 100_000)
     result = send(receiver.url())
     assert isinstance(result, RetryLater)
@@ -103,7 +103,7 @@ def test_a_password_in_the_url(receiver: Receiver) -> None:
     assert "s3cret" not in str(send(receiver.url().replace("//", "//me:s3cret@")))
 
 
-def test_nobody_there() -> None:
+def test_no_server() -> None:
     with Receiver() as receiver:
         url = receiver.url()
     result = send(url)
@@ -111,7 +111,7 @@ def test_nobody_there() -> None:
     assert "was refused" in result.problem
 
 
-def test_where_nothing_may_go(receiver: Receiver) -> None:
+def test_forbidden_addresses(receiver: Receiver) -> None:
     result = send(receiver.url(), allow_private=False)
     assert isinstance(result, Rejected)
     assert "nothing is sent to loopback addresses" in result.problem
@@ -119,7 +119,7 @@ def test_where_nothing_may_go(receiver: Receiver) -> None:
     assert receiver.calls == []
 
 
-def test_who_says_nothing(receiver: Receiver) -> None:
+def test_a_silent_server(receiver: Receiver) -> None:
     import threading
 
     let_go = threading.Event()
