@@ -31,10 +31,11 @@ TESTS = Path(__file__).parent
 PURE = {
     "dialplan": ("test_dialplan",),
     "document": (
-        *("test_bilevel", "test_ccitt", "test_edges", "test_fetch_target", "test_geometry"),
-        *("test_kinds", "test_limits", "test_pdf", "test_text", "test_tiff_f"),
+        *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
+        *("test_limits", "test_line_time", "test_mmr", "test_office", "test_pdf"),
+        *("test_pdf_file", "test_text", "test_tiff_f"),
     ),
-    "egress": ("test_request",),
+    "egress": ("test_request", "test_target"),
     "engine": ("test_channel", "test_inbox", "test_plan", "test_results", "test_spool"),
     "esl": ("test_dialstring", "test_wire"),
     "jobs": ("test_destination", "test_ladder", "test_numbers", "test_retry", "test_states"),
@@ -43,7 +44,14 @@ PURE = {
         "test_permission",
     ),
     "notify": ("test_letter", "test_messages", "test_plain", "test_targets"),
-    "softswitch": ("test_line",),
+    "softswitch": (
+        *("test_causes", "test_channel", "test_events", "test_line", "test_spandsp"),
+        "test_terminal",
+    ),
+    "values": (
+        *("test_events", "test_numbers", "test_outcome", "test_plan", "test_preferences"),
+        *("test_results", "test_webhook_secret"),
+    ),
     "": ("test_errors", "test_settings"),
 }
 """Modules that are ``pure``, by folder; those of their tests that use files or tables are not."""

@@ -15,6 +15,7 @@ from fsfax.egress.target import (
     Address,
     embedded,
     follow,
+    normal_url,
     objection,
     parse_url,
     require_allowed,
@@ -135,7 +136,7 @@ def test_redirects(location: str, url: str, same_origin: bool) -> None:
     assert after.authorization == (before.authorization if same_origin else None)
 
 
-def test_no_way_back_from_tls() -> None:
+def test_credentials_are_not_sent_from_https_to_http() -> None:
     assert follow(parse_url("https://user:pass@host/"), "http://host/").authorization is None
 
 
@@ -296,3 +297,38 @@ def test_the_remedy_is_one_that_helps() -> None:
     assert '"169.254.169.254/32"' in str(caught.value)
     with pytest.raises(FetchForbidden, match=r'add "127\.0\.0\.1/32"'):
         require_allowed("x", [IPv6Address("::ffff:127.0.0.1")])
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("HTTPS://Hooks.Example:443/A b?x=ü#y", "https://hooks.example/A%20b?x=%C3%BC"),
+        ("http://[::0:1]:8080", "http://[::1]:8080/"),
+        ("https://Me:Pass@Host/", "https://Me:Pass@host/"),
+    ],
+)
+def test_the_normal_form_of_a_webhook_keeps_its_credentials(url: str, normal: str) -> None:
+    assert normal_url(url) == normal
+    assert normal_url(normal) == normal
+
+
+@pytest.mark.parametrize("url", [None, 7, "", "hooks.example/a", "ftp://host/"])
+def test_a_webhook_without_a_url_is_refused(url: object) -> None:
+    with pytest.raises(InvalidFetch):
+        normal_url(url)
+
+
+@pytest.mark.parametrize(
+    ("origin", "other", "trusted"),
+    [
+        ("http://host/a", "http://host/b", True),
+        ("http://host/", "https://host/", True),
+        ("https://host/", "http://host/", False),
+        ("http://host/", "http://host:8080/", False),
+        ("http://host:8080/", "https://host/", False),
+        ("http://host/", "https://host:8443/", False),
+        ("https://host/", "https://host.example/", False),
+    ],
+)
+def test_which_origins_may_get_credentials(origin: str, other: str, trusted: bool) -> None:
+    assert parse_url(origin).trusts(parse_url(other)) is trusted

@@ -12,8 +12,7 @@ from PIL import Image
 from fsfax.document import compare, inspect, read_pages, to_pdf
 from fsfax.softswitch.line import Line, Side, Stats
 from fsfax.softswitch.terminal import Terminal
-
-from .conftest import make_pdf, mark_content, marked_image, text_content
+from tests.document.samples import make_pdf, mark_content, marked_image, text_content
 
 pytestmark = pytest.mark.spandsp
 
@@ -133,7 +132,7 @@ def test_the_header_line_is_put_above_the_page(converter, tmp_path, document, re
     assert all(not page.bits[-rows:].any() for page in read_pages(sent))
 
 
-def test_what_spandsp_wrote_is_inspected_rendered_and_sent_on(converter, tmp_path):
+def test_a_file_of_spandsp_is_inspected_rendered_and_sent_again(converter, tmp_path):
     source, sent, received = (tmp_path / name for name in ("source", "sent.tif", "received.tif"))
     source.write_bytes(DOCUMENTS["text"])
     converter.convert(source, sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import zlib
 
@@ -12,14 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fsfax.document import ccitt, read_pages, tiff_f
 from fsfax.document.sources.image import natural_size
-from fsfax.errors import (
-    DocumentDamaged,
-    DocumentTooLarge,
-)
-
-from .conftest import assert_fax_or_refusal, make_pdf, marked_image, text_content
+from fsfax.errors import DocumentDamaged, DocumentTooLarge
+from tests.document.pels import assert_fax_or_refusal
+from tests.document.samples import make_pdf, marked_image, text_content
 
 
 def saved(image: Image.Image, form: str, **options) -> bytes:
@@ -165,32 +162,6 @@ def test_a_fax_passes_unchanged(converter, tmp_path, coding):
     assert conversion.kind == "tiff"
 
 
-def test_a_strip_that_fits_is_copied_and_not_coded_anew(converter, tmp_path):
-    bits = np.zeros((1200, 216), np.uint8)
-    bits[100:300, 20:60] = 0xFF
-    strip = ccitt.encode(bits, 1728, "mmr") + b"\0\0\0\0"  # another coder's filling
-    source, target = tmp_path / "1.tif", tmp_path / "2.tif"
-    source.write_bytes(tiff_f.write([tiff_f.FaxPage(1728, 1200, strip, "mmr", 204, 196)]))
-    (page,) = converter.convert(source, target).pages
-    assert page.bytes == len(strip)
-    assert source.read_bytes() == target.read_bytes()
-
-
-@pytest.mark.parametrize("coding", ["mmr", "mh"])
-@pytest.mark.parametrize("white", [0, 5, 31])
-def test_a_fax_with_ink_at_its_foot_gets_white_rows_below(converter, tmp_path, coding, white):
-    bits = np.random.default_rng(1).integers(0, 256, (1500, 216), dtype=np.uint8)
-    bits[1500 - white :] = 0
-    source, out = tmp_path / "in.tif", tmp_path / "out.tif"
-    strip = ccitt.encode(bits, 1728, coding)
-    source.write_bytes(tiff_f.write([tiff_f.FaxPage(1728, 1500, strip, coding, 204, 196)]))
-    (converted,) = converter.convert(source, out, coding="mmr").pages
-    (page,) = read_pages(out)
-    assert page.height == converted.height == 1500 + 32 - white
-    assert np.array_equal(page.bits[:1500], bits)
-    assert not page.bits[1500:].any()
-
-
 def test_a_fax_in_another_coding_keeps_its_pels(fax, converter, tmp_path):
     source, first = tmp_path / "a.pdf", tmp_path / "1.tif"
     source.write_bytes(make_pdf([text_content()]))
@@ -278,3 +249,12 @@ def test_garbage_is_a_document_error_or_a_fax(fax, data):
 )
 def test_random_bytes_never_break_a_worker(fax, body, magic):
     assert_fax_or_refusal(fax, magic + body)
+
+
+def test_a_fax_that_breaks_off_is_not_sent_as_if_whole(converter, tiff, tmp_path):
+    cut = tmp_path / "cut.tif"
+    shutil.copy(tiff, cut)
+    with cut.open("r+b") as file:
+        file.truncate(cut.stat().st_size - 2000)
+    with pytest.raises(DocumentDamaged, match="cut off"):
+        converter.convert(cut, tmp_path / "out.tif")

@@ -34,7 +34,7 @@ def test_several_switches_at_once(fsfax_softswitch_factory):
     assert [gateway.name for gateway in other.node_settings().gateways] == ["a", "b"]
 
 
-def test_the_plugin_costs_nothing_until_it_is_used():
+def test_the_plugin_imports_no_large_library_until_it_is_used():
     code = (
         "import sys, fsfax.testing;"
         "heavy = {'gevent', 'numpy', 'pydantic', 'PIL'} & set(sys.modules);"
@@ -48,7 +48,7 @@ def threads() -> set[str]:
     return {f"{thread.name} {thread.ident}" for thread in threading.enumerate()}
 
 
-def test_a_stopped_switch_leaves_nothing_behind():
+def test_a_stopped_switch_leaves_no_thread_port_or_folder():
     before = threads()
     with LiveSoftswitch() as switch:
         address, root = switch.address, switch.root
@@ -64,14 +64,14 @@ def test_a_stopped_switch_leaves_nothing_behind():
         switch.api("status")
 
 
-def test_a_switch_that_cannot_start_leaves_nothing_behind(fsfax_softswitch):
+def test_a_switch_that_cannot_start_leaves_no_thread(fsfax_softswitch):
     before = threads()
     with pytest.raises(SoftswitchError, match="cannot start"):
         LiveSoftswitch(port=fsfax_softswitch.address[1])
     assert threads() == before
 
 
-def test_troubles_from_another_thread(fsfax_softswitch, fsfax_sample_tiff):
+def test_faults_are_caused_from_another_thread(fsfax_softswitch, fsfax_sample_tiff):
     record = fsfax_softswitch.call_in("5550100", fsfax_sample_tiff, caller_name="A\nB: c")
     fsfax_softswitch.wait_idle()
     assert (record.pages, record.code) == (3, 0)

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.document.sources.text import COLUMNS, LINES, lay_out, read_text
+from fsfax.document.limits import Limits
+from fsfax.document.sources.text import COLUMNS, LINES, lay_out, read_text, text_pdf
 from fsfax.errors import DocumentDamaged, DocumentEmpty, DocumentTooLarge, DocumentUnsupported
+
+LIMITS = Limits(max_bytes=1000, max_pages=3, max_pixels=10_000)
 
 
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "latin-1"])
@@ -98,3 +101,22 @@ def test_blank_and_endless_texts_are_refused(fax):
         fax(b"line\n" * LINES * 61)
     with pytest.raises(DocumentTooLarge):
         fax(b"page\f" * 61)
+
+
+def test_a_text_becomes_a_pdf_with_a_page_for_each_of_its_pages():
+    pdf = text_pdf("Grüße\f10 €".encode(), LIMITS)
+    assert pdf.startswith(b"%PDF-1.4")
+    assert b"/Count 2" in pdf
+    assert "Grüße".encode("windows-1252").hex().encode() in pdf
+    assert b"80" in pdf  # the euro in windows-1252
+
+
+def test_wide_letters_and_ligatures_are_narrowed_before_they_are_refused():
+    assert b"/Count 1" in text_pdf("\ufb01n \uff21\uff22".encode(), LIMITS)
+    with pytest.raises(DocumentUnsupported, match="…"):
+        text_pdf("абвгдежзик".encode(), LIMITS)
+
+
+def test_a_text_of_too_many_pages_is_refused():
+    with pytest.raises(DocumentTooLarge):
+        text_pdf(b"a\fb\fc\fd", LIMITS)

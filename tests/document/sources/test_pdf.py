@@ -17,8 +17,8 @@ from fsfax.errors import (
     DocumentError,
     DocumentTooLarge,
 )
-
-from .conftest import A4, assert_fax_or_refusal, make_pdf, mark_content, pels, text_content
+from tests.document.pels import assert_fax_or_refusal
+from tests.document.samples import A4, make_pdf, mark_content, text_content
 
 
 def test_a_page_lies_where_it_should(fax):
@@ -123,28 +123,6 @@ def test_letters_on_a_tint_have_a_white_ring(fax):
     assert 0.15 < letters.mean() < 0.6
 
 
-def test_pages_are_in_order_over_all_workers(converter, tmp_path):
-    count = 30
-    source, target = tmp_path / "long.pdf", tmp_path / "long.tif"
-    source.write_bytes(
-        make_pdf([f"0 g 100 {800 - 20 * number} 50 10 re f" for number in range(count)])
-    )
-    conversion = converter.convert(source, target)
-    tops = [page.box()[1] for page in pels(target)]
-    assert len(conversion.pages) == count
-    assert [page.source_page for page in conversion.pages] == list(range(1, count + 1))
-    assert tops == sorted(tops)
-    assert len(set(tops)) == count
-
-
-def test_the_same_document_gives_the_same_bytes(converter, tmp_path):
-    source = tmp_path / "a.pdf"
-    source.write_bytes(make_pdf([text_content(), text_content(5)] * 3))
-    for name in ("1.tif", "2.tif"):
-        converter.convert(source, tmp_path / name)
-    assert (tmp_path / "1.tif").read_bytes() == (tmp_path / "2.tif").read_bytes()
-
-
 def test_a_long_page_is_cut_into_sheets(fax):
     pages = fax(make_pdf(["0 g 0 0 226 2834 re f"], (226, 2834)))
     assert len(pages) == 4
@@ -164,7 +142,7 @@ def test_an_owners_password_alone_is_no_obstacle(fax):
     assert page.share > 0.001
 
 
-def test_a_users_password_is_refused_with_the_way_out(fax):
+def test_a_users_password_is_refused_with_a_remedy(fax):
     with pytest.raises(DocumentEncrypted, match="without a password"):
         fax(encrypted("secret", "secret", "RC4-128"))
 
@@ -213,7 +191,7 @@ def test_an_older_version_is_not_sent_in_place_of_a_newer_one_cut_short(fax):
         fax(pdf + b"\n6 0 obj\n<</Length 9000>>stream\n" + b"0 0 m 9 9 l S\n" * 300)
 
 
-def test_zeros_after_the_end_do_no_harm(fax):
+def test_zeros_after_the_end_are_ignored(fax):
     assert len(fax(make_pdf([""]) + b"\0" * 10_000)) == 1
 
 
