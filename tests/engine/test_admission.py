@@ -1,4 +1,4 @@
-"""Who is let in: a caller is refused before the call is answered, or it is ended at once."""
+"""Admission: a caller is refused before the call is answered, or ended at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.receive import pages_in
 from fsfax.softswitch import number_of
 from fsfax.values.outcome import Outcome
-from tests.engine.conftest import Stage
-from tests.engine.test_takeover import until
+from tests.engine.stage import Stage, until
 
 ENEMY = "+15550666"
 

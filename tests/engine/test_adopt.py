@@ -37,7 +37,7 @@ from fsfax.esl.watch import Watch
 from fsfax.settings import NodeSettings
 from fsfax.softswitch import number_of
 from fsfax.softswitch.stores import Db, Hash
-from tests.engine.conftest import Stage
+from tests.engine.stage import Stage
 
 SOON = CallTimeouts(result=0.3)
 
@@ -344,9 +344,6 @@ def test_an_adopted_call_can_be_left_again(
     leave(call, PageDone)
     leave(adopt(engine, stage, call.id), Dialling)
     assert adopt(engine, stage, call.id).result(30).success
-
-
-# --- two processes, step by step --------------------------------------------------------------
 
 
 class Line:

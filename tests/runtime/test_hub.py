@@ -1,4 +1,4 @@
-"""The engine's hub, from plain threads and from greenlets."""
+"""The gevent hub of an engine, called from plain threads and from greenlets."""
 
 from __future__ import annotations
 
