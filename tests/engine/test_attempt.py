@@ -18,9 +18,7 @@ from fsfax import (
     Prepared,
     new_call_id,
 )
-from fsfax.errors import (
-    InvalidRequest,
-)
+from fsfax.errors import InvalidRequest
 from fsfax.settings import GatewaySettings, NodeSettings
 from fsfax.softswitch import number_of
 from tests.engine.stage import Stage

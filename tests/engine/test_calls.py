@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsfax import (
-    CallTimeouts,
-    Doubt,
-    Engine,
-    Negotiated,
-    Observation,
-    Outcome,
-    PageDone,
-    Status,
-)
+from fsfax import CallTimeouts, Doubt, Engine, Negotiated, Observation, Outcome, PageDone, Status
 from fsfax.softswitch import number_of
 from tests.engine.stage import Stage
 

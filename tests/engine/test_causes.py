@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsfax.engine.causes import CAUSES, cause
-from fsfax.engine.observations import (
-    OriginateReply,
-)
+from fsfax.engine.observations import OriginateReply
 from fsfax.engine.verdict import judge_sent
 from fsfax.values.outcome import Outcome
 from fsfax.values.results import Status

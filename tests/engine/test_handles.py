@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fsfax import (
-    Closed,
-    Engine,
-    Fate,
-    Outcome,
-    PageDone,
-)
+from fsfax import Closed, Engine, Fate, Outcome, PageDone
 from fsfax.softswitch import number_of
 from tests.engine.stage import Stage
 

@@ -9,12 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fsfax import (
-    Doubt,
-    Outcome,
-    RxResult,
-    Status,
-)
+from fsfax import Doubt, Outcome, RxResult, Status
 from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call, judge_received

@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsfax.engine.observations import (
-    observe,
-    observe_dump,
-)
+from fsfax.engine.observations import observe, observe_dump
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import judge_sent
 from fsfax.esl.wire import Event

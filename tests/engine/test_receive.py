@@ -7,15 +7,7 @@ from pathlib import Path
 import pytest
 
 import fsfax.engine.receive as module
-from fsfax import (
-    CallTimeouts,
-    Created,
-    Engine,
-    Fate,
-    Observation,
-    PageDone,
-    Status,
-)
+from fsfax import CallTimeouts, Created, Engine, Fate, Observation, PageDone, Status
 from fsfax.engine.inbound_spool import InboundSpool
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call

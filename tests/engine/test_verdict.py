@@ -7,10 +7,7 @@ import json
 import pytest
 
 from fsfax.engine import t30
-from fsfax.engine.observations import (
-    EventsMissed,
-    observe,
-)
+from fsfax.engine.observations import EventsMissed, observe
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import Fate, Interruption, judge_received, judge_sent
 from fsfax.errors import FaxFailed

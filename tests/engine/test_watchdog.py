@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsfax.engine.observations import (
-    FaxStopped,
-    OriginateReply,
-)
+from fsfax.engine.observations import FaxStopped, OriginateReply
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.watchdog import Stage, limit, step
 from fsfax.settings import CallTimeouts
