@@ -30,7 +30,7 @@ def engine(stage: Stage) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pages as a PDF."""
+    """Return a PDF of three pages."""
     path = tmp_path_factory.mktemp("letter") / "letter.pdf"
     path.write_bytes(sample_pdf(3))
     return path
@@ -38,7 +38,7 @@ def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def converted(letter: Path) -> Path:
-    """The same as a TIFF-F."""
+    """Return the same pages as a TIFF-F."""
     target = letter.with_suffix(".tif")
     with Converter() as converter:
         converter.convert(letter, target, resolution="standard")

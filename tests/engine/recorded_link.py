@@ -6,7 +6,7 @@ from fsfax.errors import CommandFailed
 
 
 class RecordedLink:
-    """Answers as FreeSWITCH does."""
+    """Answers each command with the text given for it, or as FreeSWITCH does with ``-ERR``."""
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from fsfax import Settings
 from fsfax.testing import LiveSoftswitch
 
 
 class Stage:
-    """A switch under the test's control, and settings that lead to it."""
+    """A softswitch under the test's control, and settings that lead to it."""
 
     def __init__(self, switch: LiveSoftswitch) -> None:
         self.switch = switch
@@ -26,13 +27,14 @@ class Stage:
         return self.switch.api("global_getvar", "core_uuid")
 
     def guard(self, call_id: str) -> str:
-        """The mark in ``hash`` of a call, "" if there is none."""
+        """Return the mark in ``hash`` of a call, "" if there is none."""
         answer = self.switch.api("hash", f"select/fsfax/{call_id}")
         return "" if answer.startswith("-ERR") else answer
 
 
-def until(true: object, what: str) -> None:
+def until(true: Callable[[], object], what: str) -> None:
+    """Wait until a condition holds; fail after 20 s."""
     deadline = time.monotonic() + 20
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < deadline, what
         threading.Event().wait(0.02)

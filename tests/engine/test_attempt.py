@@ -24,8 +24,8 @@ from fsfax.softswitch import number_of
 from tests.engine.stage import Stage
 
 
-def test_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
-    """Not converted once more, the chosen pages alone, and the source stays."""
+def test_a_tiff_f_is_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
+    """It is not converted, only the chosen pages are sent, and the source stays."""
     seen: list[object] = []
     result = engine.send(
         converted,
@@ -45,7 +45,9 @@ def test_sent_as_it_is(stage: Stage, engine: Engine, converted: Path) -> None:
     assert not list((stage.root / "out").glob("*.tif"))
 
 
-def test_nothing_is_dialled_of_what_is_no_fax(stage: Stage, engine: Engine, letter: Path) -> None:
+def test_a_document_that_is_not_tiff_f_is_not_dialled_as_it_is(
+    stage: Stage, engine: Engine, letter: Path
+) -> None:
     with pytest.raises(DocumentError):
         engine.send(letter, number_of("fax"), as_is=True)
     assert stage.switch.calls == []
@@ -64,7 +66,7 @@ def test_a_second_try_leaves_the_file_of_the_first(
     assert len(stage.switch.calls) == 1
 
 
-def test_an_erased_call_leaves_no_guard(stage: Stage, engine: Engine, converted: Path) -> None:
+def test_the_guard_is_erased_after_the_call(stage: Stage, engine: Engine, converted: Path) -> None:
     for number in ("busy", "fax"):
         result = engine.send(converted, number_of(number), as_is=True, end_page=1)
         assert stage.guard(result.call_id) == "", number
@@ -92,7 +94,7 @@ def test_wrong_requests_dial_nothing(
     assert not list((stage.root / "out").glob("*.tif")), "the spool is clean"
 
 
-def test_full_and_draining(stage: Stage, letter: Path) -> None:
+def test_a_full_node_and_a_draining_node(stage: Stage, letter: Path) -> None:
     node = stage.node.model_copy(update={"capacity": 1})
     with Engine(stage.settings(nodes=(node,)), hub="own") as engine:
         engine.wait_up()
@@ -113,15 +115,15 @@ def test_full_and_draining(stage: Stage, letter: Path) -> None:
 
 
 def test_another_node_when_one_is_down(stage: Stage, letter: Path) -> None:
-    dead = NodeSettings(name="dead", port=1, gateways=(GatewaySettings(name="softswitch"),))
-    with Engine(stage.settings(nodes=(dead, stage.node)), hub="own") as engine:
+    down = NodeSettings(name="down", port=1, gateways=(GatewaySettings(name="softswitch"),))
+    with Engine(stage.settings(nodes=(down, stage.node)), hub="own") as engine:
         engine.wait_up()
         result = engine.send(letter, number_of("fax"), end_page=1)
         assert result.success
         assert result.node == stage.node.name
         states = {status.name: status for status in engine.nodes()}
-        assert states["dead"].problem
-    with Engine(stage.settings(nodes=(dead,)), hub="own") as engine, pytest.raises(NoNode):
+        assert states["down"].problem
+    with Engine(stage.settings(nodes=(down,)), hub="own") as engine, pytest.raises(NoNode):
         engine.send(letter, "1")
 
 

@@ -20,7 +20,7 @@ def test_the_result_event_is_lost(stage: Stage, engine: Engine, letter: Path) ->
     assert result.success, result
 
 
-def test_the_switch_is_restarted_in_the_middle(stage: Stage, engine: Engine, letter: Path) -> None:
+def test_freeswitch_is_restarted_during_a_call(stage: Stage, engine: Engine, letter: Path) -> None:
     """All channels are gone and no outcome was recorded: the result is uncertain."""
 
     def restart(seen: Observation) -> None:
@@ -35,7 +35,7 @@ def test_the_switch_is_restarted_in_the_middle(stage: Stage, engine: Engine, let
     assert (result.status is Status.UNCERTAIN) == (result.outcome is Outcome.UNKNOWN)
 
 
-def test_the_link_stays_away(stage: Stage, letter: Path) -> None:
+def test_the_connection_does_not_come_back(stage: Stage, letter: Path) -> None:
     with Engine(stage.settings(), hub="own") as engine:
         engine.wait_up()
 
@@ -56,7 +56,9 @@ def test_the_link_stays_away(stage: Stage, letter: Path) -> None:
     assert list((stage.root / "out").glob("*.tif"))
 
 
-def test_many_at_once_and_no_call_twice(stage: Stage, engine: Engine, letter: Path) -> None:
+def test_many_faxes_at_once_and_none_is_dialled_twice(
+    stage: Stage, engine: Engine, letter: Path
+) -> None:
     calls = [engine.start(letter, number_of("fax")) for _ in range(30)]
     results = [call.result(60) for call in calls]
     assert all(result.success for result in results)

@@ -26,6 +26,6 @@ def test_every_cause_has_a_meaning(name: str) -> None:
         assert result.outcome in (Outcome.LOCAL_TROUBLE, Outcome.BAD_NUMBER)
 
 
-def test_an_unknown_cause_is_survived() -> None:
+def test_an_unknown_cause_is_line_trouble() -> None:
     assert cause("").name == "NONE"
     assert cause("SOMETHING_NEW").meaning.outcome is Outcome.LINE_TROUBLE

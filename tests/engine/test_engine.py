@@ -24,7 +24,7 @@ from fsfax.softswitch import number_of
 from tests.engine.stage import Stage
 
 
-def test_closing_cancels(stage: Stage, letter: Path) -> None:
+def test_closing_the_engine_cancels_its_calls(stage: Stage, letter: Path) -> None:
     engine = Engine(stage.settings(), hub="own")
     call = engine.start(letter, number_of("no_answer"), timeouts=CallTimeouts(answer=3600))
     for seen in call.progress():
@@ -61,7 +61,7 @@ def test_the_fate_of_an_unknown_attempt(engine: Engine) -> None:
     assert engine.fate(new_call_id(), gateways=3) is Fate.UNKNOWN
 
 
-def test_converted_now_and_sent_later(
+def test_a_document_is_converted_now_and_sent_later(
     stage: Stage, engine: Engine, letter: Path, converted: Path, tmp_path: Path
 ) -> None:
     conversion = engine.convert(letter, tmp_path / "later.tif", resolution="standard")

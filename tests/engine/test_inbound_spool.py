@@ -61,7 +61,7 @@ def test_the_inbox_stores_a_fax_completely(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call_id", ["", "../x", "a/b", "a.b", "x" * 65])
-def test_the_inbox_refuses_foreign_names(tmp_path: Path, call_id: str) -> None:
+def test_a_name_that_is_no_call_id_is_refused(tmp_path: Path, call_id: str) -> None:
     with pytest.raises(InvalidRequest):
         InboundSpool(tmp_path).store_tiff(call_id, tmp_path / "x.tif")
 
@@ -79,7 +79,7 @@ def test_a_full_inbox_loses_nothing(tmp_path: Path) -> None:
         InboundSpool(blocked).store_record(judge_received(Transcript(), Call("id", "b", 1.0, 2.0)))
 
 
-def test_the_oldest_is_first(inbox: InboundSpool) -> None:
+def test_the_oldest_pending_fax_is_first(inbox: InboundSpool) -> None:
     assert inbox.pending() == []
     for call_id, when in (("b", 20), ("a", 30), ("c", 10)):
         stored(inbox, call_id, when)
@@ -89,7 +89,7 @@ def test_the_oldest_is_first(inbox: InboundSpool) -> None:
     assert inbox.pending() == ["c", "b", "a"]
 
 
-def test_loaded_as_it_was_stored(inbox: InboundSpool) -> None:
+def test_a_fax_is_loaded_as_it_was_stored(inbox: InboundSpool) -> None:
     result = stored(inbox, "a")
     assert inbox.load("a") == result
     inbox.store_record(received("b"))
@@ -111,12 +111,12 @@ def test_a_record_that_cannot_be_read(inbox: InboundSpool, text: str) -> None:
     with pytest.raises(SpoolError, match=r"a\.json"):
         inbox.load("a")
     with pytest.raises(SpoolError, match="no record"):
-        inbox.load("nix")
+        inbox.load("missing")
     with pytest.raises(InvalidRequest):
         inbox.load("../a")
 
 
-def test_removed(inbox: InboundSpool) -> None:
+def test_a_removed_fax_is_gone(inbox: InboundSpool) -> None:
     stored(inbox, "a")
     stored(inbox, "b")
     inbox.remove("a")
@@ -133,7 +133,7 @@ def test_removed(inbox: InboundSpool) -> None:
 def test_a_crash_while_it_is_removed(
     inbox: InboundSpool, monkeypatch: pytest.MonkeyPatch, survives: int
 ) -> None:
-    """Wherever it ends, the fax is either pending and whole, or waste that is cleaned up."""
+    """After any step the fax is either pending and complete, or its files are removed later."""
 
     class Crash(BaseException):
         pass
@@ -162,7 +162,7 @@ def test_a_crash_while_it_is_removed(
         assert inbox.load("a").file
         assert (inbox.folder / "a.tif").exists()
         return
-    assert inbox.has("a"), "a copy in the spool is none that nobody has seen"
+    assert inbox.has("a"), "FreeSWITCH's copy is not stored once more"
     assert inbox.pending() == []
     assert list(inbox.folder.iterdir()) == []
 

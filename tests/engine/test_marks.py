@@ -14,7 +14,7 @@ from tests.engine.recorded_link import RecordedLink
 
 
 class Stores:
-    """``db`` and ``hash`` as a link shows them."""
+    """A link to the ``db`` and ``hash`` of a FreeSWITCH."""
 
     def __init__(self) -> None:
         self._stores = {"db": Db(), "hash": Hash()}
@@ -63,7 +63,7 @@ def test_one_process_may_dial_and_none_after_settling(steps: list[str]) -> None:
         assert owners <= 1
         assert marks.fate(link, "r", "id") is (Fate.ENDED if ended else Fate.UNKNOWN)
     marks.erase(link, "r", "id")
-    # Who meant to dial may wake up at any time: what was settled stays so.
+    # A process that was about to dial may continue at any time: what was settled stays so.
     assert marks.guard(link, "r", "id") == ("settled" if settled and not ended else "")
 
 
@@ -75,7 +75,7 @@ def test_without_mod_hash_faxes_go_out_but_nothing_is_proved() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "a/b", "a b", "x" * 65])
-def test_guards_hold_nothing_foreign(word: str) -> None:
+def test_a_guard_with_other_characters_is_refused(word: str) -> None:
     for put in (marks.intend, marks.settle):
         with pytest.raises(InvalidRequest):
             put(Stores(), "r", word)
@@ -85,18 +85,20 @@ def test_guards_hold_nothing_foreign(word: str) -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=20))
 def test_one_engine_takes_a_call_over(turns: list[int]) -> None:
-    """Of all that see one taker die, one succeeds it."""
+    """Of all engines that see one of them fail to answer, one replaces it."""
     link, seen, takers = Stores(), dict.fromkeys(range(4), ""), []
-    for who in turns:
-        if who in takers:
+    for engine in turns:
+        if engine in takers:
             continue
         before = marks.guard(link, "r", "id")
-        seen[who] = marks.take(link, "r", "id", instead_of=seen[who])
-        if not seen[who]:
-            takers.append(who)
+        seen[engine] = marks.take(link, "r", "id", instead_of=seen[engine])
+        if not seen[engine]:
+            takers.append(engine)
             assert marks.guard(link, "r", "id") != before, "each taker has a mark of its own"
         else:
-            assert seen[who] == before, "whoever holds it stays, unless he was seen before"
+            assert seen[engine] == before, (
+                "the one that has it stays, unless its mark was seen before"
+            )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_marks_are_erased() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "a b", "a/b", "${x}", "x" * 65])
-def test_marks_hold_nothing_foreign(word: str) -> None:
+def test_a_mark_with_other_characters_is_refused(word: str) -> None:
     with pytest.raises(InvalidRequest):
         marks.variables("fsfax", word)
     with pytest.raises(InvalidRequest):

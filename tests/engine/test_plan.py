@@ -34,7 +34,7 @@ def variables(**changes: object) -> dict[str, str]:
     return dict(parse(line).variables)
 
 
-def test_the_usual_fax() -> None:
+def test_the_variables_of_a_fax_with_default_options() -> None:
     assert variables() == {
         "origination_uuid": ID,
         "ignore_early_media": "true",
@@ -114,7 +114,7 @@ def test_refused_when_it_is_rendered() -> None:
         plan(marks_realm="a/b").variables(ID)
 
 
-def test_ids_are_known_beforehand() -> None:
+def test_call_ids_follow_from_the_attempt_id() -> None:
     ids = call_ids(ID, 3)
     assert ids == call_ids(ID, 3)
     assert ids[0] == ID

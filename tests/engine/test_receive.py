@@ -16,7 +16,7 @@ from tests.engine.stage import Stage, until
 
 
 def test_hostile_texts_of_the_caller(stage: Stage, letter: Path) -> None:
-    """Words of the far end arrive as harmless text, and its fax in a file of a safe name."""
+    """Texts of the far end are made harmless, and its fax is stored under the id of the call."""
     tiff = stage.root / "call.tif"
     from fsfax.document import Converter
 
@@ -86,7 +86,7 @@ def test_a_call_that_was_taken_over_is_hung_up_at_once(stage: Stage, letter: Pat
 
 
 def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted: Path) -> None:
-    """Both follow a call that the dialplan answers; the second one finds no file."""
+    """Two engines follow a call that the dialplan answers; the second one finds no file."""
     inbox = InboundSpool(stage.root / "inbox")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         engine.wait_up()
@@ -104,7 +104,7 @@ def test_a_fax_that_another_engine_stored_stays_as_it_is(stage: Stage, converted
     assert inbox.load(record.uuid) == first
 
 
-def test_who_calls_whom_when_the_first_event_was_missed(
+def test_caller_and_called_when_the_first_event_was_missed(
     stage: Stage, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MAX_UNCLASSIFIED", 0)

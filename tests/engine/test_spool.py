@@ -20,16 +20,16 @@ MAPPED = Spool(
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("local", "remote"),
     [
         ("/srv/fax/out/a.tif", "/var/spool/fax/out/a.tif"),
         ("/srv/fax/in/a.tif", "/mnt/in/a.tif"),  # the longest prefix wins
         ("/srv/fax/inner/a.tif", "/var/spool/fax/inner/a.tif"),
     ],
 )
-def test_both_names(ours: str, theirs: str) -> None:
-    assert MAPPED.remote(Path(ours)) == theirs
-    assert MAPPED.local(theirs) == Path(ours)
+def test_a_path_is_translated_in_both_directions(local: str, remote: str) -> None:
+    assert MAPPED.remote(Path(local)) == remote
+    assert MAPPED.local(remote) == Path(local)
 
 
 def test_without_mapping_the_names_are_equal() -> None:
@@ -37,7 +37,7 @@ def test_without_mapping_the_names_are_equal() -> None:
     assert Spool().local("/a/b.tif") == Path("/a/b.tif")
 
 
-def test_outside() -> None:
+def test_a_path_outside_every_mapping_is_refused() -> None:
     with pytest.raises(SpoolError, match="outside"):
         MAPPED.remote(Path("/srv/faxes/a.tif"))
     with pytest.raises(SpoolError, match="outside"):

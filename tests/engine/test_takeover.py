@@ -49,7 +49,7 @@ def test_an_engine_that_died_during_takeover_is_replaced(
 ) -> None:
     monkeypatch.setattr(module, "_TAKEOVER_PATIENCE", 0.3)
     record = stage.switch.call_in(number_of("takeover"), converted)
-    stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-the-dead")
+    stage.switch.api("hash", f"insert/fsfax/{record.uuid}/taken-by-another")
     with Engine(stage.settings(), hub="own") as engine, engine.receive() as faxes:
         fax = faxes.get(timeout=20)
     assert fax.call_id == record.uuid
@@ -64,5 +64,5 @@ def test_a_call_that_ends_before_its_takeover(stage: Stage, converted: Path) -> 
         (receiver,) = engine._receive_handles[0].receivers
         until(lambda: receiver.active, "the engine sees the call")
         stage.switch.api("uuid_kill", record.uuid)
-        until(lambda: not receiver.active, "the engine lets go of it")
+        until(lambda: not receiver.active, "the engine follows it no longer")
     assert InboundSpool(stage.root / "inbox").pending() == []

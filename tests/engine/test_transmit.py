@@ -34,7 +34,7 @@ def test_an_attempt_is_dialled_once(stage: Stage, engine: Engine, converted: Pat
     assert stage.guard(result.call_id) == ""
 
 
-def test_asked_between_the_guard_and_the_originate(
+def test_may_dial_is_called_between_the_guard_and_the_originate(
     stage: Stage, engine: Engine, converted: Path
 ) -> None:
     attempt_id = new_call_id()
@@ -59,7 +59,7 @@ def test_nothing_is_dialled_if_may_dial_returns_false(
         engine.send(
             converted, number_of("fax"), as_is=True, attempt_id=attempt_id, may_dial=lambda: False
         )
-    assert stage.guard(attempt_id) == "settled", "nobody else dials this id, and that is proved"
+    assert stage.guard(attempt_id) == "settled", "no process dials this id, and that is proved"
     with pytest.raises(AlreadyDialled):
         engine.send(converted, number_of("fax"), as_is=True, attempt_id=attempt_id)
     assert stage.switch.calls == []
@@ -100,7 +100,9 @@ def test_a_guard_that_was_lost_with_its_freeswitch(
     assert stage.guard(attempt_id) == "settled"
 
 
-def test_no_further_gateway_once_we_may_not(stage: Stage, engine: Engine, converted: Path) -> None:
+def test_no_further_gateway_once_may_dial_returns_false(
+    stage: Stage, engine: Engine, converted: Path
+) -> None:
     """The call over the first gateway failed for certain, and that is the result."""
     answers = iter([True, False])
     result = engine.send(
@@ -120,7 +122,9 @@ def test_no_further_gateway_once_we_may_not(stage: Stage, engine: Engine, conver
     assert stage.guard(second) == "settled"
 
 
-def test_a_poisoned_second_gateway(stage: Stage, engine: Engine, converted: Path) -> None:
+def test_a_second_gateway_whose_id_is_settled(
+    stage: Stage, engine: Engine, converted: Path
+) -> None:
     first, second = call_ids(new_call_id(), 2)
     stage.switch.api("hash", f"insert_ifempty/fsfax/{second}/settled")
     result = engine.send(

@@ -29,7 +29,7 @@ def test_a_result_can_be_read_back(name: str) -> None:
 
 
 def test_a_channel_that_is_still_up_is_reported() -> None:
-    """Nothing else may be dialled for that fax yet, whatever else is known of the call."""
+    """No other call may be dialled for that fax yet, whatever else is known of this one."""
     assert judge_sent(Transcript(), CALL, fate=Fate.UP).still_up
     assert not judge_sent(Transcript(), CALL, fate=Fate.UNKNOWN).still_up
     assert judge("busy", Fate.UP).still_up
@@ -102,14 +102,14 @@ def test_nothing_delivered(
     assert result.pages_sent == 0
     assert result.first_unconfirmed_page == 1
     assert result.doubt is Doubt.NONE
-    # SpanDSP reports the 14,400 bit/s that it would have liked; nothing was agreed.
+    # SpanDSP reports the 14,400 bit/s that it would have offered; nothing was agreed.
     assert result.fax_speed == 0
     with pytest.raises(FaxFailed) as caught:
         result.raise_for_failure()
     assert caught.value.result is result
 
 
-def test_broken_off() -> None:
+def test_a_call_that_broke_off_after_a_page() -> None:
     result = judge("midhang")
     assert (result.status, result.outcome) == (Status.FAILED, Outcome.LINE_TROUBLE)
     assert result.result_code == t30.CALL_DROPPED
@@ -140,7 +140,7 @@ def test_results_are_plain_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", captured.NAMES)
 def test_no_prefix_of_a_call_is_a_success(name: str) -> None:
-    """Until phase E has been heard of, nothing says that the fax was delivered."""
+    """Before phase E no event says that the fax was delivered."""
     transcript = Transcript()
     for event in captured.events(name):
         if "result" in event.subclass or event.name == "CHANNEL_HANGUP_COMPLETE":
@@ -180,7 +180,7 @@ def test_only_a_mark_is_left(
         assert result.error_message
 
 
-def test_a_mark_of_success_counts_more_than_our_own_interruption() -> None:
+def test_a_mark_of_success_outranks_an_interruption() -> None:
     result = judge_sent(
         seen(ANSWERED, NEGOTIATED),
         CALL,
@@ -211,7 +211,7 @@ def test_interrupted_before_and_after_phase_b(interruption: Interruption) -> Non
     assert before.error_message
 
 
-def test_a_result_beats_the_interruption_that_came_too_late() -> None:
+def test_a_result_outranks_a_late_interruption() -> None:
     transcript = seen(ANSWERED, NEGOTIATED, page(1), phase_e(0, 1), CLEARED)
     assert judge_sent(transcript, CALL, interruption=Interruption.CANCELLED).success
 

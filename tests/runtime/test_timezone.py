@@ -17,7 +17,9 @@ def test_posix_zones_pass(zone: str) -> None:
     assert posix_timezone(zone) == zone
 
 
-def test_names_become_posix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zone_name_becomes_a_posix_string(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Europe").mkdir()
     (tmp_path / "Europe" / "Dublin").write_bytes(
         b"TZif2" + bytes(80) + b"\nIST-1GMT0,M10.5.0,M3.5.0/1\n"
