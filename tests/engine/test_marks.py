@@ -131,3 +131,18 @@ def test_a_mark_with_other_characters_is_refused(word: str) -> None:
         marks.variables("fsfax", word)
     with pytest.raises(InvalidRequest):
         marks.variables(word, "id")
+
+
+def test_the_numbers_that_the_dialplan_recorded() -> None:
+    link = Stores()
+    assert marks.numbers(link, "r", "id") == ("", "")
+    link.api("db", "insert/r_caller/id/15550143")
+    assert marks.numbers(link, "r", "id") == ("15550143", "")
+    link.api("db", "insert/r_called/id/5550100")
+    link.api("db", "insert/r_called/other/5550199")
+    assert marks.numbers(link, "r", "id") == ("15550143", "5550100")
+    marks.erase_numbers(link, "r", "id")
+    assert marks.numbers(link, "r", "id") == ("", "")
+    assert marks.numbers(link, "r", "other") == ("", "5550199")
+    with pytest.raises(InvalidRequest):
+        marks.numbers(link, "r", "a/b")

@@ -1,21 +1,24 @@
-"""Files of the outbound spool: put there unchanged, and swept."""
+"""Files of the outbound spool: converted or put there unchanged, and swept."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fsfax import DocumentError
 from fsfax.document import Converter
+from fsfax.document.inspection import inspect_tiff
 from fsfax.engine.outbound_spool import OutboundSpool
-from fsfax.errors import DocumentNotFound, DocumentUnsupported, SpoolError
+from fsfax.errors import DocumentNotFound, DocumentUnsupported, InvalidRequest, SpoolError
 
 
 @pytest.fixture
-def outbound(tmp_path: Path) -> OutboundSpool:
-    return OutboundSpool(tmp_path / "spool", Converter())
+def outbound(tmp_path: Path) -> Iterator[OutboundSpool]:
+    with Converter() as converter:
+        yield OutboundSpool(tmp_path / "spool", converter)
 
 
 def test_a_file_is_linked_under_the_attempt(outbound: OutboundSpool, converted: Path) -> None:
@@ -105,3 +108,15 @@ def test_a_file_that_cannot_be_removed_does_not_stop_the_sweep(outbound: Outboun
     put(outbound, "b.tif")
     (outbound.folder / "a.tif").mkdir()
     assert outbound.sweep((), 0) == ["b"]
+
+
+def test_a_document_is_converted_into_the_spool(outbound: OutboundSpool, letter: Path) -> None:
+    prepared = outbound.convert("an-id", letter, "standard")
+    target = outbound.path("an-id")
+    assert (prepared.pages, prepared.bytes) == (3, target.stat().st_size)
+    assert inspect_tiff(target).fax
+    with pytest.raises(InvalidRequest, match="4k"):
+        outbound.convert("other", letter, "4k")  # type: ignore[arg-type]
+    with pytest.raises(DocumentNotFound):
+        outbound.convert("other", letter.with_name("missing.pdf"), "fine")
+    assert [path.name for path in outbound.folder.iterdir()] == ["an-id.tif"]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gevent
 import pytest
 
 import fsfax.engine.receive as module
 from fsfax import CallTimeouts, Created, Engine, Fate, Observation, PageDone, Status
 from fsfax.engine.inbound_spool import InboundSpool
+from fsfax.engine.receive import CallEvents, pages_in
 from fsfax.engine.transcript import Transcript
 from fsfax.engine.verdict import Call
+from fsfax.errors import EslTimeout
+from fsfax.esl.watch import Gap
+from fsfax.esl.wire import Event
 from fsfax.softswitch import number_of
 from tests.engine.stage import Stage, until
 
@@ -142,3 +147,34 @@ def test_caller_and_called_are_reported_first(
     assert any(isinstance(each, PageDone) for _, each in seen)
     assert (fax.from_number, fax.to_number) == ("+15550142", number_of(number))
     assert InboundSpool(stage.root / "inbox").load(fax.call_id) == fax
+
+
+def test_the_events_of_a_call_come_in_order() -> None:
+    events = CallEvents()
+    first, gap = Event.from_body(b"Event-Name: A"), Gap("back")
+    events.put(first)
+    events.put(gap)
+    events.wake()
+    assert [events.get(1) for _ in range(3)] == [first, gap, None]
+    with pytest.raises(EslTimeout, match=r"in 0\.01 s"):
+        events.get(0.01)
+    reading = gevent.spawn(events.get, 5)
+    gevent.sleep(0)
+    events.wake()
+    assert reading.get(timeout=5) is None
+
+
+def test_the_readable_pages_of_a_received_file(converted: Path, tmp_path: Path) -> None:
+    """A file that was cut off has the pages before the cut."""
+    assert pages_in(converted) == 3
+    assert pages_in(tmp_path / "missing.tif") == 0
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(b"no TIFF")
+    assert pages_in(cut) == 0
+    sizes = []
+    whole = converted.read_bytes()
+    for size in range(len(whole), 0, -len(whole) // 7):
+        cut.write_bytes(whole[:size])
+        sizes.append(pages_in(cut))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 3

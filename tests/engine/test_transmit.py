@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -14,12 +15,15 @@ from fsfax import (
     Engine,
     EslError,
     NotDialled,
+    Observation,
     Outcome,
     Status,
     new_call_id,
 )
 from fsfax.engine.plan import call_ids
+from fsfax.engine.transmit import lacks_t38
 from fsfax.softswitch import number_of
+from tests.engine.observed import ANSWERED, NEGOTIATED, page, seen
 from tests.engine.stage import Stage
 
 
@@ -38,17 +42,17 @@ def test_may_dial_is_called_between_the_guard_and_the_originate(
     stage: Stage, engine: Engine, converted: Path
 ) -> None:
     attempt_id = new_call_id()
-    seen: list[tuple[str, int]] = []
+    found: list[tuple[str, int]] = []
 
     def look() -> bool:
-        seen.append((stage.guard(attempt_id), len(stage.switch.calls)))
+        found.append((stage.guard(attempt_id), len(stage.switch.calls)))
         return True
 
     result = engine.send(
         converted, number_of("fax"), as_is=True, attempt_id=attempt_id, may_dial=look, end_page=1
     )
     assert result.success
-    assert seen == [("intended", 0)]
+    assert found == [("intended", 0)]
 
 
 def test_nothing_is_dialled_if_may_dial_returns_false(
@@ -156,3 +160,24 @@ def test_no_other_gateway_for_a_call_that_got_through(
         result = engine.send(letter, number_of(name), gateways=("softswitch", "down"))
         assert result.failed_gateways == (), name
     assert len(stage.switch.calls) == 4
+
+
+AUDIO = replace(NEGOTIATED, t38_status="refused")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "observation", "lacks"),
+    [
+        ("required", (), AUDIO, True),
+        ("required", (), NEGOTIATED, False),
+        ("required", (), ANSWERED, False),
+        ("required", (page(1),), AUDIO, False),  # a page is confirmed: the call goes on
+        ("on", (), AUDIO, False),
+        ("off", (), replace(AUDIO, t38_status="off"), False),
+    ],
+)
+def test_a_call_that_requires_t38_and_negotiates_audio(
+    wanted: str, before: tuple[Observation, ...], observation: Observation, lacks: bool
+) -> None:
+    transcript = seen(ANSWERED, *before, observation)
+    assert lacks_t38(wanted, observation, transcript) is lacks
