@@ -84,7 +84,9 @@ def test_json_has_the_fields_beside_time_level_and_logger(
     log.configure("debug", "json")
     log.get_logger(LOGGER).warning("call_settled", pages=3, name="Grüße", node=object)
     logging.getLogger("fsfax.other").info("a plain %s", "record")
-    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    lines = capsys.readouterr().err.splitlines()
+    assert "Grüße" in lines[0]
+    first, second = map(json.loads, lines)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4}", first.pop("time"))
     assert first == {
         "level": "warning",
