@@ -1,4 +1,4 @@
-"""The engine's hub, from plain threads and from greenlets."""
+"""The gevent hub of an engine, called from plain threads and from greenlets."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from fsfax.runtime.hub import HubRunner
 
 @pytest.fixture
 def own() -> Iterator[HubRunner]:
-    home = HubRunner("own")
-    yield home
-    home.close()
+    hub = HubRunner("own")
+    yield hub
+    hub.close()
 
 
-def test_threads_work_side_by_side(own: HubRunner) -> None:
-    """Ten threads wait for each other in the hub: it would never end if one blocked it."""
-    everybody = gevent.event.Event()
+def test_functions_of_several_threads_run_concurrently(own: HubRunner) -> None:
+    """Ten threads wait for each other in the hub, which none of them may block."""
+    all_here = gevent.event.Event()
     here: list[str] = []
 
     def meet(number: int) -> int:
         here.append(threading.current_thread().name)
         if len(here) == 10:
-            everybody.set()
-        everybody.wait()
+            all_here.set()
+        all_here.wait()
         return number
 
     found: list[int] = []
@@ -47,7 +47,7 @@ def test_threads_work_side_by_side(own: HubRunner) -> None:
     assert set(here) == {"fsfax-engine"}
 
 
-def test_errors_come_back(own: HubRunner) -> None:
+def test_an_error_is_raised_in_the_calling_thread(own: HubRunner) -> None:
     with pytest.raises(ZeroDivisionError):
         own.run(lambda: 1 // 0)
 
@@ -56,30 +56,30 @@ def test_calls_in_the_hub_are_direct(own: HubRunner) -> None:
     assert own.run(lambda: own.run(lambda: 7)) == 7
 
 
-def test_closed(own: HubRunner) -> None:
+def test_a_closed_hub_runs_nothing(own: HubRunner) -> None:
     own.close()
     own.close()
     with pytest.raises(Closed):
         own.run(lambda: 1)
 
 
-def test_current_hub_serves_other_threads() -> None:
-    home = HubRunner("current")
+def test_the_current_hub_runs_functions_of_other_threads() -> None:
+    hub = HubRunner("current")
     found: list[str] = []
     thread = threading.Thread(
-        target=lambda: found.append(home.run(lambda: threading.current_thread().name))
+        target=lambda: found.append(hub.run(lambda: threading.current_thread().name))
     )
     thread.start()
     while thread.is_alive():
         gevent.sleep(0.001)
-    home.close()
+    hub.close()
     assert found == [threading.current_thread().name]
 
 
 @pytest.mark.parametrize("choice", ["own", "current"])
 def test_queues_and_futures(choice: str) -> None:
-    home = HubRunner(choice)  # type: ignore[arg-type]
-    box, slot = home.queue(), home.future()
+    hub = HubRunner(choice)  # type: ignore[arg-type]
+    box, slot = hub.queue(), hub.future()
     with pytest.raises(queue.Empty):
         box.get(0.01)
     with pytest.raises(TimeoutError):
@@ -89,18 +89,18 @@ def test_queues_and_futures(choice: str) -> None:
         box.put(1)
         slot.set("done")
 
-    home.run(work)
+    hub.run(work)
     assert box.get(5) == 1
     assert slot.get(5) == "done"
-    failed = home.future()
+    failed = hub.future()
     failed.fail(KeyError("x"))
     with pytest.raises(KeyError):
         failed.get(5)
-    home.close()
+    hub.close()
 
 
-def test_a_patched_program_gets_its_own_hub() -> None:
-    """In a process of its own: monkey-patching cannot be undone."""
+def test_a_monkey_patched_program_uses_its_current_hub() -> None:
+    """Run in another process, because monkey-patching cannot be undone."""
     program = (
         "from gevent import monkey; monkey.patch_all()\n"
         "from fsfax.runtime.hub import HubRunner\n"
