@@ -52,7 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, Subcommand]] = {
     "Accounts and faxboxes": {
         "account": Subcommand("account", "Create, change and list accounts."),
         "token": Subcommand("token", "Create, list and revoke tokens of the HTTP API."),
-        "faxbox": Subcommand("faxbox", "Make faxboxes, show, change and remove them."),
+        "faxbox": Subcommand("faxbox", "Create, show, change and remove faxboxes."),
     },
     "Notifications": {
         "webhook": Subcommand("webhook", "Create, show, change, test and remove webhooks."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import ssl
@@ -18,32 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until
-
-
-class TestFirstStart:
-    def test_it_says_how_to_make_an_account(self, new_service: ServiceFactory) -> None:
-        service = new_service("--api-only")
-        told = service.log.read_text()
-        assert 'fsfax account create "My company"' in told
-        assert "fsfax token create" in told
-        service.again()
-        assert service.log.read_text().count("There is no account yet") == 1
-
-    def test_dev_prints_a_line_that_sends_a_fax(
-        self, new_service: ServiceFactory, letter: Path
-    ) -> None:
-        service = new_service("--dev", "--api-only")
-        (service.folder / "letter.pdf").write_bytes(letter.read_bytes())
-        told = until(
-            lambda: re.search(r"^    (curl .*?/faxes)$", service.log.read_text(), re.S | re.M),
-            "the line is printed",
-        )
-        done = subprocess.run(
-            ["bash", "-c", told[1]], cwd=service.folder, capture_output=True, text=True, check=True
-        )
-        assert '"status": "success"' in done.stdout, done.stdout
-        (job,) = service.store.list().jobs
-        assert job.to_number == "15550100"
 
 
 class TestTls:
