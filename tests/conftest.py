@@ -29,6 +29,11 @@ hypothesis.settings.load_profile("fsfax")
 
 TESTS = Path(__file__).parent
 PURE = {
+    "api": (
+        *("test_description", "test_fax_view", "test_http_head", "test_validation"),
+        "test_webhook_models",
+    ),
+    "cli": ("test_exits", "test_options", "test_show"),
     "dialplan": ("test_dialplan",),
     "document": (
         *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
@@ -52,7 +57,11 @@ PURE = {
         *("test_events", "test_numbers", "test_outcome", "test_plan", "test_preferences"),
         *("test_results", "test_webhook_secret"),
     ),
-    "": ("test_errors", "test_settings"),
+    "settings": (
+        *("test_api", "test_base", "test_calls", "test_documents", "test_jobs", "test_loading"),
+        *("test_model", "test_notify", "test_smtp"),
+    ),
+    "": ("test_errors",),
 }
 """Modules that are ``pure``, by folder; those of their tests that use files or tables are not."""
 

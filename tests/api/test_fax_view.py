@@ -15,7 +15,7 @@ def test_names_of_nodes_and_gateways_are_not_shown() -> None:
     assert "secret" not in str(fax_view.tx_result(result))
 
 
-def test_both_sets_of_names() -> None:
+def test_a_result_has_both_sets_of_names() -> None:
     result = replace(DELIVERED, fax_speed=14400, t38_status="negotiated", pages_total=3)
     shown = fax_view.tx_result(result)
     assert shown["fax_speed"] == shown["transfer_rate"] == 14400
@@ -23,6 +23,6 @@ def test_both_sets_of_names() -> None:
     assert shown["t38_used"] is True
 
 
-def test_before_the_first_attempt_ended() -> None:
+def test_zeros_before_the_first_attempt_ended() -> None:
     shown = fax_view.tx_result(None)
     assert (shown["success"], shown["pages_sent"], shown["error_message"]) == (False, 0, "")

@@ -1,16 +1,20 @@
-"""`fsfax --help`: what it lists, and that it imports no subcommand."""
+"""`fsfax`: the table of subcommands, `--help`, common options, errors as exit codes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
+from fsfax.cli import exits
 from fsfax.cli import main as cli
 from fsfax.cli.main import SECTIONS, Commands, group
+from fsfax.errors import InvalidRequest
+from tests.cli.commands import Run
 
 ENTRIES = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 LONGEST = 62
@@ -102,3 +106,45 @@ def test_help_of_one_subcommand_imports_that_one() -> None:
     others = {f"'fsfax.cli.{entry.place.partition(':')[0]}'" for entry in ENTRIES.values()}
     assert not [name for name in others - {"'fsfax.cli.softswitch'"} if name in done.stderr]
     assert cli.__name__ in done.stderr
+
+
+class TestCommon:
+    @pytest.fixture(autouse=True)
+    def _settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "fsfax.toml").write_text(
+            '[[nodes]]\nhost = "pbx"\npassword = "hush"\ngateways = [{name = "one"}]\n'
+        )
+
+    def test_an_address_overrides_the_first_node(self) -> None:
+        node = cli.Common(None, {}).load("127.0.0.1:8022").settings.nodes[0]
+        assert (node.host, node.port) == ("127.0.0.1", 8022)
+        assert node.password.get_secret_value() == "hush"
+        node = cli.Common(None, {}).load("s@cr@[::1]:8022").settings.nodes[0]
+        assert (node.host, node.password.get_secret_value()) == ("[::1]", "s@cr")
+
+    def test_a_gateway_comes_first(self) -> None:
+        node = cli.Common(None, {}).load(gateway="two").settings.nodes[0]
+        assert [gateway.name for gateway in node.gateways] == ["two", "one"]
+        node = cli.Common(None, {}).load(gateway="one").settings.nodes[0]
+        assert [gateway.name for gateway in node.gateways] == ["one"]
+
+    @pytest.mark.parametrize("esl", ["pbx", "pbx:", ":8021", "pbx:x", "secret@pbx"])
+    def test_an_address_without_host_or_port(self, esl: str) -> None:
+        with pytest.raises(InvalidRequest, match="host:port") as caught:
+            cli.Common(None, {}).load(esl)
+        assert "secret" not in str(caught.value)
+
+
+def test_an_error_is_one_line_and_an_exit_code(run: Run) -> None:
+    done = run("job", "x", code=exits.JOB)
+    assert done.stdout == ""
+    assert done.stderr.startswith("fsfax: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_wrong_usage(run: Run) -> None:
+    assert "No such command 'nonsense'" in run("nonsense", code=exits.USAGE).stderr
+    assert "No such option '--nonsense'" in run(
+        "jobs", "--nonsense", code=exits.USAGE
+    ).stderr.replace(": --nonsense", " '--nonsense'")
