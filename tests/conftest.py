@@ -41,8 +41,12 @@ PURE = {
         *("test_pdf_file", "test_text", "test_tiff_f"),
     ),
     "egress": ("test_request", "test_target"),
-    "engine": ("test_channel", "test_inbox", "test_plan", "test_results", "test_spool"),
-    "esl": ("test_dialstring", "test_wire"),
+    "engine": (
+        *("test_causes", "test_channel", "test_inbound_spool", "test_marks", "test_observations"),
+        *("test_plan", "test_spool", "test_t30", "test_transcript", "test_verdict"),
+        "test_watchdog",
+    ),
+    "esl": ("test_dialstring", "test_watch", "test_wire"),
     "jobs": ("test_destination", "test_ladder", "test_numbers", "test_retry", "test_states"),
     "mail": (
         *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
@@ -55,13 +59,13 @@ PURE = {
     ),
     "values": (
         *("test_events", "test_numbers", "test_outcome", "test_plan", "test_preferences"),
-        *("test_results", "test_webhook_secret"),
+        *("test_results", "test_stored_results", "test_webhook_secret"),
     ),
     "settings": (
         *("test_api", "test_base", "test_calls", "test_documents", "test_jobs", "test_loading"),
         *("test_model", "test_notify", "test_smtp"),
     ),
-    "": ("test_errors",),
+    "": ("test_errors", "test_log"),
 }
 """Modules that are ``pure``, by folder; those of their tests that use files or tables are not."""
 
