@@ -536,8 +536,8 @@ class TestLife:
             sqlite.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
         )
         with dispatcher(settings(sqlite), carriers={DeliveryChannel.MAIL: carrier}):
-            until(lambda: carrier.carried, "it is carried")
-            blocker.execute("ROLLBACK") if blocker.in_transaction else None
+            until(lambda: blocker.in_transaction, "it is carried, and the database is away")
+            blocker.execute("ROLLBACK")
             until(lambda: states(seen, account) == {"done": 1}, "it is written down")
         assert len(carrier.carried) == 1
 
