@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,11 @@ from tests.postgresql import Server, programs
 # No deadline: how long an example takes on a busy machine says nothing about what is tested.
 hypothesis.settings.register_profile("fsfax", deadline=None)
 hypothesis.settings.load_profile("fsfax")
+
+# A shell starts what runs in its background with SIGINT ignored, and so would be the commands that
+# tests start and interrupt. A signal with a handler gets its default in a new program.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # --- marks and order ------------------------------------------------------------------------
 
