@@ -22,6 +22,8 @@ import pytest
 from fsfax.db.database import Database
 from tests.postgresql import Server, programs
 
+pytest_plugins = ["tests.job_fixtures"]
+
 # No deadline: how long an example takes on a busy machine says nothing about what is tested.
 hypothesis.settings.register_profile("fsfax", deadline=None)
 hypothesis.settings.load_profile("fsfax")
@@ -35,11 +37,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 PURE = {
+    "accounts": (
+        *("test_callers", "test_config_model", "test_faxbox_config", "test_notification_config"),
+        *("test_numbers", "test_presets", "test_windows"),
+    ),
     "api": (
         *("test_description", "test_fax_view", "test_http_head", "test_validation"),
         "test_webhook_models",
     ),
     "cli": ("test_exits", "test_options", "test_show"),
+    "db": ("test_records", "test_states"),
     "dialplan": ("test_dialplan",),
     "document": (
         *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
@@ -53,7 +60,7 @@ PURE = {
         "test_watchdog",
     ),
     "esl": ("test_dialstring", "test_watch", "test_wire"),
-    "jobs": ("test_destination", "test_ladder", "test_numbers", "test_retry", "test_states"),
+    "jobs": ("test_destination", "test_ladder", "test_retry"),
     "mail": (
         *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
         "test_permission",

@@ -1,98 +1,105 @@
-"""A store on each database, a clock that a test moves, and jobs that are ready to be dialled."""
+"""Inbound results, accounts with faxboxes, and the settings of a worker on a softswitch."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from fsfax.accounts.accounts import Account, Accounts
+from fsfax.accounts.faxboxes import Faxboxes
 from fsfax.db.database import Database
-from fsfax.db.records import NewFax
-from fsfax.jobs.claims import Claims, NodeCapacity
-from fsfax.jobs.leases import Leases
-from fsfax.jobs.settle import Settlement
+from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+from fsfax.testing import LiveSoftswitch
+from fsfax.values.outcome import Doubt, Outcome
+from fsfax.values.results import RxResult, Status
+from tests.job_fixtures import Clock
+from tests.jobs.model_worker import ModelWorker, Script, delivered
+from tests.jobs.switch_model import ModelSwitch
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def boxes(database: Database, clock: Clock) -> Faxboxes:
+    return Faxboxes(database, clock=clock)
 
 
 @pytest.fixture
-def store(database: Database, clock: Clock) -> JobStore:
-    return JobStore(database, clock=clock)
+def mine(database: Database, clock: Clock) -> Account:
+    return Accounts(database, clock=clock).create("mine")
 
 
 @pytest.fixture
-def pdf(tmp_path: Path) -> Path:
-    file = tmp_path / "letter.pdf"
-    file.write_bytes(b"%PDF-1.4\n" + b"x" * 3000)
-    return file
-
-
-NODE_CAPACITY = NodeCapacity(node="a", core="core-1", capacity=0, gateways={"gw": 0})
-
-NUMBERS = (f"+35315550{number:03}" for number in itertools.count(100))
-
-
-class Hand:
-    """A worker without a loop: the test calls what the loop would call."""
-
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        self.leases = Leases(database, "test", settings.jobs.lease, clock=clock)
-        self.leases.register()
-        id = self.leases.worker_id
-        self.claims = Claims(database, id, settings, clock=clock)
-        self.settlement = Settlement(database, id, settings, clock=clock, chance=lambda: 0.5)
+def incoming(database: Database, clock: Clock) -> InboundFaxes:
+    return InboundFaxes(database, clock=clock)
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(jobs=JobsSettings())
+def fax(tmp_path: Path) -> Callable[..., RxResult]:
+    """Return a function that makes received faxes, each of another call."""
+    calls = 0
 
-
-@pytest.fixture
-def hand(database: Database, settings: Settings, clock: Clock) -> Callable[[], Hand]:
-    return lambda: Hand(database, settings, clock)
-
-
-@pytest.fixture
-def ready(store: JobStore, hand: Callable[[], Hand], pdf: Path) -> Callable[..., str]:
-    """Accept a fax and make it ready without converting anything; return its id."""
-
-    def make(to: str | None = None, pages: int = 3, **changes: object) -> str:
-        new = NewFax(to_number=to or next(NUMBERS), documents=[pdf], **changes)  # type: ignore[arg-type]
-        job = store.accept(new)
-        helper = hand()
-        for preparation in helper.claims.claim_unprepared(100):
-            helper.settlement.prepared(preparation, pdf, pages)
-        helper.leases.retire()
-        return job.id
+    def make(called: str = "35315550100", **changes: Any) -> RxResult:
+        nonlocal calls
+        calls += 1
+        file = tmp_path / f"{calls}.tif"
+        file.write_bytes(b"II*\x00" + bytes(4000))
+        result = RxResult(
+            call_id=f"call-{calls}",
+            success=True,
+            status=Status.SUCCEEDED,
+            outcome=Outcome.DELIVERED,
+            error_message="",
+            retry=False,
+            doubt=Doubt.NONE,
+            result_code=0,
+            result_text="OK",
+            result_cause="NORMAL_CLEARING",
+            pages_received=3,
+            pages_total=3,
+            from_number="+15550199",
+            to_number=called,
+            file=file,
+        )
+        return replace(result, **changes)
 
     return make
 
 
-def fill(file: Path) -> None:
-    """Write to a file until its file system is full."""
-    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
-        while True:
-            stream.write(bytes(4096))
+@pytest.fixture
+def live_store(database_url: str) -> Iterator[JobStore]:
+    with JobStore(database_url) as store:
+        yield store
+
+
+@pytest.fixture
+def options(database_url: str, fsfax_softswitch: LiveSoftswitch) -> Settings:
+    return Settings(
+        nodes=(fsfax_softswitch.node_settings(),),
+        spool=fsfax_softswitch.root,
+        database=SecretStr(database_url),
+        jobs=JobsSettings(lease=5.0, poll=0.05),
+    )
+
+
+@pytest.fixture
+def model_switch() -> ModelSwitch:
+    return ModelSwitch()
+
+
+@pytest.fixture
+def model_worker(
+    database: Database, clock: Clock, tmp_path: Path, model_switch: ModelSwitch
+) -> Callable[..., ModelWorker]:
+    """Return a function that makes workers on one switch; it takes settings of the jobs."""
+
+    def make(script: Script = delivered, **jobs: Any) -> ModelWorker:
+        settings = Settings(spool=tmp_path / "spool", jobs=JobsSettings(**jobs))
+        return ModelWorker(database, settings, clock, model_switch, script)
+
+    return make

@@ -1,4 +1,4 @@
-"""Claims and leases, on both databases: who gets which job, and who loses it."""
+"""Claims, on both databases: which job is claimed, and when."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import exc, insert, select
 
 from fsfax.accounts.accounts import Accounts
-from fsfax.db.records import NewFax
-from fsfax.db.schema import attempts, jobs
 from fsfax.db.states import AttemptState, JobState
-from fsfax.engine.observations import Answered
-from fsfax.errors import LeaseLost
 from fsfax.jobs.claims import Claim, NodeCapacity
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
-from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
+from tests.job_fixtures import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED
 
 Ready = Callable[..., str]
+
+
 Hands = Callable[[], Hand]
 
 
@@ -32,7 +29,7 @@ def ids(claims: list[Claim]) -> list[str]:
 
 
 class TestClaim:
-    def test_writes_the_attempt_down_first(
+    def test_the_attempt_is_stored_with_the_claim(
         self, store: JobStore, ready: Ready, hand: Hands
     ) -> None:
         id = ready(gateways=["gw"])
@@ -187,107 +184,6 @@ class TestClaim:
         assert len(set(ids(claimed))) == 5
         assert set(ids(claimed)) < made
         assert sum(claim.job.dial_number == "+35315559999" for claim in claimed) <= 1
-
-
-class TestTheDatabaseItselfRefuses:
-    @pytest.mark.parametrize("same", ["job_id", "dial_number"])
-    def test_a_second_open_attempt(
-        self, store: JobStore, ready: Ready, hand: Hands, same: str
-    ) -> None:
-        ready(), ready()
-        one, two = hand().claims.claim([NODE_CAPACITY], 2)
-        with store.database.read() as connection:
-            rows = {
-                row.id: dict(row._mapping) for row in connection.execute(select(attempts)).all()
-            }
-        copy = rows[two.attempt.id] | {
-            "id": "x",
-            "number": 9,
-            same: rows[one.attempt.id][same],
-        }
-        if same == "dial_number":
-            copy["job_id"] = ready()
-        else:
-            copy["dial_number"] = "+1"
-        with pytest.raises(exc.IntegrityError), store.database.write() as connection:
-            connection.execute(insert(attempts).values(copy))
-
-
-class TestLeases:
-    def test_a_silent_worker_is_replaced(
-        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
-    ) -> None:
-        id = ready()
-        old, new = hand(), hand()
-        (claim,) = old.claims.claim([NODE_CAPACITY])
-        clock.move(29)
-        new.leases.heartbeat()
-        assert new.claims.take_over() == []
-        clock.move(2)
-        new.leases.heartbeat()
-        (taken,) = new.claims.take_over()
-        assert (taken.job.id, taken.attempt.id) == (id, claim.attempt.id)
-        assert taken.token > claim.token
-        with pytest.raises(LeaseLost):
-            old.leases.heartbeat()
-        with pytest.raises(LeaseLost):
-            old.settlement.settle(claim, DELIVERED)
-        with pytest.raises(LeaseLost):
-            old.settlement.observe(claim, Answered(at=0.0))
-        with pytest.raises(LeaseLost):
-            old.settlement.not_dialled(claim, "late")
-        assert new.settlement.settle(taken, DELIVERED).state is JobState.COMPLETED
-
-    def test_a_token_is_good_for_one_owner(self, ready: Ready, hand: Hands, clock: Clock) -> None:
-        ready()
-        worker = hand()
-        (claim,) = worker.claims.claim([NODE_CAPACITY])
-        worker.leases.retire()
-        worker.leases.register()  # the same worker id, but it lost its jobs
-        (again,) = worker.claims.take_over()
-        with pytest.raises(LeaseLost):
-            worker.settlement.settle(claim, DELIVERED)
-        worker.settlement.settle(again, DELIVERED)
-
-    def test_who_retires_hands_over_at_once(self, ready: Ready, hand: Hands) -> None:
-        id = ready()
-        old, new = hand(), hand()
-        old.claims.claim([NODE_CAPACITY])
-        old.leases.retire()
-        assert ids(new.claims.take_over()) == [id]
-
-    def test_documents_of_a_dead_worker_are_made_ready_by_another(
-        self, store: JobStore, hand: Hands, pdf: Path, clock: Clock
-    ) -> None:
-        id = store.accept(NewFax(to_number="+1", documents=[pdf])).id
-        old = hand()
-        (first,) = old.claims.claim_unprepared()
-        assert hand().claims.claim_unprepared() == []
-        clock.move(31)
-        new = hand()
-        new.leases.heartbeat()
-        (second,) = new.claims.claim_unprepared()
-        with pytest.raises(LeaseLost):
-            old.settlement.prepared(first, pdf, 1)
-        new.settlement.prepared(second, pdf, 1)
-        assert store.get(id).state is JobState.PENDING
-
-    def test_a_duty_has_one_owner(self, hand: Hands, clock: Clock) -> None:
-        one, two = hand(), hand()
-        assert one.leases.take_duty("receive")
-        assert one.leases.take_duty("receive")
-        assert not two.leases.take_duty("receive")
-        one.leases.retire()
-        assert two.leases.take_duty("receive")
-
-    def test_a_missed_release_is_repaired(self, store: JobStore, ready: Ready, hand: Hands) -> None:
-        id = ready()
-        with store.database.write() as connection:
-            connection.execute(jobs.update().values(blocked=True))
-        worker = hand()
-        assert worker.claims.claim([NODE_CAPACITY]) == []
-        worker.leases.heartbeat()
-        assert ids(worker.claims.claim([NODE_CAPACITY])) == [id]
 
 
 class TestLimitsAreSettings:

@@ -16,8 +16,8 @@ from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
-from tests.jobs.conftest import fill
-from tests.jobs.test_worker import over, until
+from tests.disk import fill
+from tests.jobs.waiting import over, until
 from tests.postgresql import Server
 
 pytestmark = pytest.mark.spandsp

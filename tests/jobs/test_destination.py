@@ -98,7 +98,7 @@ def test_experience_decides_the_first_call(results: list[TxResult], expected: Mo
     assert advise(taught(*results), BEST, NOW).mode == expected
 
 
-def test_what_a_call_leaves_behind() -> None:
+def test_what_a_call_adds_to_the_history() -> None:
     history = taught(
         result(Outcome.BUSY, result_code=486),
         delivered(encoding="T.6", remote_station_id="+49 30 123456"),
@@ -119,7 +119,7 @@ def test_what_a_call_leaves_behind() -> None:
     "outcome",
     [Outcome.LOCAL_TROUBLE, Outcome.CANCELLED, Outcome.BAD_DOCUMENT, Outcome.UNKNOWN],
 )
-def test_what_was_not_the_numbers_doing_counts_for_nothing_but_its_pages(outcome: Outcome) -> None:
+def test_an_ending_on_our_side_counts_only_by_its_pages(outcome: Outcome) -> None:
     assert taught(result(outcome)) == FRESH
     history = taught(
         result(outcome, confirmed=2, t38_status="negotiated", fax_speed=14400), history=FRESH
@@ -286,7 +286,7 @@ an_ending = st.fixed_dictionaries(
     | st.fixed_dictionaries({"last": st.lists(an_ending, max_size=15)})
     | anything
 )
-def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
+def test_any_stored_json_can_be_read_and_explained(data: Any) -> None:
     history = DestinationHistory.from_dict(NUMBER, data)
     assert len(history.last) <= MAX_LAST
     assert all(line.isprintable() for line in explain(history, BEST, NOW))
@@ -312,9 +312,7 @@ def test_whatever_is_stored_can_be_read_and_explained(data: Any) -> None:
         (None, FRESH),
     ],
 )
-def test_a_history_is_read_as_far_as_it_makes_sense(
-    data: Any, expected: DestinationHistory
-) -> None:
+def test_valid_parts_of_a_stored_history_are_read(data: Any, expected: DestinationHistory) -> None:
     assert DestinationHistory.from_dict(NUMBER, data) == expected
 
 
@@ -330,7 +328,7 @@ def test_a_history_is_read_as_far_as_it_makes_sense(
         ("\n\n", ""),
     ],
 )
-def test_the_far_ends_words_are_bounded_and_printable(said: str, kept: str) -> None:
+def test_texts_of_the_far_end_are_bounded_and_printable(said: str, kept: str) -> None:
     history = taught(delivered(remote_station_id=said, encoding=said))
     assert history.station_id == history.coding == kept
 
@@ -355,7 +353,7 @@ class TestPins:
     @pytest.mark.parametrize(
         "wrong", [{"t38": "no"}, {"t38": True}, {"ecm": "off"}, {"v17": 1}, {"give_up": None}]
     )
-    def test_a_pin_that_makes_no_sense_is_refused(self, wrong: dict[str, Any]) -> None:
+    def test_an_invalid_pin_is_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(InvalidRequest, match=f"{next(iter(wrong))} cannot be pinned to"):
             pin(FRESH, **wrong)
 
@@ -365,7 +363,7 @@ class TestPins:
         assert clear(history, pins=True) == FRESH
 
 
-def test_the_explanation_is_for_a_person() -> None:
+def test_the_explanation_is_readable() -> None:
     history = taught(
         delivered(t38_status="refused", encoding="T.6", remote_station_id="+49 30 123456"),
         result(Outcome.BUSY, result_code=486),

@@ -31,7 +31,7 @@ def verdicts(url: str) -> dict[str, CheckStatus]:
     return {name: check.verdict for name, check in found(url).items()}
 
 
-def test_a_good_one(database_url: str) -> None:
+def test_a_database_without_problems(database_url: str) -> None:
     good = dict.fromkeys(("tables", "database", "workers", "inbound"), OK)
     assert verdicts(database_url) == good
 
@@ -89,7 +89,7 @@ def test_an_operator_has_to_decide(
     assert "fsfax release" in check.remedy
 
 
-def test_one_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     assert verdicts(f"sqlite:///{tmp_path}/new/fsfax.db") == {"database": OK}
     assert list(tmp_path.iterdir()) == []
 
@@ -102,7 +102,7 @@ def test_tables_of_another_version(database_url: str, database: Database) -> Non
     assert "newer" in check.detail
 
 
-def test_no_database_at_all(tmp_path: Path, postgresql_server: Server) -> None:
+def test_urls_without_a_database(tmp_path: Path, postgresql_server: Server) -> None:
     (tmp_path / "letter.db").write_bytes(b"%PDF-1.7 " * 1000)
     for url in (
         "mysql://nobody@nowhere/x",
@@ -114,7 +114,7 @@ def test_no_database_at_all(tmp_path: Path, postgresql_server: Server) -> None:
         assert check.remedy
 
 
-def test_one_that_may_only_be_read(sqlite_template: Path, small_disk: Path) -> None:
+def test_a_read_only_database(sqlite_template: Path, small_disk: Path) -> None:
     (small_disk / "fsfax.db").write_bytes(sqlite_template.read_bytes())
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     check = found(f"sqlite:///{small_disk}/fsfax.db")["database"]

@@ -45,7 +45,7 @@ print(json.dumps({"state": done.state, "pages": done.pages_confirmed, "longest":
 """
 
 
-def test_in_a_patched_program(
+def test_a_worker_in_a_patched_program(
     database_url: str, fsfax_softswitch: LiveSoftswitch, fsfax_sample_tiff: Path
 ) -> None:
     node = fsfax_softswitch.node_settings()

@@ -29,7 +29,7 @@ from fsfax.jobs.worker import Worker
 from fsfax.settings import JobsSettings, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
 from tests.jobs.inbound_process import POINTS
-from tests.jobs.test_worker import over, until
+from tests.jobs.waiting import over, until
 
 pytestmark = pytest.mark.spandsp
 
@@ -111,10 +111,10 @@ class TestCalls:
         assert calls[0].cause == "CALL_REJECTED"
         assert not list((settings.spool / "in").iterdir())
         with live.database.read() as connection:
-            told = connection.execute(select(outbox.c.job_id)).scalars().all()
-        assert told == [taken.id]
+            notified = connection.execute(select(outbox.c.job_id)).scalars().all()
+        assert notified == [taken.id]
 
-    def test_a_fax_is_sent_on(
+    def test_a_fax_is_forwarded(
         self,
         settings: Settings,
         live: JobStore,
@@ -194,7 +194,7 @@ def words_in(value: object) -> list[str]:
 
 class TestHostileWords:
     @pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
-    def test_are_harmless_everywhere(
+    def test_control_characters_of_a_caller_are_harmless_everywhere(
         self,
         settings: Settings,
         live: JobStore,
@@ -220,9 +220,9 @@ class TestHostileWords:
             job = came_in(live, call.uuid)
         assert job.state is JobState.COMPLETED, job.result
         (document,) = live.documents(job.id)
-        told = [caplog.text, document.name]
-        told += words_in([job.as_dict(), fax_view.full_row(job)])
-        told += words_in([event.as_dict() for event in live.events(job.id)])
+        shown = [caplog.text, document.name]
+        shown += words_in([job.as_dict(), fax_view.full_row(job)])
+        shown += words_in([event.as_dict() for event in live.events(job.id)])
         monkeypatch.setenv("FSFAX_DATABASE", settings.database.get_secret_value())
         saved = tmp_path / "saved"
         for words in (
@@ -234,13 +234,13 @@ class TestHostileWords:
             monkeypatch.setattr(sys, "argv", ["fsfax", *words])
             with pytest.raises(SystemExit):
                 main()
-            told.append("".join(capsys.readouterr()))
+            shown.append("".join(capsys.readouterr()))
         assert [path.name for path in saved.iterdir()] == [f"{job.id}-received-0.tif"]
-        for text in told:
+        for text in shown:
             bad = {c for c in text if unicodedata.category(c).startswith("C")} - {"\n"}
             assert not bad, text
         # A line is a line: nothing that was said makes one of its own.
-        assert not [line for text in told for line in text.splitlines() if line[:5] == "Event"]
+        assert not [line for text in shown for line in text.splitlines() if line[:5] == "Event"]
         assert all(len(value) <= 64 for value in (job.from_number, job.from_name))
         assert not list((settings.spool / "in").iterdir())
 
@@ -291,10 +291,12 @@ def test_a_service_that_is_killed_at_every_point(
     assert len(live.list(direction=Direction.IN).jobs) == len(POINTS), "each fax once"
     with live.database.read() as connection:
         query = select(outbox.c.job_id).where(outbox.c.kind == "fax_in_completed")
-        told = sorted(connection.execute(query).scalars())
-    assert told == sorted(job.id for job in ends), "and notified once"
-    sent_on = live.list(direction=Direction.OUT, faxbox_id=desk.id).jobs
-    assert sorted(filter(None, (job.resubmit_of for job in sent_on))) == told, "and sent on once"
+        notified = sorted(connection.execute(query).scalars())
+    assert notified == sorted(job.id for job in ends), "and notified once"
+    forwarded = live.list(direction=Direction.OUT, faxbox_id=desk.id).jobs
+    assert sorted(filter(None, (job.resubmit_of for job in forwarded))) == notified, (
+        "and forwarded once"
+    )
     for job, point in zip(ends, POINTS, strict=True):
         assert (job.state, job.pages_confirmed, job.faxbox_id) == (
             JobState.COMPLETED,

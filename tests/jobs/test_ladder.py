@@ -111,7 +111,7 @@ def test_what_follows_what_failed(step: PastAttempt, expected: Mode | None) -> N
     assert after(step) == expected
 
 
-def test_a_call_that_breaks_off_again_is_laid_to_the_mode() -> None:
+def test_a_second_break_is_attributed_to_the_mode() -> None:
     broken = failed(BEST, 49, pages=1)
     assert after(broken, broken) == AUDIO
     # A busy number in between changes nothing.
@@ -126,7 +126,7 @@ def test_a_call_that_was_not_answered_says_nothing_of_the_mode() -> None:
     assert after(dead, dead, dead) == BEST
 
 
-def test_the_whole_way_down() -> None:
+def test_the_ladder_from_top_to_bottom() -> None:
     history = [failed(BEST, 20, speed=0)]
     way = []
     while mode := after(*history):
@@ -193,7 +193,7 @@ def test_pins_bind_the_ladder(
     assert after(step, requested=requested, pins=pins) == expected
 
 
-def test_reasons_are_words_for_a_person() -> None:
+def test_reasons_are_readable_sentences() -> None:
     choice = next_mode([failed(BEST, 21)], BEST)
     assert choice is not None
     assert choice.why == ("In the last call a page was not confirmed: the next one uses audio.",)
@@ -236,7 +236,7 @@ all_pins = st.builds(
 
 
 @given(modes, modes, all_pins | st.just(Pins()), st.lists(endings, min_size=1, max_size=12))
-def test_a_way_that_failed_is_not_gone_again(
+def test_a_mode_that_failed_is_not_used_again(
     requested: Mode, advised: Mode, pins: Pins, ended: list[dict[str, Any]]
 ) -> None:
     # Experience alone never requires T.38.
@@ -277,7 +277,7 @@ def test_a_mode_survives_the_database(mode: Mode) -> None:
     "data",
     [{}, {"t38": "never"}, {"t38": ["on"]}, {"ecm": "yes", "v17": 0}],
 )
-def test_a_mode_that_makes_no_sense_is_the_best_one(data: dict[str, Any]) -> None:
+def test_an_invalid_stored_mode_is_the_best_one(data: dict[str, Any]) -> None:
     assert Mode.from_dict(data) == Mode()
 
 
@@ -296,13 +296,13 @@ def test_a_mode_that_makes_no_sense_is_the_best_one(data: dict[str, Any]) -> Non
         ({"confirmed": 1}, True),
     ],
 )
-def test_who_answered_as_a_fax(changes: dict[str, Any], expected: bool) -> None:
+def test_which_endings_prove_a_fax_machine(changes: dict[str, Any], expected: bool) -> None:
     ended = result(Outcome.LINE_TROUBLE, **changes)
     assert met_fax(ended) is expected
     assert PastAttempt.of(BEST, ended).ever_fax is expected
 
 
-def test_a_step_is_made_of_a_result() -> None:
+def test_a_past_attempt_is_made_of_a_result() -> None:
     ended = result(
         Outcome.LINE_TROUBLE,
         confirmed=2,

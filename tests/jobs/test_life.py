@@ -43,7 +43,7 @@ from fsfax.jobs.reconcile import reconcile
 from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from fsfax.values.outcome import Outcome
-from tests.jobs.conftest import Clock, Hand
+from tests.job_fixtures import Clock, Hand
 from tests.jobs.switch_model import ModelEngine, ModelSwitch
 from tests.postgresql import Server
 

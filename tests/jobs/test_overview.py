@@ -29,12 +29,12 @@ def test_nothing_is_counted_from_the_history(database_url: str) -> None:
     ids = job_rows.account_ids(2)
     job_rows.make_accounts(database, ids)
     job_rows.fill(database, 20_000, ids)
-    asked = Statements(database.engine, lambda words: "FROM jobs" in words)
+    statements = Statements(database.engine, lambda words: "FROM jobs" in words)
     overview.read_overview(database)
-    assert len(asked.kept) == 3
-    for statement, values in list(asked.kept):  # the plans are statements, too
-        told = "\n".join(plan(database, statement, values))
-        assert "Seq Scan" not in told, told
-        assert "SCAN jobs USING INDEX ix_jobs_list" not in told, told
-        assert "SCAN jobs\n" not in told, told
+    assert len(statements.kept) == 3
+    for statement, values in list(statements.kept):  # the plans are statements, too
+        steps = "\n".join(plan(database, statement, values))
+        assert "Seq Scan" not in steps, steps
+        assert "SCAN jobs USING INDEX ix_jobs_list" not in steps, steps
+        assert "SCAN jobs\n" not in steps, steps
     database.close()

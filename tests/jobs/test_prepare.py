@@ -25,7 +25,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.settings import DocumentSettings, FetchSettings, Settings
 from tests.document.samples import make_pdf, text_content
 from tests.egress.web_server import Visit, WebServer, closed_port
-from tests.jobs.conftest import NUMBERS, Clock, Hand
+from tests.job_fixtures import NUMBERS, Clock, Hand
 
 DEADLINE = 30.0
 
@@ -122,7 +122,7 @@ class TestFetched:
             (403, b"", "could not retrieve file, HTTP response 403"),
         ],
     )
-    def test_what_is_not_there_fails_at_once(
+    def test_a_url_that_does_not_exist_fails_at_once(
         self, setup: Setup, web: WebServer, status: int, body: bytes, words: str
     ) -> None:
         web.handler = lambda visit: visit.answer(status, body)
@@ -137,7 +137,7 @@ class TestFetched:
         assert setup.store.attempts(job.id) == ()
 
     @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://", "nonsense"])
-    def test_a_url_that_is_none(self, setup: Setup, database: Database, url: str) -> None:
+    def test_an_invalid_url(self, setup: Setup, database: Database, url: str) -> None:
         """Also if the store accepted it: it is not tried for ever."""
         job = setup.accept(url="http://127.0.0.1/x")
         with database.write() as connection:
@@ -148,14 +148,14 @@ class TestFetched:
         assert done.result is not None
         assert done.result.error_message
 
-    def test_what_is_no_document(self, setup: Setup, web: WebServer) -> None:
+    def test_a_response_that_is_no_document(self, setup: Setup, web: WebServer) -> None:
         web.handler = lambda visit: visit.answer(body=bytes(range(256)) * 10)
         job = setup.accept(url=web.url())
         setup.prepare()
         assert setup.store.get(job.id).state is JobState.FAILED
 
     @pytest.mark.parametrize("trouble", ["503", "closed port"])
-    def test_what_may_be_there_later_is_tried_again_with_growing_delay(
+    def test_a_temporary_failure_is_tried_again_with_growing_delay(
         self, setup: Setup, web: WebServer, trouble: str
     ) -> None:
         web.handler = lambda visit: visit.answer(503)
@@ -287,7 +287,7 @@ class TestConverted:
 
 
 class TestFolder:
-    def test_one_that_cannot_be_written(self, setup: Setup, letter: Path) -> None:
+    def test_a_folder_that_cannot_be_written(self, setup: Setup, letter: Path) -> None:
         """Not the document's fault: it waits until the folder is repaired."""
         setup.settings.spool.mkdir(exist_ok=True)
         setup.work.write_text("not a folder")
@@ -324,7 +324,7 @@ class TestFolder:
         setup.prepare()
         assert setup.store.get(job.id).prepared
 
-    def test_settings_that_are_wrong(self, setup: Setup, web: WebServer, letter: Path) -> None:
+    def test_invalid_settings(self, setup: Setup, web: WebServer, letter: Path) -> None:
         web.handler = lambda visit: visit.answer(body=letter.read_bytes())
         fetching = FetchSettings(allow_private=True, ca_file=setup.settings.spool / "missing.pem")
         wrong = setup.settings.model_copy(update={"fetch": fetching})

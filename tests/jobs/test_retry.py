@@ -142,7 +142,7 @@ tables = st.fixed_dictionaries(dict.fromkeys(map(str, Outcome), rules))
 
 
 @given(any_decision, tables, st.booleans())
-def test_what_arrived_is_never_tried_again(
+def test_a_delivered_fax_is_never_retried(
     changes: dict[str, Any], table: dict[str, RetryRule], retry: bool
 ) -> None:
     delivered = result(Outcome.DELIVERED, confirmed=1, retry=retry)
@@ -249,7 +249,7 @@ def test_jitter_spreads_faxes_that_failed_together() -> None:
         ),
     ],
 )
-def test_reasons_are_words_for_a_person(
+def test_reasons_are_readable_sentences(
     ended: TxResult, changes: dict[str, Any], words: str
 ) -> None:
     assert decided(ended, **changes).reason == words
@@ -285,6 +285,6 @@ class TestSettings:
             ({"busy": {"counts": False}}, "only local_trouble"),
         ],
     )
-    def test_a_table_that_cannot_be_meant_is_refused(self, table: Any, words: str) -> None:
+    def test_an_invalid_table_is_refused(self, table: Any, words: str) -> None:
         with pytest.raises(ValidationError, match=words):
             JobsSettings(retry=table)

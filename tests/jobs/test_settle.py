@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
-from fsfax.db.schema import destinations
+from fsfax.db.schema import destinations, outbox
 from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.egress.request import FetchRequest
 from fsfax.engine.observations import Answered, Dialling, Negotiated, PageDone
@@ -19,10 +19,12 @@ from fsfax.jobs.store import JobStore
 from fsfax.settings import JobsSettings, Settings
 from fsfax.values.outcome import Outcome
 from fsfax.values.results import PageRecord
-from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
+from tests.job_fixtures import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import BUSY, DELIVERED, TROUBLE, UNCERTAIN, result
 
 Ready = Callable[..., str]
+
+
 Hands = Callable[[], Hand]
 
 
@@ -63,7 +65,9 @@ def record(number: int) -> PageRecord:
 
 
 class TestSuccess:
-    def test_completes(self, store: JobStore, ready: Ready, hand: Hands, clock: Clock) -> None:
+    def test_a_delivered_fax_completes_its_job(
+        self, store: JobStore, ready: Ready, hand: Hands, clock: Clock
+    ) -> None:
         id, worker = ready(), hand()
         (claim,) = worker.claims.claim([NODE_CAPACITY])
         clock.move(90)
@@ -349,3 +353,19 @@ class TestDocuments:
         }
         getattr(worker.settlement, end)(preparation, *arguments[end])
         assert store.get(id).state is JobState.CANCELLED
+
+
+class TestNotifications:
+    def test_a_retry_and_an_uncertain_fax_enqueue_notifications(
+        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
+    ) -> None:
+        again, unknown, worker = ready(), ready(), hand()
+        for claim in worker.claims.claim([NODE_CAPACITY], 2):
+            worker.settlement.settle(claim, BUSY if claim.job.id == again else UNCERTAIN)
+        with store.database.read() as connection:
+            rows = connection.execute(select(outbox.c.job_id, outbox.c.kind, outbox.c.data)).all()
+        notified = {row.job_id: row for row in rows}
+        assert notified[again].kind == "fax_out_retrying"
+        assert notified[again].data["next_attempt_at"] == store.get(again).due_at.isoformat()
+        assert notified[unknown].kind == "fax_out_uncertain"
+        assert notified[unknown].data["reason"]

@@ -1,8 +1,7 @@
-"""The store, on both databases: what callers may ask for, and what it promises."""
+"""The store, on both databases: what callers may request, and what they read."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,13 +10,13 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from fsfax.accounts.accounts import Accounts
 from fsfax.db.database import Database
 from fsfax.db.documents import CHUNK
 from fsfax.db.records import NewFax
-from fsfax.db.schema import attempts, chunks, jobs, outbox
+from fsfax.db.schema import chunks, jobs
 from fsfax.db.states import Direction, Hold, JobState
 from fsfax.egress.request import FetchRequest
 from fsfax.errors import (
@@ -33,27 +32,14 @@ from fsfax.errors import (
 from fsfax.jobs.store import JobStore
 from fsfax.settings import Settings
 from fsfax.values.preferences import SendPreferences
-from fsfax.values.results import PageRecord, TxResult
-from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand
-from tests.jobs.results import BUSY, DELIVERED, UNCERTAIN
+from tests.job_fixtures import NODE_CAPACITY, Clock, Hand
+from tests.jobs.results import DELIVERED
 
 TO = "+353 1 555 0100"
-PAGE: dict[str, Any] = {
-    "number": 1,
-    "seconds": 1.0,
-    "image_bytes": 1,
-    "width": 1728,
-    "rows": 100,
-    "x_resolution": 8031,
-    "y_resolution": 3850,
-    "bad_rows": 0,
-    "longest_bad_row_run": 0,
-    "encoding": "T.6",
-}
 
 
 class TestAccept:
-    def test_keeps_everything(self, store: JobStore, pdf: Path, clock: Clock) -> None:
+    def test_every_field_is_stored(self, store: JobStore, pdf: Path, clock: Clock) -> None:
         later = clock.now + timedelta(hours=2)
         new = NewFax(
             to_number=TO,
@@ -84,14 +70,6 @@ class TestAccept:
         assert job.created_at == clock.now
         assert job.id.startswith("202611-")
         assert len(job.id) == 39
-
-    def test_gregorian_seconds_are_those_of_the_api(self) -> None:
-        from datetime import UTC, datetime
-
-        from fsfax.db.records import gregorian
-
-        # The API document's own sample: 2016-03-28T19:02:53Z.
-        assert gregorian(datetime(2016, 3, 28, 19, 2, 53, tzinfo=UTC)) == 63626410973
 
     def test_stores_the_documents_in_order(self, store: JobStore, tmp_path: Path) -> None:
         files = []
@@ -134,7 +112,7 @@ class TestAccept:
             ({"account_id": "f" * 32}, JobNotFound),
         ],
     )
-    def test_refuses(
+    def test_invalid_requests_are_refused(
         self, store: JobStore, pdf: Path, changes: dict[str, object], error: type[Exception]
     ) -> None:
         with pytest.raises(error):
@@ -145,7 +123,7 @@ class TestAccept:
         ("content", "error"),
         [(b"", DocumentEmpty), (b"PK\x03\x04", DocumentUnsupported), (None, DocumentNotFound)],
     )
-    def test_refuses_documents(
+    def test_invalid_documents_are_refused(
         self, store: JobStore, tmp_path: Path, content: bytes | None, error: type[Exception]
     ) -> None:
         file = tmp_path / "it"
@@ -179,24 +157,26 @@ class TestAccept:
             store.accept(NewFax(to_number=TO, documents=[pdf]))
         assert store.list().jobs == ()
 
-    def test_several_together_with_what_belongs_to_them(self, store: JobStore, pdf: Path) -> None:
-        told: list[list[str]] = []
+    def test_in_transaction_writes_together_with_the_jobs(self, store: JobStore, pdf: Path) -> None:
+        written: list[list[str]] = []
 
         def in_transaction(connection: Connection, ids: Sequence[str]) -> None:
             there = connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars()
             assert set(there) == set(ids)
-            told.append(list(ids))
+            written.append(list(ids))
 
         new = NewFax(to_number=TO, documents=[pdf], idempotency_key="k")
         both = store.accept_all(
             [new, NewFax(to_number=TO, documents=[pdf])], in_transaction=in_transaction
         )
-        assert told == [[job.id for job in both]]
+        assert written == [[job.id for job in both]]
         again = store.accept_all([new], in_transaction=in_transaction)
         assert again[0].id == both[0].id
         assert len(store.list().jobs) == 2
 
-    def test_all_or_none(self, store: JobStore, pdf: Path) -> None:
+    def test_several_faxes_are_accepted_together_or_not_at_all(
+        self, store: JobStore, pdf: Path
+    ) -> None:
         good = NewFax(to_number=TO, documents=[pdf])
         with pytest.raises(JobNotFound, match="no account"):
             store.accept_all([good, replace(good, account_id="f" * 32)])
@@ -239,44 +219,6 @@ class TestInputs:
         with JobStore(form(database_url)) as store:
             job = store.accept(NewFax(to_number="+1", documents=[pdf]))
             assert store.get(job.id) == job
-
-
-class TestResult:
-    def test_fields_of_a_later_version_are_passed_over(
-        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
-    ) -> None:
-        id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([NODE_CAPACITY])
-        job = worker.settlement.settle(claim, DELIVERED)
-        with store.database.write() as connection:
-            for table in (jobs, attempts):
-                row = connection.execute(select(table)).one()
-                later = row.result | {"mood": "good", "pages": [PAGE | {"mood": "good"}]}
-                connection.execute(update(table).values(result=later))
-        later_job = store.list().jobs[0]
-        assert isinstance(later_job.result, TxResult)
-        assert later_job.result.pages == (PageRecord(**PAGE),)
-        assert later_job.result.line_seconds == 30
-        assert job.result == replace(later_job.result, pages=())
-        (attempt,) = store.attempts(id)
-        assert attempt.result is not None
-        assert attempt.result.pages == (PageRecord(**PAGE),)
-
-    def test_json_values(
-        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
-    ) -> None:
-        id, worker = ready(), hand()
-        (claim,) = worker.claims.claim([NODE_CAPACITY])
-        job = worker.settlement.settle(claim, DELIVERED)
-        (attempt,) = store.attempts(id)
-        assert job.result is not None
-        assert json.loads(json.dumps(job.as_dict()))["result"] == job.result.as_dict()
-        shown = json.loads(json.dumps(attempt.as_dict()))
-        assert shown["result"] == DELIVERED.as_dict()
-        assert shown["plan"] == {
-            "t38": "on", "ecm": True, "v17": True, "first_page": 1, "last_page": 3,
-        }  # fmt: skip
-        assert "stored_result" not in shown
 
 
 class TestRead:
@@ -345,20 +287,22 @@ class TestRead:
         assert ids(created_to=clock.now - timedelta(seconds=1)) == [old.id]
 
     @pytest.mark.parametrize("start", ["", "x", "2026/y/z", "\x00"])
-    def test_a_start_that_makes_no_sense(self, store: JobStore, start: str) -> None:
+    def test_an_invalid_start(self, store: JobStore, start: str) -> None:
         with pytest.raises(InvalidRequest):
             store.list(start=start)
 
 
 class TestCancel:
-    def test_one_that_waits(self, store: JobStore, ready: Callable[..., str]) -> None:
+    def test_a_waiting_job_is_cancelled_at_once(
+        self, store: JobStore, ready: Callable[..., str]
+    ) -> None:
         job = store.cancel(ready())
         assert job.state is JobState.CANCELLED
         assert job.finished_at is not None
         with pytest.raises(IllegalMove):
             store.cancel(job.id)
 
-    def test_one_that_is_being_called_is_asked_for(
+    def test_a_job_under_way_is_cancelled_by_its_worker(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
@@ -369,7 +313,7 @@ class TestCancel:
         worker.settlement.not_dialled(claim, "cancelled before dialling")
         assert store.get(id).state is JobState.CANCELLED
 
-    def test_a_fax_that_was_delivered_all_the_same(
+    def test_a_fax_that_was_delivered_before_the_call_could_be_ended(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(), hand()
@@ -395,7 +339,7 @@ class TestHold:
 
 
 class TestResubmit:
-    def test_a_finished_fax(
+    def test_a_finished_fax_is_sent_again(
         self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
     ) -> None:
         id, worker = ready(retries=3), hand()
@@ -456,9 +400,7 @@ class TestRemove:
                 list(store.read(document))
         assert store.get(id).state is JobState.CANCELLED
 
-    def test_a_removed_job_is_not_seen_any_more(
-        self, store: JobStore, ready: Callable[..., str]
-    ) -> None:
+    def test_a_removed_job_is_not_found(self, store: JobStore, ready: Callable[..., str]) -> None:
         id = ready()
         with pytest.raises(IllegalMove):
             store.remove(id)
@@ -468,7 +410,7 @@ class TestRemove:
             store.get(id)
         assert store.list().jobs == ()
 
-    def test_damaged_bytes_are_not_handed_out(
+    def test_damaged_bytes_are_not_returned(
         self, store: JobStore, ready: Callable[..., str]
     ) -> None:
         (original, *_) = [d for d in store.documents(ready()) if d.kind == "original"]
@@ -480,33 +422,3 @@ class TestRemove:
             )
         with pytest.raises(StoreError, match="damaged"):
             list(store.read(original))
-
-
-class TestNotifications:
-    def test_every_end_enqueues_a_notification(
-        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
-    ) -> None:
-        sent, cancelled, worker = ready(), ready(), hand()
-        store.cancel(cancelled)
-        (claim,) = worker.claims.claim([NODE_CAPACITY])
-        worker.settlement.settle(claim, DELIVERED)
-        with store.database.read() as connection:
-            rows = connection.execute(select(outbox.c.job_id, outbox.c.kind)).all()
-        assert {tuple(row) for row in rows} == {
-            (cancelled, "fax_out_cancelled"),
-            (sent, "fax_out_completed"),
-        }
-
-    def test_a_retry_and_an_uncertain_fax_enqueue_notifications(
-        self, store: JobStore, ready: Callable[..., str], hand: Callable[[], Hand]
-    ) -> None:
-        again, unknown, worker = ready(), ready(), hand()
-        for claim in worker.claims.claim([NODE_CAPACITY], 2):
-            worker.settlement.settle(claim, BUSY if claim.job.id == again else UNCERTAIN)
-        with store.database.read() as connection:
-            rows = connection.execute(select(outbox.c.job_id, outbox.c.kind, outbox.c.data)).all()
-        told = {row.job_id: row for row in rows}
-        assert told[again].kind == "fax_out_retrying"
-        assert told[again].data["next_attempt_at"] == store.get(again).due_at.isoformat()
-        assert told[unknown].kind == "fax_out_uncertain"
-        assert told[unknown].data["reason"]

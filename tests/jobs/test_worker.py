@@ -5,68 +5,26 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
-from fsfax.accounts.accounts import Accounts
-from fsfax.db.records import Job, NewFax
-from fsfax.db.schema import outbox, workers
-from fsfax.db.states import AttemptState, Direction, Hold, JobState
-from fsfax.document import compare
-from fsfax.engine.inbound_spool import InboundSpool
-from fsfax.engine.observations import Answered, Created
+from fsfax.db.records import NewFax
+from fsfax.db.schema import workers
+from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.errors import StoreOutdated
-from fsfax.jobs.inbound_faxes import InboundFaxes
 from fsfax.jobs.store import JobStore
 from fsfax.jobs.worker import Worker
-from fsfax.settings import JobsSettings, RetryRule, Settings
+from fsfax.settings import RetryRule, Settings
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
-from fsfax.values.outcome import Doubt, Outcome
-from fsfax.values.results import RxResult, Status
-from tests.jobs.conftest import Clock
+from tests.jobs.waiting import SOON, over, quick, until
 
 pytestmark = pytest.mark.spandsp
 
-SOON = 40.0
+
 SOON_AGAIN = RetryRule(delay=0.1, factor=1.0, max_delay=0.1, jitter=0.0)
-
-
-def until(condition: Callable[[], object], what: str, timeout: float = SOON) -> None:
-    """Wait for something that happens in another thread."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def live_store(database_url: str) -> Iterator[JobStore]:
-    with JobStore(database_url) as store:
-        yield store
-
-
-@pytest.fixture
-def options(database_url: str, fsfax_softswitch: LiveSoftswitch) -> Settings:
-    return Settings(
-        nodes=(fsfax_softswitch.node_settings(),),
-        spool=fsfax_softswitch.root,
-        database=SecretStr(database_url),
-        jobs=JobsSettings(lease=5.0, poll=0.05),
-    )
-
-
-def quick(settings: Settings, **jobs: object) -> Settings:
-    """The settings with other ones of the jobs."""
-    return settings.model_copy(update={"jobs": settings.jobs.model_copy(update=jobs)})
-
-
-def over(store: JobStore, job: Job) -> Job:
-    until(lambda: store.get(job.id).state.is_final, f"{job.id} is over")
-    return store.get(job.id)
 
 
 class TestSending:
@@ -171,7 +129,7 @@ class TestTrouble:
         assert done.result is not None
         assert [page.number for page in done.result.pages] == [1, 2]
 
-    def test_the_next_call_is_made_in_another_way_and_that_is_remembered(
+    def test_a_failed_mode_is_replaced_and_remembered(
         self,
         options: Settings,
         live_store: JobStore,
@@ -389,7 +347,7 @@ class TestWorkers:
         assert (done.state, done.pages_confirmed) == (JobState.COMPLETED, 3)
         assert len(switch.calls) == 1
 
-    def test_waste_of_killed_processes_is_removed(
+    def test_leftover_files_of_killed_processes_are_removed(
         self, options: Settings, live_store: JobStore
     ) -> None:
         long_ago = time.time() - 10_000
@@ -403,121 +361,3 @@ class TestWorkers:
             os.utime(path, (long_ago, long_ago))
         with Worker(options):
             until(lambda: list(folder.iterdir()) == [fresh], "the waste is gone")
-
-
-class TestReceiving:
-    def test_a_fax_comes_into_the_inbox_of_its_account(
-        self,
-        options: Settings,
-        live_store: JobStore,
-        fsfax_softswitch_factory: SoftswitchFactory,
-        fsfax_sample_tiff: Path,
-    ) -> None:
-        ward = Accounts(live_store.database).create("ward", numbers=["5550100"])
-        switch = fsfax_softswitch_factory(speed=30)
-        there = {"nodes": (switch.node_settings(),), "spool": switch.root}
-        options = options.model_copy(update=there)
-        with Worker(options) as worker:
-            worker.engine.wait_up()
-            call = switch.call_in(
-                "5550100", fsfax_sample_tiff, caller_number="+15550199", caller_name="Dr. <b>"
-            )
-            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is seen")
-            (job,) = live_store.list(direction=Direction.IN).jobs
-            done = over(live_store, job)
-        assert (done.state, done.account_id) == (JobState.COMPLETED, ward.id)
-        assert (done.from_number, done.to_number) == ("+15550199", "5550100")
-        assert (done.call_id, done.pages_confirmed) == (call.called_uuid, 3)
-        assert done.result is not None
-        assert done.result.success is True
-        (document,) = live_store.documents(job.id)
-        assert (document.kind, document.pages) == ("received", 3)
-        # What arrived is what was sent, pel for pel, and it is in one place alone.
-        received = options.spool / "copy.tif"
-        live_store.save(document, received)
-        assert compare(fsfax_sample_tiff, received).identical
-        assert not list((options.spool / "received").iterdir())
-        kinds = [event.kind for event in live_store.events(job.id)]
-        assert kinds.count("page_done") == 3
-        with live_store.database.read() as connection:
-            news = connection.execute(select(outbox.c.account_id, outbox.c.kind)).all()
-        assert [tuple(each) for each in news] == [(ward.id, "fax_in_completed")]
-
-    def test_a_fax_that_came_while_no_worker_was_connected(
-        self,
-        options: Settings,
-        live_store: JobStore,
-        fsfax_softswitch: LiveSoftswitch,
-        fsfax_sample_tiff: Path,
-    ) -> None:
-        ward = Accounts(live_store.database).create("ward", numbers=["+1 555 0100"])
-        fsfax_softswitch.call_in("0015550100", fsfax_sample_tiff, caller_number="+15550143")
-        fsfax_softswitch.wait_idle()
-        with Worker(options):
-            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is found")
-            (job,) = live_store.list(direction=Direction.IN).jobs
-            done = over(live_store, job)
-        assert done.pages_confirmed == 3
-        assert len(live_store.documents(job.id)) == 1
-        # FreeSWITCH recorded who called whom.
-        assert (done.account_id, done.from_number) == (ward.id, "+15550143")
-
-    def test_a_fax_that_was_stored_but_not_reported_before_a_crash(
-        self, options: Settings, live_store: JobStore, fsfax_sample_tiff: Path
-    ) -> None:
-        inbox = InboundSpool(options.spool / "received")
-        received = RxResult(
-            call_id="11111111-2222-3333-4444-555555555555",
-            success=True,
-            status=Status.SUCCEEDED,
-            outcome=Outcome.DELIVERED,
-            error_message="",
-            retry=False,
-            doubt=Doubt.NONE,
-            result_code=0,
-            result_text="OK",
-            result_cause="",
-            pages_received=3,
-            pages_total=3,
-            from_number="+1",
-            to_number="+2",
-            file=inbox.store_tiff("11111111-2222-3333-4444-555555555555", fsfax_sample_tiff),
-        )
-        inbox.store_record(received)
-        # Once more, as if the crash had come between the database and the removal.
-        incoming = InboundFaxes(live_store.database)
-        incoming.store(received)
-        with Worker(options):
-            until(lambda: not inbox.pending(), "the inbox is documents_expired")
-        (job,) = live_store.list().jobs
-        assert job.state is JobState.COMPLETED
-        assert len(live_store.documents(job.id)) == 1
-
-    def test_a_fax_that_broke_off_is_kept_as_what_it_is(
-        self,
-        options: Settings,
-        live_store: JobStore,
-        fsfax_softswitch: LiveSoftswitch,
-        fsfax_sample_tiff: Path,
-    ) -> None:
-        with Worker(options):
-            fsfax_softswitch.call_in(fsfax_softswitch.number("drop_in_page_2"), fsfax_sample_tiff)
-            until(lambda: live_store.list(direction=Direction.IN).jobs, "the fax is seen")
-            (job,) = live_store.list(direction=Direction.IN).jobs
-            done = over(live_store, job)
-        assert (done.state, done.pages_confirmed) == (JobState.FAILED, 1)
-        assert [d.pages for d in live_store.documents(job.id)] == [1]
-
-    def test_an_end_that_was_missed(
-        self, options: Settings, live_store: JobStore, clock: Clock
-    ) -> None:
-        """Given up after a while; a file that turns up later still counts."""
-        incoming = InboundFaxes(live_store.database)
-        incoming.observe(
-            "lost", Created(at=1.0, inbound=True, from_number="+1", from_name="", to_number="+2")
-        )
-        (job,) = incoming.unfinished()
-        incoming.mark_lost("lost")
-        assert live_store.get(job.id).state is JobState.FAILED
-        incoming.observe("lost", Answered(at=2.0))
-        assert live_store.get(job.id).state is JobState.FAILED

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.conftest import fill
+from tests.disk import fill
 from tests.mail import mortal
 from tests.mail.conftest import SENDER, MailService, until
 from tests.mail.mails import PDF, mail, raw

@@ -18,7 +18,7 @@ from fsfax.jobs.store import JobStore
 from fsfax.notify.deliveries import Deliveries
 from fsfax.runtime.clock import utc_now
 from fsfax.settings import Settings
-from tests.jobs.conftest import NODE_CAPACITY, Clock, Hand, clock  # noqa: F401  # a fixture
+from tests.job_fixtures import NODE_CAPACITY, Clock, Hand
 from tests.jobs.results import DELIVERED
 from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver
@@ -42,7 +42,7 @@ def boxes(database: Database) -> Faxboxes:
 
 
 @pytest.fixture
-def deliveries(database: Database, clock: Clock) -> Deliveries:  # noqa: F811
+def deliveries(database: Database, clock: Clock) -> Deliveries:
     return Deliveries(database, lease=LEASE, clock=clock)
 
 

@@ -19,7 +19,7 @@ from fsfax.errors import DeliveryNotFound, IllegalMove
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.events import DeliveryChannel, NotificationKind
 from fsfax.notify.subscriptions import Webhooks
-from tests.jobs.conftest import Clock
+from tests.job_fixtures import Clock
 from tests.jobs.results import BUSY
 from tests.notify.conftest import LEASE
 

@@ -1,9 +1,8 @@
-"""What a job and an attempt may become: every pair of states, and walks through the tables."""
+"""Moves of jobs and attempts: every pair of states, and any sequence of requests."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -18,10 +17,10 @@ from fsfax.db.states import (
     require_attempt_move,
     require_move,
 )
-from fsfax.db.transitions import NOTIFICATIONS
 from fsfax.errors import IllegalMove
 
 A, J = AttemptState, JobState
+
 
 OUT = {
     (J.ATTACHING_FILES, J.PENDING),  # the document is ready
@@ -35,12 +34,18 @@ OUT = {
     (J.PROCESSING, J.FAILED),
     (J.PROCESSING, J.CANCELLED),
 }
+
+
 IN = {
     (J.PROCESSING, J.COMPLETED),
     (J.PROCESSING, J.FAILED),
     (J.FAILED, J.COMPLETED),  # a file that turned up late
 }
+
+
 ORDER = [A.INTENDED, A.DIALLING, A.ANSWERED, A.NEGOTIATED, A.SENDING]
+
+
 SETTLED = [A.SUCCEEDED, A.FAILED, A.UNCERTAIN]
 
 
@@ -116,17 +121,3 @@ def test_an_attempt_never_goes_back(targets: list[AttemptState]) -> None:
     places = [order.index(each) for each in path]
     assert places == sorted(places)
     assert sum(each.is_final for each in path) <= 1
-
-
-@pytest.mark.parametrize(
-    ("direction", "table"), [(Direction.OUT, OUTBOUND), (Direction.IN, INBOUND)]
-)
-def test_every_end_has_a_kind_of_notification(
-    direction: Direction, table: Mapping[JobState, frozenset[JobState]]
-) -> None:
-    ends = {state for states in table.values() for state in states if state.is_final}
-    for state in ends:
-        kind = NOTIFICATIONS[direction, state]
-        assert kind == f"fax_{direction}_{state}"
-        assert kind.is_inbound == (direction is Direction.IN)
-    assert {state for way, state in NOTIFICATIONS if way is direction} == ends

@@ -20,7 +20,7 @@ from fsfax.db.schema import faxboxes as faxbox_table
 from fsfax.errors import InvalidRequest
 from fsfax.settings import InboundSettings
 from fsfax.values.webhook_secret import new_secret
-from tests.jobs.conftest import Clock
+from tests.job_fixtures import Clock
 
 NUMBER = "+35315550100"
 SECRET = new_secret()
@@ -161,7 +161,7 @@ class TestTolerant:
     def test_an_invalid_field_is_ignored(self, stored: Any, read: dict[str, Any]) -> None:
         assert FaxboxConfig.from_stored(stored).as_dict() == read
 
-    def test_it_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_ignored_field_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         stored = {"callers": {"deny": []}, "flags": ["a", {}]}
         FaxboxConfig.from_stored(stored, faxbox="b0x")
         for part in ("stored_field_ignored", "callers.deny", "flags.1", "b0x"):

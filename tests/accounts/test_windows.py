@@ -66,7 +66,9 @@ class TestOpen:
             ([OFFICE | {"timezone": "Pacific/Auckland"}], "2026-11-27T20:00", False),
         ],
     )
-    def test_table(self, windows: list[Window], moment: str, expected: bool) -> None:
+    def test_whether_a_moment_is_in_a_window(
+        self, windows: list[Window], moment: str, expected: bool
+    ) -> None:
         assert is_open(windows, at(moment)) is expected
 
     @pytest.mark.parametrize(
@@ -159,18 +161,18 @@ class TestRefused:
             (None, "not an object"),
         ],
     )
-    def test_with_one_clear_message(self, window: Any, why: str) -> None:
+    def test_an_invalid_window_is_refused(self, window: Any, why: str) -> None:
         with pytest.raises(InvalidRequest, match=why) as caught:
             require_windows([OFFICE, window])
         assert "is not a time window" in str(caught.value)
         assert "Europe/Dublin" in str(caught.value)  # how one looks
 
     @pytest.mark.parametrize("windows", [OFFICE, "always", 5, None])
-    def test_what_is_no_list(self, windows: Any) -> None:
+    def test_windows_that_are_no_list(self, windows: Any) -> None:
         with pytest.raises(InvalidRequest, match="not a list"):
             require_windows(windows)
 
-    def test_by_the_store(self, store: JobStore) -> None:
+    def test_accounts_refuse_an_invalid_window(self, store: JobStore) -> None:
         with pytest.raises(InvalidRequest, match="time window"):
             Accounts(store.database).create("ward", windows=[{"from": "8"}])
         assert Accounts(store.database).list() == ()
@@ -230,7 +232,7 @@ class TestProperties:
         assert is_open(windows, moment) == any(is_open([each], moment) for each in windows)
 
     @given(WINDOWS.map(lambda windows: windows[0]), MOMENTS)
-    def test_away_from_changes_it_is_what_the_wall_shows(
+    def test_without_clock_changes_the_local_time_decides(
         self, window: Window, moment: datetime
     ) -> None:
         zone = ZoneInfo(window["timezone"])
@@ -250,9 +252,7 @@ class TestProperties:
         assert is_open([window], moment) == expected
 
     @given(WINDOWS.map(lambda windows: windows[0]), MOMENTS)
-    def test_never_open_after_the_end_that_the_wall_shows(
-        self, window: Window, moment: datetime
-    ) -> None:
+    def test_never_open_after_the_end_in_local_time(self, window: Window, moment: datetime) -> None:
         """A clock that skips an hour does not prolong a window."""
         begin, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
         wall = moment.astimezone(ZoneInfo(window["timezone"])).time()

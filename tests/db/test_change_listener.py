@@ -18,7 +18,7 @@ from fsfax.db.change_listener import ChangeListener
 from fsfax.db.database import Database
 from fsfax.db.records import NewFax
 from fsfax.jobs.store import JobStore
-from tests.jobs.conftest import NUMBERS
+from tests.job_fixtures import NUMBERS
 from tests.postgresql import Server
 
 POLL = 0.05
@@ -28,7 +28,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def listener(database_url: str) -> Iterator[ChangeListener]:
-    """A listener that is listening: it rings once when it begins to."""
+    """A listener that listens already; its first event, at the start, was consumed."""
     database = Database(database_url)
     listener = ChangeListener(database, POLL)
     assert listener.wait(PATIENCE)
@@ -93,14 +93,14 @@ def test_is_silent_while_nothing_is_committed(listener: ChangeListener, database
     assert quiet(listener)
 
 
-def test_idle_costs_next_to_nothing(listener: ChangeListener) -> None:
+def test_waiting_takes_no_processor_time(listener: ChangeListener) -> None:
     assert quiet(listener)
     before = time.process_time()
     assert not listener.wait(1.0)
     assert time.process_time() - before < 0.1
 
 
-def test_is_set_from_within(listener: ChangeListener) -> None:
+def test_is_set_from_within_the_hub(listener: ChangeListener) -> None:
     assert quiet(listener)
     gevent.spawn_later(0.05, listener.wake)
     begin = time.monotonic()
@@ -182,7 +182,7 @@ class TestPostgresql:
         store.close()
         database.close()
 
-    def test_a_password_with_everything_in_it(
+    def test_a_password_with_special_characters(
         self, url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         """It reaches libpq as it reaches it in all other connections."""
@@ -194,7 +194,7 @@ class TestPostgresql:
         assert caplog.text == ""
         database.close()
 
-    def test_a_server_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_a_server_that_does_not_run(self, tmp_path: Path) -> None:
         database = Database(f"postgresql://fsfax:s3cr3t@/fsfax?host={tmp_path}")
         listener = ChangeListener(database, POLL)
         assert listener.wait(PATIENCE)
@@ -234,7 +234,7 @@ class TestSqlite:
         listener.close()
         database.close()
 
-    def test_goes_on_when_the_question_itself_fails(
+    def test_goes_on_after_the_query_itself_failed(
         self, sqlite_template: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, pdf: Path
     ) -> None:
         """SQLite's own errors pass SQLAlchemy by there."""

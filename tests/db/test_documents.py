@@ -23,7 +23,7 @@ from fsfax.db.schema import chunks
 from fsfax.errors import DocumentNotFound, JobNotFound, StoreError, StoreFull
 from fsfax.jobs.store import JobStore
 from fsfax.runtime.clock import utc_now
-from tests.jobs.conftest import NUMBERS
+from tests.job_fixtures import NUMBERS
 
 Keep = Callable[[bytes], Document]
 
@@ -67,7 +67,7 @@ class TestPieces:
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(data=st.binary(max_size=300))
-    def test_what_comes_out_is_what_went_in(
+    def test_read_returns_the_bytes_that_were_stored(
         self, database: Database, keep: Keep, data: bytes
     ) -> None:
         assert b"".join(documents.read(database, keep(data))) == data
@@ -84,7 +84,7 @@ class TestPieces:
 
 class TestDamage:
     @pytest.mark.parametrize("where", [0, CHUNK, 2 * CHUNK + 10])
-    def test_one_byte(self, database: Database, keep: Keep, where: int) -> None:
+    def test_one_changed_byte_is_detected(self, database: Database, keep: Keep, where: int) -> None:
         document = keep(bytes(2 * CHUNK + 20))
         number, offset = divmod(where, CHUNK)
         with database.write() as connection:
@@ -130,10 +130,10 @@ class TestRemoved:
         with pytest.raises(JobNotFound, match="was removed"):
             list(documents.read(database, document))
 
-    def test_an_empty_one(self, database: Database, keep: Keep) -> None:
+    def test_an_empty_document(self, database: Database, keep: Keep) -> None:
         assert list(documents.read(database, keep(b""))) == []
 
-    def test_while_it_is_read(self, database: Database, keep: Keep) -> None:
+    def test_removed_while_it_is_read(self, database: Database, keep: Keep) -> None:
         """A reader that has half of it gets an error, not the half as if it were the whole."""
         document = keep(b"x" * (3 * CHUNK))
         reading = documents.read(database, document)
@@ -156,7 +156,7 @@ def remove(database: Database, document: Document) -> int:
 
 
 class TestFiles:
-    def test_one_that_cannot_be_read(self, store: JobStore, tmp_path: Path) -> None:
+    def test_a_file_that_cannot_be_read(self, store: JobStore, tmp_path: Path) -> None:
         with pytest.raises(DocumentNotFound, match=r"letter.pdf cannot be read: No such file"):
             store.accept(NewFax(to_number=next(NUMBERS), documents=[tmp_path / "letter.pdf"]))
         with pytest.raises(DocumentNotFound, match="Is a directory"):
