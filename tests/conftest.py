@@ -39,8 +39,8 @@ PURE = {
     "esl": ("test_dialstring", "test_wire"),
     "jobs": ("test_destination", "test_ladder", "test_numbers", "test_retry", "test_states"),
     "mail": (
-        *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
-        "test_permission",
+        *("test_address", "test_auto_reply", "test_message", "test_part_selection"),
+        *("test_permission", "test_refusal"),
     ),
     "notify": ("test_letter", "test_messages", "test_plain", "test_targets"),
     "softswitch": ("test_line",),
