@@ -70,7 +70,7 @@ class TestAccepted:
                 "media": {"fax_option": False},
                 "notifications": {
                     "outbound": {
-                        "email": {"send_to": ["desk@example.org", SENDER]},
+                        "email": {"send_to": ["office@example.org", SENDER]},
                         "sms": {"send_to": "+353861234567"},
                     }
                 },
@@ -83,7 +83,7 @@ class TestAccepted:
             t38="off", ident="+353 1 5550199", header="CLINIC", timezone="Europe/Dublin"
         )
         assert job.fields["notifications"] == {
-            "email": {"send_to": ["desk@example.org", SENDER]},
+            "email": {"send_to": ["office@example.org", SENDER]},
             "sms": {"send_to": ["+353861234567"]},
         }
 
@@ -252,10 +252,10 @@ class TestRefused:
         assert service.send(letter(Auto_Submitted="auto-generated"))[0] == 250
 
     def test_an_invalid_stored_caller_id_is_ignored(self, service: MailService) -> None:
-        with pytest.raises(InvalidRequest, match=r"caller_id: .*'nobody' cannot be dialled"):
-            service.boxes.change(service.box.id, {"caller_id": "nobody"})
+        with pytest.raises(InvalidRequest, match=r"caller_id: .*'switchboard' cannot be dialled"):
+            service.boxes.change(service.box.id, {"caller_id": "switchboard"})
         with service.database.write() as connection:
-            stored = {"caller_id": "nobody", "smtp_permission_list": [SENDER]}
+            stored = {"caller_id": "switchboard", "smtp_permission_list": [SENDER]}
             connection.execute(update(faxboxes).values(data=stored))
         assert service.send()[0] == 250
         (job,) = service.jobs()
