@@ -62,10 +62,15 @@ PURE = {
     "esl": ("test_dialstring", "test_watch", "test_wire"),
     "jobs": ("test_destination", "test_ladder", "test_retry"),
     "mail": (
-        *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
-        "test_permission",
+        *("test_address", "test_auto_reply", "test_message", "test_part_selection"),
+        *("test_permission", "test_refusal"),
     ),
-    "notify": ("test_letter", "test_messages", "test_plain", "test_targets"),
+    "notify": (
+        *("test_backoff", "test_events", "test_mail_message", "test_payload", "test_report_pdf"),
+        *("test_send_result", "test_signature", "test_targets", "test_template_context"),
+        "test_template_loader",
+    ),
+    "runtime": ("test_clock", "test_rate_limit", "test_sanitize", "test_timezone"),
     "softswitch": (
         *("test_causes", "test_channel", "test_events", "test_line", "test_spandsp"),
         "test_terminal",
@@ -94,7 +99,7 @@ _BY_FIXTURE = {
     "database": {"sqlite_template", "_postgresql"},
     "network": {
         *("fsfax_softswitch", "fsfax_softswitch_factory", "fsfax_softswitch_session"),
-        *("web", "house", "new_house", "mailbox", "receiver"),
+        *("web", "service", "new_service", "mailbox", "receiver"),
     },
 }
 _BY_IMPORT = {"process": {"subprocess", "Converter"}, "network": {"socket", "smtplib", "httpx"}}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from fsfax.errors import InvalidRequest
-from fsfax.runtime.timezone import posix_timezone
+from fsfax.runtime.timezone import posix_timezone, tzinfo_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,20 @@ def test_a_zone_name_becomes_a_posix_string(
     for wrong in ("Broken", "../etc/passwd", "", "Europe/Atlantis"):
         with pytest.raises(InvalidRequest):
             posix_timezone(wrong)
+
+
+AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("names", "hour"),
+    [
+        (("Europe/Berlin",), 13),
+        (("", "America/New_York"), 7),
+        (("Mars/Olympus", "CET-1CEST,M3.5.0,M10.5.0/3"), 13),
+        (("", ""), 12),
+        (("../../etc/passwd",), 12),
+    ],
+)
+def test_the_first_valid_zone_is_used_and_utc_if_none_is(names: tuple[str, ...], hour: int) -> None:
+    assert AT.astimezone(tzinfo_of(*names)).hour == hour

@@ -15,16 +15,19 @@ import pytest
 from tests.disk import fill
 from tests.mail import mortal
 from tests.mail.conftest import SENDER, MailService, until
-from tests.mail.mails import PDF, mail, raw
+from tests.mail.mails import LETTER, PDF, mail, raw
 from tests.mail.wire import Wire
 from tests.postgresql import Server
 
 NewService = Callable[..., MailService]
-LETTER = raw(mail(("letter.pdf", "application/pdf", PDF)))
+
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_postgresql_is_killed(postgresql_server: Server, new_service: NewService) -> None:
+def test_mails_are_refused_temporarily_while_postgresql_is_down(
+    postgresql_server: Server, new_service: NewService
+) -> None:
     service = new_service(postgresql_server.database())
     login = base64.b64encode(f"\0x\0{service.token()}".encode()).decode()
     with Wire(service.server.port) as client:
@@ -49,7 +52,7 @@ def test_postgresql_is_killed(postgresql_server: Server, new_service: NewService
     assert set(service.counts) == {"failed", "accepted"}
 
 
-def test_the_disk_of_sqlite_is_full(
+def test_a_full_disk_of_sqlite_refuses_mails_temporarily(
     sqlite_template: Path, small_disk: Path, new_service: NewService
 ) -> None:
     shutil.copy(sqlite_template, small_disk / "fsfax.db")
@@ -63,7 +66,7 @@ def test_the_disk_of_sqlite_is_full(
     assert len(service.jobs()) == 1
 
 
-def test_the_disk_for_mails_is_full(
+def test_a_full_disk_for_mails_refuses_them_temporarily(
     small_disk: Path, service: MailService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
@@ -76,7 +79,7 @@ def test_the_disk_for_mails_is_full(
 
 
 @pytest.mark.parametrize("point", mortal.POINTS)
-def test_killed(new_service: NewService, point: str) -> None:
+def test_a_mail_is_faxed_once_if_the_server_is_killed(new_service: NewService, point: str) -> None:
     service = new_service()
     url = service.settings.database.get_secret_value()
     process = subprocess.Popen(
@@ -105,7 +108,7 @@ def test_killed(new_service: NewService, point: str) -> None:
 
 def test_the_answer_waits_for_the_commit(new_service: NewService) -> None:
     service = new_service()
-    with service.database.write() as connection:  # nobody else can commit now
+    with service.database.write() as connection:  # a second transaction waits
         client = Wire(service.server.port)
         client.begin(SENDER, [service.to()])
         client.write(LETTER + b".\r\n")
@@ -117,4 +120,26 @@ def test_the_answer_waits_for_the_commit(new_service: NewService) -> None:
     client._socket.settimeout(60)
     assert client._socket.recv(1000).startswith(b"250 2.0.0 accepted as")
     client.close()
+    assert len(service.jobs()) == 1
+
+
+def test_without_a_database_the_client_retries(service: MailService, tmp_path: Path) -> None:
+    (file,) = tmp_path.glob("*.db")
+    with service.client() as client:
+        client.ehlo()
+        client.mail(SENDER)
+        assert client.rcpt(service.to())[0] == 250
+        away = file.rename(tmp_path / "away")
+        for more in tmp_path.glob(f"{file.name}-*"):
+            more.rename(away.with_name(more.name.replace(file.name, "away")))
+        file.mkdir()
+        service.server.acceptance._database.engine.dispose()
+        code, words = client.data(LETTER)
+        assert (code, words[:5]) == (451, b"4.3.0")
+    file.rmdir()
+    for back in tmp_path.glob("away*"):
+        back.rename(back.with_name(back.name.replace("away", file.name)))
+    assert service.jobs() == []
+    assert service.send(LETTER)[0] == 250
+    assert service.send(LETTER)[0] == 250
     assert len(service.jobs()) == 1

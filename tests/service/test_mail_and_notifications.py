@@ -1,5 +1,6 @@
-"""From mail to fax to report, and from the line to inbox, mail and webhook: one real process,
-real mail clients, a real mailbox, a real receiver of webhooks.
+"""From mail to fax and report, and from an inbound call to inbox, mail and webhook.
+
+One process of the service, real mail clients, a mailbox, a receiver of webhooks.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def with_smtplib(port: int, to: str, document: Path) -> str:
 def with_swaks(port: int, to: str, document: Path) -> str:
     command = ["swaks", "--server", "127.0.0.1", "--port", str(port), "--from", SENDER, "--to", to]
     command += ["--attach-type", "application/pdf", "--attach", f"@{document}"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    (answer,) = re.findall(r"^<(?:~|-)[ *]* (250 2\.0\.0 accepted.*)$", told.stdout, re.MULTILINE)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    (answer,) = re.findall(r"^<(?:~|-)[ *]* (250 2\.0\.0 accepted.*)$", done.stdout, re.MULTILINE)
     return str(answer)
 
 
@@ -136,12 +137,12 @@ def test_refused_mails_say_why(service: Service, letter: Path) -> None:
     code, words = answer(SENDER, good, large)
     assert (code, b"Message too large" in words) == (552, True)
     errors = [row["error"] for row in service.get("/faxes/smtplog")]
-    assert len(errors) == 4  # the unknown domain is nobody's
+    assert len(errors) == 4  # the unknown domain belongs to no account
     assert all(errors)
     assert service.get("/faxes/outgoing") == []
 
 
-def test_killed_before_the_answer_was_read(service: Service, letter: Path) -> None:
+def test_a_mail_whose_250_was_lost_in_a_kill_is_faxed_once(service: Service, letter: Path) -> None:
     """250 was lost: the mailer sends the mail again, and there is one fax."""
     box = faxbox(service, smtp_permission_list=[SENDER])
     to = f"{NUMBER}@{box['smtp_email_address']}"
@@ -179,7 +180,7 @@ def test_a_received_fax_reaches_inbox_mail_and_webhook(
     switch: LiveSoftswitch,
     tiff: Path,
 ) -> None:
-    """Exactly once in the inbox, though the service is killed while it comes in."""
+    """Exactly once in the inbox, although the service is killed during the call."""
     hook = {"url": receiver.url(), "events": ["fax.in.completed"]}
     answer = service.client.put("/webhooks", json={"data": hook})
     assert answer.status_code == 201, answer.text
@@ -187,12 +188,15 @@ def test_a_received_fax_reaches_inbox_mail_and_webhook(
     box = faxbox(
         service,
         numbers=["1 555 0100"],
-        notifications={"inbound": {"email": {"send_to": "desk@example.org"}}},
+        notifications={"inbound": {"email": {"send_to": "office@example.org"}}},
     )
     switch.call_in("15550100", tiff, caller_number="+15550143", caller_name=HOSTILE, ident=IDENT)
-    # On a busy machine it may be in by the time it is looked for; then it is killed after that.
-    coming = Direction.IN
-    until(lambda: service.store.list(service.account, direction=coming).jobs, "it comes in")
+    # On a busy machine the fax may be stored before it is seen here: then the kill comes later.
+    inbound = Direction.IN
+    until(
+        lambda: service.store.list(service.account, direction=inbound).jobs,
+        "the fax is being received",
+    )
     service.again(signal.SIGKILL)
     (fax,) = until(lambda: service.get("/faxes/inbox"), "it is in the inbox")
     assert fax["faxbox_id"] == box["id"]
@@ -201,7 +205,7 @@ def test_a_received_fax_reaches_inbox_mail_and_webhook(
     assert pdf.content.startswith(b"%PDF-")
 
     mails = mailbox.wait(1)
-    assert {made["To"] for made in mails} == {"desk@example.org"}
+    assert {made["To"] for made in mails} == {"office@example.org"}
     assert len({made["Message-ID"] for made in mails}) == 1
     for made in mails:
         assert made["Bcc"] is None
@@ -214,15 +218,15 @@ def test_a_received_fax_reaches_inbox_mail_and_webhook(
         )
         assert any(isinstance(part, bytes) and part[:5] == b"%PDF-" for part in there.values())
     for call in receiver.wait(1):
-        told = Webhook(secret).verify(call.body, call.headers)
-        assert told == json.loads(call.body)
-        assert told["data"]["fax"]["id"] == fax["id"]
+        message = Webhook(secret).verify(call.body, call.headers)
+        assert message == json.loads(call.body)
+        assert message["data"]["fax"]["id"] == fax["id"]
     assert [each["id"] for each in service.get("/faxes/inbox")] == [fax["id"]]
     assert "\x1b" not in service.log.read_text()
     assert not any(line.startswith("Bcc:") for line in service.log.read_text().splitlines())
 
 
-def test_a_receiver_that_was_down_hears_everything_later_and_in_order(
+def test_a_receiver_that_was_down_is_notified_later_and_in_order(
     service: Service, receiver: Receiver, letter: Path
 ) -> None:
     receiver.down = True
@@ -234,10 +238,10 @@ def test_a_receiver_that_was_down_hears_everything_later_and_in_order(
     receiver.wait_calls(2)
     service.again()
     receiver.down = False
-    told = [Webhook(secret).verify(c.body, c.headers) for c in receiver.wait(2)]
-    kinds = {each["data"]["fax"]["id"]: each["type"] for each in told}
+    messages = [Webhook(secret).verify(c.body, c.headers) for c in receiver.wait(2)]
+    kinds = {each["data"]["fax"]["id"]: each["type"] for each in messages}
     assert set(kinds) == {fax["id"] for fax in made}
-    until(lambda: not service.get("/notifications", state="open"), "nothing waits any more")
+    until(lambda: not service.get("/notifications", state="open"), "no delivery is open")
     times: dict[str, list[str]] = {}
     for call in receiver.taken:
         body = json.loads(call.body)
