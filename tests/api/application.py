@@ -56,7 +56,7 @@ class Application(ApiUser):
         self.threads.close()
 
     def sent(self, letter: Path, folder: Path, to: str = "15550123") -> str:
-        """Create a fax and settle it as delivered, two pages, without a call; return its id."""
+        """Create a fax and settle it, and others that are due, as delivered: two pages, no call."""
         id: str = self.send(letter, to)["id"]
         leases = Leases(self.database, "test", 60.0)
         leases.register()
@@ -64,7 +64,8 @@ class Application(ApiUser):
         settlement = Settlement(self.database, leases.worker_id, self.settings)
         for preparation in claims.claim_unprepared(100):
             settlement.prepared(preparation, sample_tiff(folder / "fax.tif", 2), 2)
-        for claim in claims.claim([_NODE], 100):
+        while claimed := claims.claim([_NODE]):
+            (claim,) = claimed
             seen: list[Observation] = [
                 Dialling(at=1.0, node="a", gateway="gw", call_id=claim.attempt.id),
                 *(_page(number) for number in (1, 2)),

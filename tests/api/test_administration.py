@@ -156,3 +156,68 @@ class TestFaxboxes:
     ) -> None:
         data = {"name": "Desk", "notifications": notifications}
         assert application.client.put("/faxboxes", json={"data": data}).status_code == 400
+
+
+class TestAccounts:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def admin(cls, application: Application) -> dict[str, str]:
+        return {"X-Auth-Token": application.new_token(None, Scope.ADMIN)}
+
+    def test_created_shown_and_changed(
+        self, application: Application, admin: dict[str, str]
+    ) -> None:
+        data = {"name": "Clinic", "max_calls": 2, "numbers": ["+353 1 888 0100"]}
+        made = application.anyone.put("/v2/accounts", headers=admin, json={"data": data})
+        assert made.status_code == 201, made.text
+        account = made.json()["data"]
+        assert made.headers["Location"] == f"/v2/accounts/{account['id']}"
+        assert account["numbers"] == ["+35318880100"]
+        path = f"/v2/accounts/{account['id']}"
+        change = {"data": {"name": "Ward", "max_calls": None}}
+        changed = application.anyone.patch(path, headers=admin, json=change).json()["data"]
+        assert changed == account | {"name": "Ward"}, "null leaves a field as it is"
+        assert application.anyone.get(path, headers=admin).json()["data"] == changed
+        listed = application.anyone.get("/v2/accounts", headers=admin).json()["data"]
+        assert changed in listed
+
+    @pytest.mark.parametrize(
+        ("data", "field"),
+        [
+            ({}, "name"),
+            ({"name": ""}, "name"),
+            ({"name": "x", "max_calls": -1}, "max_calls"),
+            ({"name": "x", "nonsense": 1}, "nonsense"),
+        ],
+    )
+    def test_accounts_that_are_refused(
+        self,
+        application: Application,
+        admin: dict[str, str],
+        data: dict[str, Any],
+        field: str,
+    ) -> None:
+        answer = application.anyone.put("/v2/accounts", headers=admin, json={"data": data})
+        assert field in problem(answer, 400)
+
+    def test_unknown_accounts_and_tokens(
+        self, application: Application, admin: dict[str, str]
+    ) -> None:
+        missing = f"/v2/accounts/{'0' * 32}"
+        problem(application.anyone.get(missing, headers=admin), 404)
+        problem(application.anyone.patch(missing, headers=admin, json={"data": {}}), 404)
+        problem(application.anyone.put(f"{missing}/tokens", headers=admin, json={}), 404)
+        token = f"/v2/accounts/{application.account}/tokens/{'0' * 16}"
+        problem(application.anyone.delete(token, headers=admin), 404)
+
+
+def test_the_log_of_mails(application: Application) -> None:
+    errors = ["no valid attachment", "too large"]
+    record = application.smtplog.add(
+        from_address="a@b", to_address="1@c", account_id=application.account, errors=errors
+    )
+    (row,) = application.get("/faxes/smtplog")
+    assert (row["from"], row["to"], row["error"]) == ("a@b", "1@c", "no valid attachment")
+    shown = application.get(f"/faxes/smtplog/{record.id}")
+    assert (shown["errors"], shown["job_ids"]) == (errors, [])
+    problem(application.client.get(f"/faxes/smtplog/{'0' * 32}"), 404)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import json
+from pathlib import Path
 
+import falcon
+import gevent
+import pytest
+from falcon import testing
+
+from fsfax.api.bodies import LimitedReader, receive
+from fsfax.api.envelope import ApiError
 from tests.api.application import Application
 from tests.api.bodies import TO, faxes, refused
 from tests.api.conftest import ApplicationFactory
@@ -60,3 +69,58 @@ def test_raw_documents_that_are_refused(
         headers={"Content-Type": kind},
     )
     assert "fsfax-upload" not in refused(answer, 400)
+
+
+class TestLimitedReader:
+    def test_the_limit_is_the_last_byte_that_is_read(self) -> None:
+        with LimitedReader(io.BytesIO(b"abc"), 3, 5.0) as body:
+            assert (body.read(2), body.read(), body.read()) == (b"ab", b"c", b"")
+        with LimitedReader(io.BytesIO(b"abcd"), 3, 5.0) as body, pytest.raises(ApiError) as caught:
+            body.read()
+        assert caught.value.status_code == 413
+
+    def test_a_lost_connection(self) -> None:
+        class Lost:
+            def read(self, size: int = -1, /) -> bytes:
+                raise ConnectionResetError
+
+        with LimitedReader(Lost(), 3, 5.0) as body, pytest.raises(ApiError) as caught:
+            body.read()
+        assert caught.value.status_code == 400
+        assert "connection was lost" in str(caught.value.data)
+
+    def test_a_body_that_takes_too_long(self) -> None:
+        class Slow:
+            def read(self, size: int = -1, /) -> bytes:
+                gevent.sleep(5)
+                return b""
+
+        with pytest.raises(ApiError) as caught, LimitedReader(Slow(), 3, 0.01) as body:
+            body.read()
+        assert caught.value.status_code == 408
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", ""])
+def test_json_under_any_label(application: Application, kind: str) -> None:
+    data = {"to_number": TO, "from_number": "1", "document": {"url": "https://example.org/a"}}
+    answer = application.client.put(
+        "/faxes", content=json.dumps({"data": data}), headers={"Content-Type": kind} if kind else {}
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def test_another_media_type(application: Application) -> None:
+    kind = {"Content-Type": "application/msword"}
+    answer = application.client.put("/faxes", content=b"{}", headers=kind)
+    assert "application/msword is not accepted" in refused(answer, 415)
+
+
+def test_the_files_are_deleted_after_the_request(application: Application, tmp_path: Path) -> None:
+    environ = testing.create_environ(
+        method="PUT", headers={"Content-Type": "application/pdf"}, body="%PDF-1.4"
+    )
+    with receive(falcon.Request(environ), limit=100, seconds=5.0) as body:
+        (file,) = body.files
+        assert body.json is None
+        assert file.read_bytes() == b"%PDF-1.4"
+    assert not file.parent.exists()

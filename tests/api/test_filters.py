@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fsfax.api.filters import filters, word
 from tests.api.application import Application
 from tests.api.service import problem
 
@@ -49,3 +50,62 @@ def test_a_list_has_the_rows_that_pass(
         return
     found = [row["id"] for row in answer.json()["data"]]
     assert found == [made[place] for place in reversed(places)]
+
+
+ROW = {
+    "id": "1",
+    "status": "completed",
+    "pages": 3,
+    "labels": ["a", 7],
+    "tx_result": {"success": True, "error": ""},
+    "empty": [],
+    "modified": 200,
+    "created": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "passes"),
+    [
+        ({}, True),
+        ({"page_size": "1", "other": "x"}, True),
+        ({"filter_status": "completed"}, True),
+        ({"filter_status": ["failed", "completed"]}, True),
+        ({"filter_status": '["failed", "completed"]'}, True),
+        ({"filter_status": '["failed"'}, False),
+        ({"filter_pages": "3"}, True),
+        ({"filter_labels": "7"}, True),
+        ({"filter_tx_result.success": "true"}, True),
+        ({"filter_tx_result.success": "True"}, False),
+        ({"filter_status.success": "true"}, False),
+        ({"filter_nothing": "null"}, False),
+        ({"filter_not_status": "failed"}, True),
+        ({"filter_not_labels": "a"}, False),
+        ({"filter_not_nothing": "x"}, True),
+        ({"has_key": "empty"}, True),
+        ({"has_value": "empty"}, False),
+        ({"value_missing": "tx_result.error"}, True),
+        ({"key_missing": "tx_result.success"}, False),
+        ({"modified_from": "200", "modified_to": "200"}, True),
+        ({"modified_from": "201"}, False),
+        ({"modified_to": "199"}, False),
+        ({"modified_from": "soon"}, True),
+        ({"filter_status": "completed", "filter_id": "2"}, False),
+    ],
+)
+def test_a_row_has_to_pass_all_filters(
+    parameters: dict[str, str | list[str]], passes: bool
+) -> None:
+    assert all(test(ROW) for test in filters(parameters)) == passes
+
+
+def test_an_unmodified_row_has_the_time_of_its_creation() -> None:
+    (test,) = filters({"modified_from": "100"})
+    assert test({"created": 100})
+    assert not test({"created": 99})
+
+
+def test_values_as_a_query_has_them() -> None:
+    assert [word(value) for value in ("a", 7, True, None, ["a"])] == [
+        "a", "7", "true", "null", '["a"]',
+    ]  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fsfax.api import multipart
+from fsfax.api.envelope import ApiError
 from fsfax.cli.sample import sample_pdf
 from tests.api.application import Application
 from tests.api.bodies import FAX, MULTIPART, faxes, part, parts, refused
@@ -116,3 +119,65 @@ def test_names_of_files(application: Application, disposition: str, kept: str | 
     assert kept is None or document.name == kept
     assert not set(document.name) & set('/\\"<>|`;')
     assert len(document.name.encode()) <= 120
+
+
+class TestParse:
+    """The parser alone, with a body in pieces."""
+
+    def parse(
+        self, body: bytes, folder: Path, size: int = 1, max_json: int = 1000
+    ) -> tuple[bytes | None, tuple[Path, ...]]:
+        pieces = (body[at : at + size] for at in range(0, len(body), size))
+        return multipart.parse(pieces, "b", folder, max_json)
+
+    @pytest.mark.parametrize("size", [1, 7, 10_000])
+    def test_parts_in_order(self, tmp_path: Path, size: int) -> None:
+        text, files = self.parse(
+            parts(
+                part("application/pdf", b"%PDF-1", 'Content-Disposition: x; filename="a.pdf"'),
+                part("application/json", b'{"a": 1}'),
+                part("application/pdf", b"%PDF-2", 'Content-Disposition: x; filename="a.pdf"'),
+                part("text/plain", b"a form field"),
+            ),
+            tmp_path,
+            size,
+        )
+        assert text == b'{"a": 1}'
+        assert [file.name for file in files] == ["a.pdf", "a.pdf"]
+        assert [file.read_bytes() for file in files] == [b"%PDF-1", b"%PDF-2"]
+
+    @pytest.mark.parametrize("size", [1, 5, 10_000])
+    @pytest.mark.parametrize("prefix", [b"", b"data:application/pdf;base64,"])
+    def test_base64(self, tmp_path: Path, size: int, prefix: bytes) -> None:
+        content = bytes(range(256)) * 5
+        coded = prefix + base64.encodebytes(content)
+        body = parts(part("application/octet-stream", coded, "Content-Transfer-Encoding: base64"))
+        _, (file,) = self.parse(body, tmp_path, size)
+        assert file.read_bytes() == content
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            (part("application/json", b"{}"), 400),
+            (parts(part("application/json", b"x" * 1001)), 413),
+            (parts(*[part("application/json", b"{}")] * 2), 400),
+            (
+                parts(part("application/octet-stream", b"!", "Content-Transfer-Encoding: base64")),
+                400,
+            ),
+        ],
+    )
+    def test_bodies_that_are_refused(self, tmp_path: Path, body: bytes, code: int) -> None:
+        with pytest.raises(ApiError) as caught:
+            self.parse(body, tmp_path)
+        assert caught.value.status_code == code
+
+    def test_text_that_is_labelled_as_an_image(self, tmp_path: Path) -> None:
+        file = tmp_path / "a"
+        file.write_bytes(b"not found\n")
+        multipart.check_label(file, "text/plain")
+        for kind in ("application/pdf", "image/tiff"):
+            with pytest.raises(ApiError, match="400"):
+                multipart.check_label(file, kind)
+        file.write_bytes(b"\x00\x01binary")
+        multipart.check_label(file, "application/pdf")

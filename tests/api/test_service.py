@@ -1,4 +1,4 @@
-"""The service as a whole: first start, end, TLS, the worker elsewhere, metrics, the page."""
+"""The service as a whole: TLS, a worker in another process, metrics, a restart."""
 
 from __future__ import annotations
 
