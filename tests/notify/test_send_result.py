@@ -22,6 +22,7 @@ def test_results_are_compared_by_their_fields(one: Result, equal: Result, other:
     assert one != other
 
 
-def test_a_result_cannot_be_changed() -> None:
+def test_results_cannot_be_changed_and_are_hashable() -> None:
+    assert len({Delivered(), RetryLater("no"), Rejected("no"), Rejected("no"), Delivered()}) == 3
     with pytest.raises(FrozenInstanceError):
         Rejected("no").gone = True  # type: ignore[misc]

@@ -65,10 +65,16 @@ def test_an_unknown_language_falls_back_to_the_default_and_then_to_english(tmp_p
     assert Templates(tmp_path / "missing", "en").subject("de", known).startswith("Fax gesendet")
 
 
-def test_a_template_outside_of_the_folders_is_not_found(tmp_path: Path) -> None:
+def test_a_name_with_a_path_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
-    (tmp_path / "templates" / "en").mkdir(parents=True)
-    for name in ("../../secret.txt", "..\\secret.txt", str(tmp_path / "secret.txt")):
+    (tmp_path / "templates" / "en" / "more").mkdir(parents=True)
+    (tmp_path / "templates" / "en" / "more" / "sms.txt").write_text("more")
+    for name in (
+        "more/sms.txt",
+        "../../secret.txt",
+        "..\\secret.txt",
+        str(tmp_path / "secret.txt"),
+    ):
         with pytest.raises(TemplateNotFound):
             Templates(tmp_path / "templates", "en").render(name, "en", {})
 
