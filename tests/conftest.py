@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,11 @@ pytest_plugins = ["tests.job_fixtures"]
 hypothesis.settings.register_profile("fsfax", deadline=None)
 hypothesis.settings.load_profile("fsfax")
 
+# A shell starts what runs in its background with SIGINT ignored, and so would be the commands that
+# tests start and interrupt. A signal with a handler gets its default in a new program.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # --- marks and order ------------------------------------------------------------------------
 
 TESTS = Path(__file__).parent
@@ -35,23 +41,49 @@ PURE = {
         *("test_callers", "test_config_model", "test_faxbox_config", "test_notification_config"),
         *("test_numbers", "test_presets", "test_windows"),
     ),
+    "api": (
+        *("test_description", "test_fax_view", "test_http_head", "test_validation"),
+        "test_webhook_models",
+    ),
+    "cli": ("test_exits", "test_options", "test_show"),
     "db": ("test_records", "test_states"),
     "dialplan": ("test_dialplan",),
     "document": (
-        *("test_bilevel", "test_ccitt", "test_edges", "test_fetch_target", "test_geometry"),
-        *("test_kinds", "test_limits", "test_pdf", "test_text", "test_tiff_f"),
+        *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
+        *("test_limits", "test_line_time", "test_mmr", "test_office", "test_pdf"),
+        *("test_pdf_file", "test_text", "test_tiff_f"),
     ),
-    "egress": ("test_request",),
-    "engine": ("test_channel", "test_inbox", "test_plan", "test_results", "test_spool"),
-    "esl": ("test_dialstring", "test_wire"),
+    "egress": ("test_request", "test_target"),
+    "engine": (
+        *("test_causes", "test_channel", "test_inbound_spool", "test_marks", "test_observations"),
+        *("test_plan", "test_spool", "test_t30", "test_transcript", "test_verdict"),
+        "test_watchdog",
+    ),
+    "esl": ("test_dialstring", "test_watch", "test_wire"),
     "jobs": ("test_destination", "test_ladder", "test_retry"),
     "mail": (
-        *("test_address", "test_harmless", "test_message", "test_origin", "test_parts"),
-        "test_permission",
+        *("test_address", "test_auto_reply", "test_message", "test_part_selection"),
+        *("test_permission", "test_refusal"),
     ),
-    "notify": ("test_letter", "test_messages", "test_plain", "test_targets"),
-    "softswitch": ("test_line",),
-    "": ("test_errors", "test_settings"),
+    "notify": (
+        *("test_backoff", "test_events", "test_mail_message", "test_payload", "test_report_pdf"),
+        *("test_send_result", "test_signature", "test_targets", "test_template_context"),
+        "test_template_loader",
+    ),
+    "runtime": ("test_clock", "test_rate_limit", "test_sanitize", "test_timezone"),
+    "softswitch": (
+        *("test_causes", "test_channel", "test_events", "test_line", "test_spandsp"),
+        "test_terminal",
+    ),
+    "values": (
+        *("test_events", "test_numbers", "test_outcome", "test_plan", "test_preferences"),
+        *("test_results", "test_stored_results", "test_webhook_secret"),
+    ),
+    "settings": (
+        *("test_api", "test_base", "test_calls", "test_documents", "test_jobs", "test_loading"),
+        *("test_model", "test_notify", "test_smtp"),
+    ),
+    "": ("test_errors", "test_log"),
 }
 """Modules that are ``pure``, by folder; those of their tests that use files or tables are not."""
 
@@ -67,7 +99,7 @@ _BY_FIXTURE = {
     "database": {"sqlite_template", "_postgresql"},
     "network": {
         *("fsfax_softswitch", "fsfax_softswitch_factory", "fsfax_softswitch_session"),
-        *("web", "house", "new_house", "mailbox", "receiver"),
+        *("web", "service", "new_service", "mailbox", "receiver"),
     },
 }
 _BY_IMPORT = {"process": {"subprocess", "Converter"}, "network": {"socket", "smtplib", "httpx"}}

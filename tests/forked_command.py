@@ -7,17 +7,17 @@ and exit code are the command's own, as in a process started by a shell.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import os
-import shutil
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
+import uuid
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -115,26 +115,21 @@ def run_fsfax(
 
 @cache
 def _forking() -> str:
-    """Start the process that forks, once; return the place of its socket."""
-    folder = tempfile.mkdtemp(prefix="fsfax-command-")  # the path of a Unix socket must be short
-    place = str(Path(folder, "s"))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-        listening.bind(place)
+    """Start the process that forks, once; return the abstract address of its Unix socket."""
+    address = f"\0fsfax-command-{uuid.uuid4().hex}"
+    ours, theirs = socket.socketpair()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening, theirs:
+        listening.bind(address)
         listening.listen(16)
-        process = subprocess.Popen(
+        subprocess.Popen(
             [sys.executable, "-m", "tests.forked_command"],
             stdin=listening,
+            stdout=theirs,  # closed at the other end when the tests are over, however they end
             cwd=ROOT,
             start_new_session=True,
         )
-
-    @atexit.register
-    def end() -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        shutil.rmtree(folder)
-
-    return place
+    ours.detach()
+    return address
 
 
 def _serve() -> None:
@@ -147,7 +142,12 @@ def _serve() -> None:
         import_module(f"fsfax.{name}")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     listening = socket.socket(fileno=0)
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    poll.register(1, select.POLLRDHUP)
     while True:
+        if any(descriptor == 1 for descriptor, _ in poll.poll()):
+            os.killpg(0, signal.SIGKILL)  # the tests are over: no command outlives them
         connection, _ = listening.accept()
         if os.fork() == 0:
             _answer(connection)

@@ -156,7 +156,7 @@ class Accounts:
 
 
 def require_account(connection: Connection, account_id: str, *, lock: bool = False) -> None:
-    """Raise unless an account exists; ``lock`` keeps others from locking it until the commit.
+    """Raise unless an account exists; ``lock`` locks its row until the commit.
 
     Raises:
         AccountNotFound: there is none.

@@ -34,7 +34,7 @@ from fsfax.values.numbers import dialable
 from fsfax.values.preferences import MAX_RETRIES, SendPreferences
 
 DEFAULT_RETRIES = 3
-"""Retries of faxes from a faxbox that has no ``retries``, as in the original."""
+"""Retries of faxes from a faxbox that has no ``retries``, as in Kazoo."""
 
 MAX_RETENTION_DAYS = 36_500
 """A hundred years."""
@@ -123,19 +123,19 @@ class FaxboxConfig(ConfigModel):
     media: FaxboxMedia | None = None
     flags: list[Text] | None = None
     callers: Callers | None = Field(
-        default=None, description="Callers that may send faxes to it (beyond the original)."
+        default=None, description="Callers that may send faxes to it (not in Kazoo)."
     )
     forward_to: DialableNumber | None = Field(
         default=None,
         max_length=64,
-        description="A number that complete faxes are sent on to (beyond the original).",
+        description="A number that complete faxes are sent on to (not in Kazoo).",
     )
     retention_days: Annotated[int | None, BeforeValidator(_stored_number_of_days)] = Field(
         default=None,
         ge=1,
         le=MAX_RETENTION_DAYS,
         description="Days after which the documents of its faxes are removed, both ways; the faxes"
-        " themselves stay (beyond the original).",
+        " themselves stay (not in Kazoo).",
     )
 
     def send_preferences(self) -> SendPreferences:
@@ -166,7 +166,7 @@ class FaxboxBody(FaxboxConfig):
     name: str = Field(min_length=1, max_length=128)
     custom_smtp_email_address: Text | None = None
     numbers: Annotated[list[CalledNumber], MaxItems(_MAX_ENTRIES)] = Field(
-        default=[], description="Called numbers that are its own (beyond the original)."
+        default=[], description="Called numbers that are its own (not in Kazoo)."
     )
 
     @classmethod

@@ -69,7 +69,7 @@ class Notifications(ConfigModel):
     email: MailTargets | None = None
     sms: SmsTargets | None = None
     language: Language | None = Field(
-        default=None, description="Of the texts (beyond the original)."
+        default=None, description="Language of the texts (not in Kazoo)."
     )
 
     def mail_addresses(self) -> list[str]:
@@ -88,7 +88,7 @@ class Callback(ConfigModel):
     method: Literal["post", "put"] = "post"
     type: Literal["json", "www-url-form-encoded"] = "json"
     secret: Secret | None = Field(
-        default=None, description="What messages are signed with; made if it is left out."
+        default=None, description="Key of the signatures; generated if it is left out."
     )
 
     @model_validator(mode="before")
@@ -118,7 +118,7 @@ class FaxboxNotifications(ConfigModel):
     inbound: DirectionNotifications | None = None
     outbound: DirectionNotifications | None = None
     language: Language | None = Field(
-        default=None, description="Of the texts (beyond the original)."
+        default=None, description="Language of the texts (not in Kazoo)."
     )
 
 

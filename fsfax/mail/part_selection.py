@@ -78,13 +78,13 @@ class Part:
 
     @property
     def shown(self) -> str:
-        """What people call it."""
+        """The name, else number and type: how messages to the sender name the part."""
         return self.name or f"part {self.number} ({self.media_type})"
 
 
 @dataclass(frozen=True, slots=True)
 class PartDecision:
-    """What becomes of a part; ``why`` if it is not faxed."""
+    """How a part is used; ``why``: the reason if it is not faxed."""
 
     use: Literal["document", "text", "skipped", "unusable"]
     why: str = ""

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 _BACKLOG = 256
 _DRAIN_INTERVAL = 0.02
-"""Seconds between two looks whether a session is still busy, when the server stops."""
+"""Seconds between two checks whether a session is still busy, when the server stops."""
 
 _CONNECTIONS = 2
 """Connections to the database beyond one per thread, so that no thread waits for one."""
@@ -46,7 +46,7 @@ class ByteBudget:
 
     async def take(self, size: int) -> None:
         """Wait until ``size`` bytes are free, and use them."""
-        # First come, first served: small requests do not overtake a large one for ever.
+        # In order of arrival: otherwise small requests could delay a large one for ever.
         async with self._queue, self._changed:
             await self._changed.wait_for(lambda: not self._used or self._used + size <= self._most)
             self._used += size

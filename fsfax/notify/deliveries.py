@@ -372,7 +372,7 @@ class Deliveries:
 
         Raises:
             DeliveryNotFound: there is no such delivery (of that account).
-            IllegalMove: an attempt is under way, or the first one is still to come.
+            IllegalMove: an attempt is under way, or the first one has not begun.
         """
         with self._database.write() as connection:
             row = _find(connection, delivery_id, account_id)

@@ -1,4 +1,4 @@
-"""One service for each module of tests, on SQLite; see `service`."""
+"""One service, or one application without a process, for each module of tests; on SQLite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from fsfax.cli.sample import sample_pdf
+from fsfax.db.database import Database
 from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from tests.api.application import Application
 from tests.api.service import Service
 
 
@@ -55,6 +57,32 @@ def new_service(
 @pytest.fixture(scope="module")
 def service(new_service: ServiceFactory) -> Service:
     return new_service()
+
+
+ApplicationFactory = Callable[..., Application]
+
+
+@pytest.fixture(scope="module")
+def new_application(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[ApplicationFactory]:
+    """Make applications, on a new SQLite file each; all are closed in the end."""
+    with contextlib.ExitStack() as made:
+
+        def make(**given: Any) -> Application:
+            folder = tmp_path_factory.mktemp("application")
+            shutil.copy(sqlite_template, folder / "fsfax.db")
+            database = made.enter_context(Database(f"sqlite:///{folder}/fsfax.db"))
+            application = Application(database, **given)
+            made.callback(application.close)
+            return application
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def application(new_application: ApplicationFactory) -> Application:
+    return new_application()
 
 
 @pytest.fixture(scope="session")

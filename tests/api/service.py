@@ -1,4 +1,7 @@
-"""`fsfax serve` in a process of its own, with the stand-in softswitch of the test process."""
+"""`fsfax serve` in a process of its own, with the stand-in softswitch of the test process.
+
+`ApiUser` is what such a service and an application without a process have in common.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,62 @@ def until(condition: Callable[[], Any], what: str, timeout: float = SOON) -> Any
     return value
 
 
-class Service:
+def problem(answer: httpx.Response, code: int) -> Any:
+    """Return the data of an error, after a check of its envelope."""
+    assert answer.status_code == code, answer.text
+    envelope = answer.json()
+    assert envelope["status"] == "error"
+    assert envelope["error"] == str(code)
+    assert envelope["message"]
+    assert envelope["request_id"] == answer.headers["X-Request-ID"]
+    return envelope["data"]
+
+
+class ApiUser:
+    """An account of the API, a client with its token, and the stores of the API's database."""
+
+    url: str
+    account: str
+    token: str
+    client: httpx.Client
+    """Sends the account's token; its base URL is the account's."""
+    anyone: httpx.Client
+    """Sends no token."""
+
+    def use(self, database: Database) -> None:
+        """Open the stores of the database."""
+        self.store = JobStore(database)
+        self.accounts = Accounts(database)
+        self.tokens = Tokens(database)
+        self.faxboxes = Faxboxes(database)
+        self.smtplog = SmtpLog(database)
+
+    def new_token(self, account: str | None = None, *scopes: Scope) -> str:
+        wanted = scopes or (Scope.READ, Scope.WRITE)
+        return self.tokens.create(account or self.account, scopes=wanted)[1]
+
+    def send(self, document: Path, to: str, **more: Any) -> dict[str, Any]:
+        """Create a fax of a file; return its data."""
+        data = {"to_number": to, "from_number": "15550100", **more}
+        answer = self.client.put(
+            "/faxes",
+            files=[
+                ("content", ("fax.json", json.dumps({"data": data}), "application/json")),
+                ("content", (document.name, document.read_bytes(), "application/pdf")),
+            ],
+        )
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()["data"]
+        return made
+
+    def get(self, path: str, code: int = 200, **query: Any) -> Any:
+        """Return the data of an answer."""
+        answer = self.client.get(path, params=query)
+        assert answer.status_code == code, answer.text
+        return answer.json()["data"]
+
+
+class Service(ApiUser):
     """A running service, an account of its own in it, and a client with its token."""
 
     def __init__(
@@ -43,11 +101,7 @@ class Service:
     ) -> None:
         self.database = Database(database_url)
         self.database.upgrade()
-        self.store = JobStore(self.database)
-        self.accounts = Accounts(self.database)
-        self.tokens = Tokens(self.database)
-        self.faxboxes = Faxboxes(self.database)
-        self.smtplog = SmtpLog(self.database)
+        self.use(self.database)
         self.switch = switch
         self.folder = folder
         node = switch.node_settings()
@@ -108,10 +162,6 @@ class Service:
         self.start()
         self.client = self._client()
 
-    def new_token(self, account: str | None = None, *scopes: Scope) -> str:
-        wanted = scopes or (Scope.READ, Scope.WRITE)
-        return self.tokens.create(account or self.account, scopes=wanted)[1]
-
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.client.close()
         self.anyone.close()
@@ -119,28 +169,6 @@ class Service:
         code = self.process.wait(60)
         self.store.close()
         return code
-
-    # --- what most tests do -----------------------------------------------------------------
-
-    def send(self, document: Path, to: str, **more: Any) -> dict[str, Any]:
-        """Create a fax of a file; return its data."""
-        data = {"to_number": to, "from_number": "15550100", **more}
-        answer = self.client.put(
-            "/faxes",
-            files=[
-                ("content", ("fax.json", json.dumps({"data": data}), "application/json")),
-                ("content", (document.name, document.read_bytes(), "application/pdf")),
-            ],
-        )
-        assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()["data"]
-        return made
-
-    def get(self, path: str, code: int = 200, **query: Any) -> Any:
-        """Return the data of an answer."""
-        answer = self.client.get(path, params=query)
-        assert answer.status_code == code, answer.text
-        return answer.json()["data"]
 
     def over(self, id: str) -> dict[str, Any]:
         """Wait until a fax is over; return it."""

@@ -1,4 +1,4 @@
-"""Every request of the documentation of Kazoo's Faxes API, by curl, with our host and ids."""
+"""Every request of the documentation of Kazoo's Faxes API, by curl, with this host and its ids."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Curl:
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_outgoing_list(curl: Curl, service: Service, web: str) -> None:
 
 @pytest.fixture(scope="module")
 def sent(curl: Curl, service: Service, web: str) -> dict[str, Any]:
-    """A fax that went out, and came in again at the other end of the switch."""
+    """A fax that was sent, and received at the other end of the softswitch."""
     made = curl("PUT", "", "-d", JSON.replace("URL", f"{web}/letter.pdf"))["data"]
     return service.over(made["id"])
 
@@ -181,7 +181,7 @@ def test_resubmit(curl: Curl, service: Service, sent: dict[str, Any]) -> None:
 
 
 def test_inbox(curl: Curl, service: Service, sent: dict[str, Any]) -> None:
-    # What nobody's number was called for belongs to the default account: give the fax a home.
+    # A fax to an unknown number belongs to the default account: assign the number.
     service.accounts.change(service.account, numbers=["18884732999"])
     again = curl(
         "PUT",
@@ -222,8 +222,8 @@ def test_smtplog(curl: Curl, service: Service) -> None:
 def test_remove_from_the_outbox(curl: Curl, service: Service, sent: dict[str, Any]) -> None:
     id = sent["id"]
     assert curl("DELETE", f"/outbox/{id}/attachment")["data"] == {}
-    kept = curl("GET", f"/outbox/{id}")["data"]
-    assert kept["tx_result"]["success"]
+    shown = curl("GET", f"/outbox/{id}")["data"]
+    assert shown["tx_result"]["success"]
     # A URL is known, and nothing is fetched from it again.
     assert b"no attachment found" in curl.run("GET", f"/outbox/{id}/attachment")
     assert curl("DELETE", f"/outbox/{id}")["data"]["_read_only"]["deleted"] is True

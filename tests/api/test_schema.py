@@ -1,7 +1,7 @@
-"""The service against its own description: schemathesis makes up requests, good and bad ones.
+"""The service against its own description: schemathesis generates requests, valid and invalid ones.
 
-No answer may be a fault (5xx), nor one that the description does not have: of a code, a media type
-or a form of its own.
+No answer may be a fault (5xx), nor have a status, media type or schema that the description does
+not have.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def service(new_service: ServiceFactory, letter: Path) -> Service:
-    """It has faxes of all kinds; nobody sends what the made up requests make."""
+    """A service with faxes of all kinds and no worker, so that generated faxes are not sent."""
     service = new_service()
     service.words = ("--api-only",)
     service.accounts.change(service.account, numbers=["15550123"])
     service.over(service.send(letter, "15550123")["id"])
-    until(lambda: service.get("/faxes/inbox"), "it came in, too")
+    until(lambda: service.get("/faxes/inbox"), "it was received, too")
     service.smtplog.add(from_address="a@b", to_address="1@c", account_id=service.account)
     service.faxboxes.create(service.account, {"name": "Desk"})
     hooks = Webhooks(service.database)
     for number in range(5):
-        # Nobody is there, and nobody may go there.
+        # Nothing listens there, and the address is not permitted.
         hooks.create(service.account, f"http://127.0.0.1:1/{number}")
-    told = {"notifications": {"email": {"send_to": ["a@b.org", "c@d.org"]}}}
-    service.over(service.send(letter, "15550123", **told)["id"])
-    until(lambda: len(service.get("/notifications")) >= 7, "somebody is told")
+    notify = {"notifications": {"email": {"send_to": ["a@b.org", "c@d.org"]}}}
+    service.over(service.send(letter, "15550123", **notify)["id"])
+    until(lambda: len(service.get("/notifications")) >= 7, "the notifications are listed")
     for _ in range(30):
         service.send(letter, "15550199", not_before="2099-01-01T00:00:00Z")
     service.again()
@@ -78,7 +78,7 @@ def description(service: Service) -> Any:
 
 @pytest.fixture(scope="module")
 def known(service: Service) -> dict[str, Any]:
-    """Ids that there are, for the places in paths; the events of a fax that is over have an end."""
+    """Return ids that exist, for the places in paths; the events of a final fax have an end."""
     done = [fax["id"] for fax in service.get("/faxes/outbox")]
     waiting = [fax["id"] for fax in service.get("/faxes/outgoing")]
     return {
@@ -95,22 +95,24 @@ def known(service: Service) -> dict[str, Any]:
     }
 
 
-def test_every_call(service: Service, description: Any, known: dict[str, Any]) -> None:
+def test_every_operation(service: Service, description: Any, known: dict[str, Any]) -> None:
     count, wrong = 0, []
     for found in description.get_all_operations():
         count += 1
         operation = found.ok()
         for mode in GenerationMode:
             try:
-                with suppress(Unsatisfiable):  # a call without arguments cannot be wrong
+                with suppress(
+                    Unsatisfiable
+                ):  # an operation without arguments has no invalid request
                     _try(operation, mode, service, known)
             except (FailureGroup, AssertionError) as error:
-                wrong.append(f"{operation.label}, {mode}: {_told(error)}")
+                wrong.append(f"{operation.label}, {mode}: {_message(error)}")
     assert not wrong, "\n\n".join(wrong)
     assert count > 50
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     each = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
     return "\n".join(f"{one}"[:1500] for one in each)
 
@@ -124,7 +126,7 @@ def _try(operation: Any, mode: GenerationMode, service: Service, known: dict[str
             kind = name
             if name == "fax_id":
                 kind = next((w for w in reversed(case.path.split("/")) if w in known), "")
-            # Every other request asks for something that is there.
+            # Every other request names an object that exists.
             if name == "account_id" or (kind in known and next(_every_other)):
                 case.path_parameters[name] = str(next(known[kind]))
         response = case.call(headers={"X-Auth-Token": service.token}, timeout=20)
@@ -136,7 +138,7 @@ def _try(operation: Any, mode: GenerationMode, service: Service, known: dict[str
 _every_other = itertools.cycle([True, False])
 
 
-def test_no_fault(service: Service) -> None:
+def test_the_log_has_no_fault(service: Service) -> None:
     text = service.log.read_text()
     assert "request_failed" not in text
     assert "Traceback" not in text

@@ -1,5 +1,5 @@
-"""Any order of calls, against a model: what was made is there, what was removed is not, and no
-list forgets or repeats a fax.
+"""Any order of requests, against a model: created faxes exist, removed ones do not, and no list
+omits or repeats a fax.
 
 Each example has an account of its own in one service, with a worker that really sends.
 """
@@ -38,7 +38,7 @@ OVER = ("completed", "failed", "cancelled")
 
 @dataclass
 class Fax:
-    """What the model knows of a fax."""
+    """A fax of the model."""
 
     id: str
     number: str
@@ -55,7 +55,7 @@ def service(new_service: ServiceFactory) -> Service:
 
 
 class Client(RuleBasedStateMachine):
-    """A client, and somebody of another account."""
+    """A client, and a client of another account."""
 
     service: Service
     faxes = Bundle("faxes")
@@ -251,8 +251,8 @@ class Client(RuleBasedStateMachine):
         assert found == (wanted if ascending else wanted[::-1])
 
     @rule(fax=st.one_of(faxes, over), folder=st.sampled_from(["outbox", "outgoing"]))
-    def somebody_else(self, fax: Fax, folder: str) -> None:
-        """Neither with their token in our account, nor with our id in theirs."""
+    def another_account(self, fax: Fax, folder: str) -> None:
+        """An account's token is refused in another account, and so is its id in that account."""
         assert self.stranger.get(f"/faxes/{folder}/{fax.id}").status_code in (401, 403)
         theirs = self.service.client
         for answer in (
@@ -278,7 +278,7 @@ def test_any_order(service: Service) -> None:
             max_examples=12,
             stateful_step_count=25,
             deadline=None,
-            # A failure is made small; why it fails is told by the small one.
+            # A failure is made small; the small one shows why it fails.
             phases=[Phase.generate, Phase.shrink],
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

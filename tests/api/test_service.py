@@ -1,8 +1,7 @@
-"""The service as a whole: first start, end, TLS, the worker elsewhere, metrics, the page."""
+"""The service as a whole: TLS, a worker in another process, metrics, a restart."""
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import ssl
@@ -18,32 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import ServiceFactory
 from tests.api.service import Service, until
-
-
-class TestFirstStart:
-    def test_it_says_how_to_make_an_account(self, new_service: ServiceFactory) -> None:
-        service = new_service("--api-only")
-        told = service.log.read_text()
-        assert 'fsfax account create "My company"' in told
-        assert "fsfax token create" in told
-        service.again()
-        assert service.log.read_text().count("There is no account yet") == 1
-
-    def test_dev_prints_a_line_that_sends_a_fax(
-        self, new_service: ServiceFactory, letter: Path
-    ) -> None:
-        service = new_service("--dev", "--api-only")
-        (service.folder / "letter.pdf").write_bytes(letter.read_bytes())
-        told = until(
-            lambda: re.search(r"^    (curl .*?/faxes)$", service.log.read_text(), re.S | re.M),
-            "the line is printed",
-        )
-        done = subprocess.run(
-            ["bash", "-c", told[1]], cwd=service.folder, capture_output=True, text=True, check=True
-        )
-        assert '"status": "success"' in done.stdout, done.stdout
-        (job,) = service.store.list().jobs
-        assert job.to_number == "15550100"
 
 
 class TestTls:
@@ -63,7 +36,9 @@ class TestTls:
         with pytest.raises(httpx.ConnectError, match="certificate"):
             httpx.get(f"{service.url}/healthz")
 
-    def test_a_certificate_that_is_none(self, new_service: ServiceFactory, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_certificate(
+        self, new_service: ServiceFactory, tmp_path: Path
+    ) -> None:
         (tmp_path / "bad.pem").write_text("nothing")
         with pytest.raises(AssertionError, match=r"bad\.pem or its key cannot be used"):
             new_service("--api-only", api__certificate=tmp_path / "bad.pem")
@@ -120,22 +95,8 @@ def test_metrics(service: Service, letter: Path) -> None:
     assert service.client.delete(f"/faxes/outgoing/{waiting}").status_code == 200
 
 
-def test_the_page_names_every_call(service: Service) -> None:
-    described = service.anyone.get(f"{service.url}/openapi.json").json()
-    assert described["openapi"].startswith("3.1")
-    page = service.anyone.get(f"{service.url}/docs").text
-    calls = [
-        f"<span class=method>{method.upper()}</span>{path}"
-        for path, operations in described["paths"].items()
-        for method in operations
-    ]
-    assert len(calls) > 50
-    assert [call for call in calls if call not in page] == []
-    assert "<script" not in page
-
-
-def test_a_restart_with_a_request_under_way(new_service: ServiceFactory, letter: Path) -> None:
-    """The old process answers what it began; the new one has the address meanwhile."""
+def test_a_restart_during_a_request(new_service: ServiceFactory, letter: Path) -> None:
+    """The old process answers its running request, while the new one serves the address."""
     service = new_service("--api-only")
     place = urlsplit(service.url)
     assert place.hostname
@@ -161,7 +122,7 @@ def test_a_restart_with_a_request_under_way(new_service: ServiceFactory, letter:
         new = _another(service, place.port)
         try:
             old.send_signal(signal.SIGTERM)
-            assert idle.recv(1000) == b"", "nobody keeps the old process up who asks for nothing"
+            assert idle.recv(1000) == b"", "an idle connection is closed at the stop"
             until(lambda: _is_new(service, new), "the new process answers")
             assert old.poll() is None
             begun.sendall(document[half:])

@@ -1,4 +1,4 @@
-"""Black and white: what is removed, what remains, and how dark a screen is."""
+"""Grey to black and white: thresholds, pictures, tints, and how dark a screen is."""
 
 from __future__ import annotations
 
@@ -6,100 +6,6 @@ import numpy as np
 import pytest
 
 from fsfax.document.bilevel import THRESHOLD, _cut, bilevel, tinted_bands
-from fsfax.document.edges import smooth_edges
-
-
-def pack(*rows: str) -> np.ndarray:
-    black = np.array([[char == "#" for char in row] for row in rows])
-    return np.packbits(black, axis=1)
-
-
-def show(bits: np.ndarray) -> list[str]:
-    return ["".join(".#"[bit] for bit in row) for row in np.unpackbits(bits, axis=1)]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "why"),
-    [
-        (
-            ["................", "....###.####....", "....########....", "................"],
-            ["................", "....########....", "....########....", "................"],
-            "a gap in an upper edge, at the border of two bytes",
-        ),
-        (
-            ["....########....", "....####.###....", "................", "................"],
-            ["....########....", "....########....", "................", "................"],
-            "a gap in a lower edge, at the border of two bytes",
-        ),
-        (
-            ["................", "....###..###....", "....########....", "................"],
-            ["................", "....########....", "....########....", "................"],
-            "a gap of two, across the border of two bytes",
-        ),
-        (
-            ["....########....", "....###..###....", "................", "................"],
-            ["....########....", "....########....", "................", "................"],
-            "a gap of two in a lower edge",
-        ),
-        (
-            ["................", "....##...###....", "....########....", "................"],
-            ["................", "....##...###....", "....########....", "................"],
-            "a gap of three stays",
-        ),
-        (
-            ["................", ".......#........", "....########....", "....########...."],
-            ["................", "................", "....########....", "....########...."],
-            "a pel that sticks out of a straight edge",
-        ),
-        (
-            ["....########....", "....########....", "........#.......", "................"],
-            ["....########....", "....########....", "................", "................"],
-            "the same below",
-        ),
-        (
-            ["................", ".......#........", "......###.......", "......###......."],
-            ["................", ".......#........", "......###.......", "......###......."],
-            "the tip of a letter stays",
-        ),
-        (
-            [".......#........", ".......#........", "....########....", "................"],
-            [".......#........", ".......#........", "....########....", "................"],
-            "a stroke on a bar stays",
-        ),
-        (
-            ["......#.........", "....###.####....", "....########....", "................"],
-            ["......#.........", "....###.####....", "....########....", "................"],
-            "a corner that touches another stroke stays",
-        ),
-        (
-            ["....########....", "....###.####....", "....########....", "................"],
-            ["....########....", "....###.####....", "....########....", "................"],
-            "a hole stays: it may be the hole of an e",
-        ),
-        (
-            ["................", "....###.####....", "....########....", "....########...."],
-            ["................", "....########....", "....########....", "....########...."],
-            "a gap in an edge",
-        ),
-        (
-            [".......#........", ".......#........", ".......#........", ".......#........"],
-            [".......#........", ".......#........", ".......#........", ".......#........"],
-            "a thin line stays",
-        ),
-        (
-            ["................", ".......#........", "................", "................"],
-            ["................", ".......#........", "................", "................"],
-            "a dot stays: it may be the dot of an i",
-        ),
-        (
-            ["................", "....#.#.#.#.....", "................", "................"],
-            ["................", "....#.#.#.#.....", "................", "................"],
-            "a dotted line stays",
-        ),
-    ],
-)
-def test_edges(before, after, why):
-    assert show(smooth_edges(pack(*before))) == after
 
 
 def test_a_white_and_a_black_page():
@@ -154,20 +60,8 @@ def test_tints_are_found_where_they_are():
 
 
 @pytest.mark.parametrize("rect", [(0, 0, 0, 0), (5, 5, 5, 9), (0, 0, 1, 1), (60, 60, 64, 64)])
-def test_pictures_of_hardly_any_size(rect):
+def test_pictures_of_very_small_size(rect):
     assert bilevel(np.full((64, 64), 255, np.uint8), 196, [rect]).shape == (64, 8)
-
-
-def test_edges_do_not_see_past_white_rows():
-    chance = np.random.default_rng(3)
-    blocks = [np.packbits(chance.random((5, 96)) < 0.6, axis=1) for _ in range(4)]
-    alone = [smooth_edges(np.pad(block, ((2, 2), (0, 0))))[2:-2] for block in blocks]
-    assert any((after != before).any() for after, before in zip(alone, blocks, strict=True))
-
-    for gap in (1, 2, 3):
-        page = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in blocks])
-        expected = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in alone])
-        assert (smooth_edges(page) == expected).all()
 
 
 def test_shaded_noisy_paper_is_white_and_its_letters_are_black():

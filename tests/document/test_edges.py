@@ -1,4 +1,4 @@
-"""The compiled way to smooth edges gives the bits of numpy's; what they are is in test_bilevel."""
+"""Horizontal edges: what is filled and removed, with the same bits from C and from numpy."""
 
 from __future__ import annotations
 
@@ -70,3 +70,108 @@ def test_without_a_compiler_numpy_does_it(monkeypatch):
         assert np.array_equal(smooth_edges(bits.copy()), wanted)
     finally:
         edges._compiled.cache_clear()
+
+
+def pack(*rows: str) -> np.ndarray:
+    black = np.array([[char == "#" for char in row] for row in rows])
+    return np.packbits(black, axis=1)
+
+
+def show(bits: np.ndarray) -> list[str]:
+    return ["".join(".#"[bit] for bit in row) for row in np.unpackbits(bits, axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (
+            ["................", "....###.####....", "....########....", "................"],
+            ["................", "....########....", "....########....", "................"],
+            "a gap in an upper edge, at the border of two bytes",
+        ),
+        (
+            ["....########....", "....####.###....", "................", "................"],
+            ["....########....", "....########....", "................", "................"],
+            "a gap in a lower edge, at the border of two bytes",
+        ),
+        (
+            ["................", "....###..###....", "....########....", "................"],
+            ["................", "....########....", "....########....", "................"],
+            "a gap of two, across the border of two bytes",
+        ),
+        (
+            ["....########....", "....###..###....", "................", "................"],
+            ["....########....", "....########....", "................", "................"],
+            "a gap of two in a lower edge",
+        ),
+        (
+            ["................", "....##...###....", "....########....", "................"],
+            ["................", "....##...###....", "....########....", "................"],
+            "a gap of three stays",
+        ),
+        (
+            ["................", ".......#........", "....########....", "....########...."],
+            ["................", "................", "....########....", "....########...."],
+            "a pel that sticks out of a straight edge",
+        ),
+        (
+            ["....########....", "....########....", "........#.......", "................"],
+            ["....########....", "....########....", "................", "................"],
+            "the same below",
+        ),
+        (
+            ["................", ".......#........", "......###.......", "......###......."],
+            ["................", ".......#........", "......###.......", "......###......."],
+            "the tip of a letter stays",
+        ),
+        (
+            [".......#........", ".......#........", "....########....", "................"],
+            [".......#........", ".......#........", "....########....", "................"],
+            "a stroke on a bar stays",
+        ),
+        (
+            ["......#.........", "....###.####....", "....########....", "................"],
+            ["......#.........", "....###.####....", "....########....", "................"],
+            "a corner that touches another stroke stays",
+        ),
+        (
+            ["....########....", "....###.####....", "....########....", "................"],
+            ["....########....", "....###.####....", "....########....", "................"],
+            "a hole stays: it may be the hole of an e",
+        ),
+        (
+            ["................", "....###.####....", "....########....", "....########...."],
+            ["................", "....########....", "....########....", "....########...."],
+            "a gap in an edge",
+        ),
+        (
+            [".......#........", ".......#........", ".......#........", ".......#........"],
+            [".......#........", ".......#........", ".......#........", ".......#........"],
+            "a thin line stays",
+        ),
+        (
+            ["................", ".......#........", "................", "................"],
+            ["................", ".......#........", "................", "................"],
+            "a dot stays: it may be the dot of an i",
+        ),
+        (
+            ["................", "....#.#.#.#.....", "................", "................"],
+            ["................", "....#.#.#.#.....", "................", "................"],
+            "a dotted line stays",
+        ),
+    ],
+)
+def test_gaps_are_filled_and_single_pels_removed(before, after, why):
+    assert show(smooth_edges(pack(*before))) == after
+
+
+def test_edges_do_not_see_past_white_rows():
+    chance = np.random.default_rng(3)
+    blocks = [np.packbits(chance.random((5, 96)) < 0.6, axis=1) for _ in range(4)]
+    alone = [smooth_edges(np.pad(block, ((2, 2), (0, 0))))[2:-2] for block in blocks]
+    assert any((after != before).any() for after, before in zip(alone, blocks, strict=True))
+
+    for gap in (1, 2, 3):
+        page = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in blocks])
+        expected = np.concatenate([np.pad(block, ((gap, 0), (0, 0))) for block in alone])
+        assert (smooth_edges(page) == expected).all()

@@ -21,7 +21,7 @@ from fsfax.document.fetch import fetch
 from fsfax.egress.request import FetchRequest
 from fsfax.errors import FetchError
 from fsfax.settings import FetchSettings
-from tests.document.web_server import PDF, RawServer, WebServer
+from tests.egress.web_server import PDF, RawServer, WebServer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -75,7 +75,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_what_has_no_end(tmp_path: Path, name: str) -> None:
+def test_endless_answers_are_refused(tmp_path: Path, name: str) -> None:
     says, words = ENDLESS[name]
     with RawServer(says) as server:
         error = failure(server, tmp_path)
@@ -108,7 +108,7 @@ def test_what_has_no_end(tmp_path: Path, name: str) -> None:
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", False),
     ],
 )
-def test_what_is_broken(tmp_path: Path, says: bytes, temporary: bool) -> None:
+def test_broken_answers_are_errors(tmp_path: Path, says: bytes, temporary: bool) -> None:
     with RawServer(says, close=True) as server:
         error = failure(server, tmp_path)
     assert error.temporary is temporary
@@ -119,7 +119,7 @@ def test_what_is_broken(tmp_path: Path, says: bytes, temporary: bool) -> None:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_whatever_is_said_is_a_document_or_an_error(tmp_path: Path, says: bytes) -> None:
+def test_any_answer_is_a_document_or_an_error(tmp_path: Path, says: bytes) -> None:
     with RawServer(says, close=True) as server:
         try:
             fetched = fetch(FetchRequest(url=server.url()), tmp_path, SETTINGS)
@@ -140,7 +140,7 @@ def test_a_reset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("says", [b"", OK, OK + b"Content-Length: 100\r\n\r\n%PDF-"])
-def test_silence(tmp_path: Path, says: bytes) -> None:
+def test_a_silent_server_times_out(tmp_path: Path, says: bytes) -> None:
     with RawServer(says) as server:
         error = failure(server, tmp_path, with_(read=0.1))
         assert server.gone.wait(10)
@@ -156,7 +156,9 @@ def test_silence(tmp_path: Path, says: bytes) -> None:
         (CHUNKED + b"5\r\n%PDF-\r\n", b"1\r\nx\r\n"),
     ],
 )
-def test_a_drip(tmp_path: Path, start: bytes, then: bytes) -> None:
+def test_a_server_that_sends_octet_by_octet_times_out(
+    tmp_path: Path, start: bytes, then: bytes
+) -> None:
     """Slow enough to last for ever, fast enough never to be silent."""
     with RawServer(dripping(start, then)) as server:
         error = failure(server, tmp_path, with_(read=0.2, total=0.4))
@@ -179,7 +181,7 @@ def bombs() -> Iterable[bytes]:
     return [OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb]
 
 
-def test_a_bomb(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_refused_at_the_limit(tmp_path: Path) -> None:
     """50 MB in 50 kB: it is refused at the limit, without being in memory or on the disk."""
     with RawServer(bombs()) as server:
         tracemalloc.start()
@@ -243,7 +245,7 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_limit_of_the_caller_is_the_callers(tmp_path: Path) -> None:
+def test_a_timeout_of_the_caller_is_raised_unchanged(tmp_path: Path) -> None:
     with RawServer(OK) as server:
         with pytest.raises(gevent.Timeout) as caught, gevent.Timeout(0.1) as own:
             fetch(FetchRequest(url=server.url()), tmp_path, SETTINGS)
@@ -280,7 +282,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         assert server.visits == [], "no request was made"
 
 
-def test_nothing_stays_open(tmp_path: Path) -> None:
+def test_no_file_or_socket_stays_open(tmp_path: Path) -> None:
     with RawServer(OK + b"Content-Length: 100\r\n\r\n%PDF-", close=True) as server:
         failure(server, tmp_path)
         before = len(list(Path("/proc/self/fd").iterdir()))

@@ -51,13 +51,13 @@ def test_kinds_that_can_be_faxed(head, kind):
         (b"\xff\xfe\0\xd8\0\xd8", "no known kind"),  # UTF-16 with lone surrogates
     ],
 )
-def test_others_are_refused_by_name_with_the_way_out(head, named):
+def test_other_kinds_are_refused_by_name_with_a_remedy(head, named):
     with pytest.raises(DocumentUnsupported, match=named) as caught:
         sniff(head)
     assert "PDF" in str(caught.value)
 
 
-def test_nothing_is_empty():
+def test_no_bytes_are_an_empty_document():
     with pytest.raises(DocumentEmpty):
         sniff(b"")
 

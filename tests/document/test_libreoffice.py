@@ -1,9 +1,10 @@
-"""Office documents: a stand-in for LibreOffice that misbehaves, and the real one if it is there."""
+"""Office documents to PDF: by a script in LibreOffice's place, and by LibreOffice if installed."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,11 @@ from fsfax.document import libreoffice, office
 from fsfax.document.inspection import inspect
 from fsfax.errors import ConversionFailed, DocumentDamaged, DocumentError, DocumentUnsupported
 from fsfax.settings import DocumentSettings
-from tests.document.conftest import make_pdf, text_content
+from tests.document.samples import make_pdf, text_content
 
 RTF = b"{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\f0 The quick brown fox.\\par\\page The second page.}"
 KIND = office.OfficeKind("application/rtf", ".rtf", "a Rich Text document")
+ODT = office.OfficeKind("application/vnd.oasis.opendocument.text", ".odt", "an OpenDocument text")
 QUICK = DocumentSettings(timeout=0.7)
 
 Fake = Callable[[str], None]
@@ -69,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_pdf_is_all_that_is_left(fake: Fake, source: Path, folder: Path) -> None:
+def test_only_the_pdf_remains(fake: Fake, source: Path, folder: Path) -> None:
     fake('cp "$GOOD" "$OUT"; touch "$HOME/more"; env > "$NOTES/env"; cp "$IN" "$NOTES/seen"')
     made = libreoffice.to_pdf(source, folder, KIND, DocumentSettings())
     assert len(inspect(made).pages) == 1
@@ -87,6 +89,7 @@ BAD = [
     ("kill -SEGV $$; sleep 1000", ConversionFailed, "LibreOffice"),
     ("sh -c 'kill -SEGV $$'", ConversionFailed, "crashed while it converted"),
     ("exit 0", DocumentDamaged, "cannot read a Rich Text document"),
+    ("exit 1", DocumentDamaged, "cannot read a Rich Text document"),
     ("echo 'source file could not be loaded' >&2; exit 1", DocumentDamaged, "cannot read"),
     (': > "$OUT"', DocumentDamaged, "cannot read"),
     ('cp "$GOOD" "$OUT"; exit 3', DocumentDamaged, "cannot read"),
@@ -100,7 +103,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("script", "error", "words"), BAD, ids=[script for script, _, _ in BAD])
-def test_what_goes_wrong(
+def test_failures_name_the_cause_and_leave_nothing(
     fake: Fake,
     source: Path,
     folder: Path,
@@ -119,7 +122,7 @@ def test_what_goes_wrong(
 
 @pytest.mark.parametrize("end", ["sleep 1000", 'cp "$GOOD" "$OUT"', "exit 1", "kill -SEGV $$"])
 def test_no_process_remains(fake: Fake, source: Path, folder: Path, end: str) -> None:
-    # Each child notes that it began; a word to a child that left the group is not enough.
+    # The second child leaves the process group: a signal to the group does not reach it.
     fake(f"sh -c 'sleep 1111.$PPID' & setsid sleep 2222.{os.getpid()} & sleep 0.2; {end}")
     before = sleepers()
     try:
@@ -127,10 +130,10 @@ def test_no_process_remains(fake: Fake, source: Path, folder: Path, end: str) ->
     except DocumentError:
         assert "GOOD" not in end
     gevent.sleep(0.05)
-    stayed = sleepers() - before
+    remaining = sleepers() - before
     if not libreoffice._isolation_command():
-        stayed = {pid for pid in stayed if b"2222." not in command(pid)}
-    assert not stayed
+        remaining = {pid for pid in remaining if b"2222." not in command(pid)}
+    assert not remaining
 
 
 def command(pid: int) -> bytes:
@@ -146,9 +149,7 @@ def sleepers() -> set[int]:
     return {pid for pid in pids if any(mark in command(pid) for mark in marks) and is_running(pid)}
 
 
-def test_a_greenlet_that_is_killed_takes_its_process_along(
-    fake: Fake, source: Path, folder: Path
-) -> None:
+def test_killing_the_greenlet_ends_its_process(fake: Fake, source: Path, folder: Path) -> None:
     fake("echo $$ > $NOTES/begun; sleep 1000")
     waiting = gevent.spawn(libreoffice.to_pdf, source, folder, KIND, DocumentSettings())
     while not (source.parent / "begun").exists():
@@ -158,11 +159,62 @@ def test_a_greenlet_that_is_killed_takes_its_process_along(
     assert list(folder.iterdir()) == []
 
 
-def test_without_libreoffice(
+def converted(source: Path, folder: Path, **settings: object) -> str:
+    limits = DocumentSettings().model_copy(update=settings)
+    return libreoffice.to_pdf(source, folder, KIND, limits).read_text()
+
+
+def test_no_secret_of_the_environment_reaches_libreoffice(
+    fake: Fake, source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FSFAX_DATABASE", "postgresql://u:hush-hush@host/x")
+    fake('env >"$OUT"')
+    assert "hush-hush" not in converted(source, folder)
+
+
+def test_other_greenlets_run_during_a_conversion(fake: Fake, source: Path, folder: Path) -> None:
+    """The program waits for a file that only another greenlet makes."""
+    fake('while ! [ -e go ]; do sleep 0.01; done; echo "%PDF-1.4" >"$OUT"')
+    place = folder / "office-original-1"
+
+    def let_go() -> None:
+        while not place.is_dir():
+            gevent.sleep(0.01)
+        (place / "go").touch()
+
+    other = gevent.spawn(let_go)
+    assert converted(source, folder, timeout=60.0) == "%PDF-1.4\n"
+    other.join()
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="util-linux has prlimit")
+def test_memory_processor_time_and_core_files_are_limited(
+    fake: Fake, source: Path, folder: Path
+) -> None:
+    fake('{ ulimit -d; ulimit -t; ulimit -c; } >"$OUT"')
+    limits = converted(source, folder, memory=1 << 30, timeout=77.0).split()
+    assert limits == [str((1 << 30) // 1024), "77", "0"]
+
+
+def test_libreoffice_has_no_network(fake: Fake, source: Path, folder: Path) -> None:
+    if not libreoffice._isolation_command():
+        pytest.skip("this system forbids unshare(1)")
+    fake('cat /proc/net/dev >"$OUT"')
+    devices = converted(source, folder).splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in devices] == ["lo"]
+
+
+def test_settings_can_forbid_libreoffice(fake: Fake, source: Path, folder: Path) -> None:
+    fake('echo "%PDF-1.4" >"$OUT"')
+    with pytest.raises(DocumentUnsupported, match="save it as PDF"):
+        converted(source, folder, office=False)
+
+
+def test_libreoffice_is_not_installed(
     source: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DocumentUnsupported, match="is not installed"):
+    with pytest.raises(DocumentUnsupported, match="not installed on the machine of this worker"):
         libreoffice.to_pdf(source, folder, KIND, DocumentSettings())
 
 
@@ -198,7 +250,7 @@ def open_document(body: str) -> bytes:
 
 
 @real
-class TestTheRealOne:
+class TestRealLibreOffice:
     def test_rich_text(self, source: Path, folder: Path) -> None:
         made = libreoffice.to_pdf(source, folder, KIND, DocumentSettings())
         assert len(inspect(made).pages) == 2
@@ -213,7 +265,7 @@ class TestTheRealOne:
         made = libreoffice.to_pdf(source, folder, kind, DocumentSettings())
         assert len(inspect(made).pages) == 1
 
-    def test_what_it_cannot_read(self, tmp_path: Path, folder: Path) -> None:
+    def test_a_document_that_cannot_be_read(self, tmp_path: Path, folder: Path) -> None:
         source = tmp_path / "original-1"
         source.write_bytes(open_document("<text:p>")[:-300])
         kind = office.kind_of(source.read_bytes()[:4096])
@@ -221,3 +273,9 @@ class TestTheRealOne:
         with pytest.raises(DocumentDamaged, match="cannot read an OpenDocument text"):
             libreoffice.to_pdf(source, folder, kind, DocumentSettings())
         assert list(folder.iterdir()) == []
+
+    def test_a_document_cut_short(self, tmp_path: Path, folder: Path) -> None:
+        source = tmp_path / "original-1"
+        source.write_bytes(open_document("<text:p>Hello</text:p>")[:200])
+        with pytest.raises((DocumentDamaged, ConversionFailed)):
+            libreoffice.to_pdf(source, folder, ODT, DocumentSettings())

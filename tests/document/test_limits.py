@@ -3,8 +3,7 @@
 import pytest
 
 from fsfax.document.limits import Limits, check_bytes, check_pages, check_pixels
-from fsfax.document.sources.text import text_pdf
-from fsfax.errors import DocumentEmpty, DocumentTooLarge, DocumentUnsupported
+from fsfax.errors import DocumentEmpty, DocumentTooLarge
 
 LIMITS = Limits(max_bytes=1000, max_pages=3, max_pixels=10_000)
 
@@ -32,26 +31,7 @@ def test_what_is_within_the_limits_passes():
         ),
     ],
 )
-def test_what_is_not_is_refused_with_the_setting_to_change(check, error, code, setting):
+def test_what_exceeds_a_limit_is_refused_with_the_setting_to_change(check, error, code, setting):
     with pytest.raises(error, match=setting) as caught:
         check()
     assert caught.value.code == code
-
-
-def test_a_text_becomes_a_pdf_with_a_page_for_each_of_its_pages():
-    pdf = text_pdf("Grüße\f10 €".encode(), LIMITS)
-    assert pdf.startswith(b"%PDF-1.4")
-    assert b"/Count 2" in pdf
-    assert "Grüße".encode("windows-1252").hex().encode() in pdf
-    assert b"80" in pdf  # the euro in windows-1252
-
-
-def test_wide_letters_and_ligatures_are_narrowed_before_they_are_refused():
-    assert b"/Count 1" in text_pdf("\ufb01n \uff21\uff22".encode(), LIMITS)
-    with pytest.raises(DocumentUnsupported, match="…"):
-        text_pdf("абвгдежзик".encode(), LIMITS)
-
-
-def test_a_text_of_too_many_pages_is_refused():
-    with pytest.raises(DocumentTooLarge):
-        text_pdf(b"a\fb\fc\fd", LIMITS)

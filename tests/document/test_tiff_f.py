@@ -1,4 +1,4 @@
-"""TIFF-F as bytes: the tags of RFC 3949, and patience with files that a broken call left."""
+"""TIFF-F as bytes: the tags of RFC 3949, and the pages of files that a broken call left."""
 
 from __future__ import annotations
 

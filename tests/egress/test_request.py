@@ -37,3 +37,24 @@ def test_a_stored_request_reads_back(values: dict[str, Any]) -> None:
 
 def test_a_stored_request_stays_readable_when_the_rules_change() -> None:
     assert FetchRequest.from_dict({"url": "gopher://x/"}).url == "gopher://x/"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": "ftp://host/"},
+        {"method": "put"},
+        {"content": "x" * 257},
+        {"content_type": "text/plain\r\nX-Evil: 1"},
+        {"content_type": "text/ü"},
+        {"referer": "http://x/\nX: 1"},
+        {"referer": "x" * 2049},
+        {"host": "host\r\nX: 1"},
+        {"host": "host/path"},
+        {"host": "user@host"},
+    ],
+)
+def test_what_cannot_be_sent_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(InvalidFetch):
+        FetchRequest(**{"url": "http://host/", **fields})
+    assert FetchRequest(url="http://host/", content="ü" * 256, host="[::1]:80")

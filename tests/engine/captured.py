@@ -14,13 +14,13 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.events"))
 
 
 def events(name: str) -> Iterator[Event]:
-    """The events of one recording, in the order in which they came."""
+    """Yield the events of one recording, in the order in which they came."""
     for part in (FOLDER / f"{name}.events").read_bytes().split(b"# t=")[1:]:
         yield Event.from_body(part.partition(b"\n")[2])
 
 
 def transcript(name: str) -> Transcript:
-    """What the engine makes of a whole recording."""
+    """Return the transcript of a whole recording."""
     result = Transcript()
     for event in events(name):
         for observation in observe(event):

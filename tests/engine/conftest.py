@@ -1,4 +1,4 @@
-"""An engine, and a switch under the test's control."""
+"""Fixtures: an engine, a softswitch under the test's control, documents to send."""
 
 from __future__ import annotations
 
@@ -7,34 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fsfax import Engine, Settings
+from fsfax import Engine
 from fsfax.cli.sample import sample_pdf
 from fsfax.document import Converter
-from fsfax.testing import LiveSoftswitch, SoftswitchFactory
+from fsfax.testing import SoftswitchFactory
+from tests.engine.stage import Stage
 
 SPEED = 60.0
-
-
-class Stage:
-    """A switch under the test's control, and settings that lead to it."""
-
-    def __init__(self, switch: LiveSoftswitch) -> None:
-        self.switch = switch
-        self.node = switch.node_settings()
-        self.root = switch.root
-
-    def settings(self, **changes: object) -> Settings:
-        values = {"nodes": (self.node,), "spool": self.root, "inbox": self.root / "inbox"}
-        return Settings(**{**values, **changes})  # type: ignore[arg-type]
-
-    @property
-    def core(self) -> str:
-        return self.switch.api("global_getvar", "core_uuid")
-
-    def guard(self, call_id: str) -> str:
-        """The mark in ``hash`` of a call, "" if there is none."""
-        answer = self.switch.api("hash", f"select/fsfax/{call_id}")
-        return "" if answer.startswith("-ERR") else answer
 
 
 @pytest.fixture
@@ -51,7 +30,7 @@ def engine(stage: Stage) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pages as a PDF."""
+    """Return a PDF of three pages."""
     path = tmp_path_factory.mktemp("letter") / "letter.pdf"
     path.write_bytes(sample_pdf(3))
     return path
@@ -59,7 +38,7 @@ def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def converted(letter: Path) -> Path:
-    """The same as a TIFF-F."""
+    """Return the same pages as a TIFF-F."""
     target = letter.with_suffix(".tif")
     with Converter() as converter:
         converter.convert(letter, target, resolution="standard")

@@ -1,4 +1,4 @@
-"""Attempts of a process that is gone, or that only seems to be."""
+"""Attempts of another process, which is gone or still runs: found, followed or settled."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ from fsfax.esl.watch import Watch
 from fsfax.settings import NodeSettings
 from fsfax.softswitch import number_of
 from fsfax.softswitch.stores import Db, Hash
-from tests.engine.conftest import Stage
+from tests.engine.stage import Stage
 
 SOON = CallTimeouts(result=0.3)
 
 
 @pytest.fixture
 def former(stage: Stage) -> Iterator[Engine]:
-    """The process that is gone: it leaves its calls to themselves."""
+    """Return the engine of the process that planned the attempt and no longer follows it."""
     with Engine(stage.settings(), hub="own") as made:
         made.wait_up()
         yield made
 
 
 def leave(call: SendCall, kind: type[Observation], count: int = 1) -> None:
-    """Let a call go on by itself once something has happened so many times."""
+    """Stop following a call after ``count`` observations of a kind."""
     for seen in call.progress():
         count -= isinstance(seen, kind)
         if not count:
@@ -96,7 +96,7 @@ def test_a_call_that_is_up_is_followed(
     assert len(stage.switch.calls) == 1
 
 
-def test_marks_are_kept_on_demand(
+def test_keep_marks_leaves_the_marks(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     call = former.start(converted, number_of("fax"), as_is=True)
@@ -105,7 +105,7 @@ def test_marks_are_kept_on_demand(
     assert engine.fate(call.id) is Fate.SUCCEEDED
 
 
-def test_pages_of_before_count_when_the_call_breaks(
+def test_pages_before_the_adoption_count_when_the_call_breaks(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     call = former.start(converted, number_of("stall_in_page_2"), as_is=True)
@@ -136,7 +136,7 @@ def test_an_adopted_call_is_counted_and_can_be_cancelled(
     assert engine.nodes()[0].busy == 0
 
 
-def test_cancelled_before_it_was_found(
+def test_an_adopted_call_is_cancelled_before_it_was_found(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     patient = CallTimeouts(answer=3600)
@@ -179,7 +179,7 @@ def test_a_call_that_has_ended(
 def test_an_attempt_that_was_never_dialled(stage: Stage, engine: Engine, converted: Path) -> None:
     attempt_id = new_call_id()
     gateways = ("a", "b")
-    for _ in range(2):  # whoever asks again gets the same answer
+    for _ in range(2):  # asked again, it gives the same answer
         call = adopt(engine, stage, attempt_id, gateways=gateways)
         with pytest.raises(NotDialled):
             call.result(10)
@@ -204,17 +204,17 @@ def test_an_attempt_that_was_about_to_be_dialled(stage: Stage, engine: Engine) -
     assert stage.guard(attempt_id) == "intended"
 
 
-def test_the_former_process_sleeps_between_guard_and_originate(
+def test_the_former_process_waits_between_guard_and_originate(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
-    """It wakes up while it is asked about: its call is found and followed."""
+    """It dials while FreeSWITCH is asked about the attempt: its call is found and followed."""
     asked, go_on = threading.Event(), threading.Event()
 
-    def sleep() -> bool:
+    def wait() -> bool:
         asked.set()
         return go_on.wait(20)
 
-    call = former.start(converted, number_of("fax"), as_is=True, may_dial=sleep)
+    call = former.start(converted, number_of("fax"), as_is=True, may_dial=wait)
     assert asked.wait(20)
     adopted = adopt(engine, stage, call.id, timeouts=CallTimeouts(result=20))
     go_on.set()
@@ -228,12 +228,12 @@ def test_the_former_process_finds_that_it_may_not_dial(
 ) -> None:
     asked, go_on = threading.Event(), threading.Event()
 
-    def sleep() -> bool:
+    def wait() -> bool:
         asked.set()
         go_on.wait(20)
         return False
 
-    call = former.start(converted, number_of("fax"), as_is=True, may_dial=sleep)
+    call = former.start(converted, number_of("fax"), as_is=True, may_dial=wait)
     assert asked.wait(20)
     adopted = adopt(engine, stage, call.id, timeouts=CallTimeouts(result=20))
     go_on.set()
@@ -244,7 +244,7 @@ def test_the_former_process_finds_that_it_may_not_dial(
     assert stage.switch.calls == []
 
 
-def test_another_core_proves_nothing(stage: Stage, engine: Engine) -> None:
+def test_nothing_is_proved_after_freeswitch_was_restarted(stage: Stage, engine: Engine) -> None:
     """After a restart there is no mark; no channel can be up, so nothing is waited for."""
     core, attempt_id = stage.core, new_call_id()
     intend(stage, attempt_id)
@@ -286,7 +286,7 @@ def test_the_call_is_up_on_the_second_gateway(
     assert stage.guard(call.id) == "", "a guard of the first is erased with the second"
 
 
-def test_it_died_between_two_gateways(
+def test_the_former_process_died_between_two_gateways(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ):
     call = former.start(
@@ -297,11 +297,13 @@ def test_it_died_between_two_gateways(
     result = adopt(engine, stage, call.id, gateways=gateways).result(10)
     assert (result.status, result.call_id) == (Status.FAILED, call.id)
     _, second = call_ids(call.id, 2)
-    assert stage.guard(second) == "settled", "a process that is not dead must not dial the second"
+    assert stage.guard(second) == "settled", (
+        "if the former process still runs, it must not dial the second"
+    )
     assert stage.guard(call.id) == ""
 
 
-def test_it_may_have_dialled_the_second_gateway(
+def test_the_former_process_may_have_dialled_the_second_gateway(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     call = former.start(converted, number_of("busy"), as_is=True, keep_marks=True)
@@ -312,11 +314,11 @@ def test_it_may_have_dialled_the_second_gateway(
     assert (result.status, result.call_id, result.gateway) == (Status.UNCERTAIN, second, "b")
 
 
-def test_a_node_that_is_away(stage: Stage) -> None:
-    dead = NodeSettings(name="dead", port=1)
-    with Engine(stage.settings(nodes=(dead,)), hub="own") as engine:
+def test_a_node_that_is_down(stage: Stage) -> None:
+    down = NodeSettings(name="down", port=1)
+    with Engine(stage.settings(nodes=(down,)), hub="own") as engine:
         with pytest.raises(EslError):
-            adopt(engine, stage, new_call_id(), node="dead", wait=0.2).result(10)
+            adopt(engine, stage, new_call_id(), node="down", wait=0.2).result(10)
         with pytest.raises(InvalidRequest):
             adopt(engine, stage, new_call_id(), node="nowhere")
 
@@ -337,7 +339,7 @@ def test_the_link_is_lost_while_the_call_is_followed(
     assert (stage.root / "out" / f"{call.id}.tif").exists()
 
 
-def test_an_adopted_call_can_be_left_again(
+def test_an_adopted_call_can_be_left_and_adopted_again(
     stage: Stage, former: Engine, engine: Engine, converted: Path
 ) -> None:
     call = former.start(converted, number_of("fax"), as_is=True)
@@ -346,11 +348,8 @@ def test_an_adopted_call_can_be_left_again(
     assert adopt(engine, stage, call.id).result(30).success
 
 
-# --- two processes, step by step --------------------------------------------------------------
-
-
 class Line:
-    """A link whose FreeSWITCH does what a former process asks of it between our own commands."""
+    """A link to a FreeSWITCH that also executes commands of the former process, in between."""
 
     core = "core"
     connected = True
@@ -381,7 +380,7 @@ class Line:
 
 @given(before=st.lists(st.integers(0, 3), max_size=12), gateways=st.integers(1, 3))
 def test_a_settled_id_is_never_dialled(before: list[int], gateways: int) -> None:
-    """Wherever the former process stands when it is asked about, and however it goes on."""
+    """However far the former process has come, and however it continues."""
     ids, dialled = call_ids("24f7d479-2e07-4f0e-9c1c-0d7c8f4b9a11", gateways), []
 
     class Direct:
@@ -426,7 +425,7 @@ def test_a_settled_id_is_never_dialled(before: list[int], gateways: int) -> None
         assert result.status is Status.UNCERTAIN
 
 
-def test_a_link_that_is_lost_during_the_questions() -> None:
+def test_the_link_is_lost_while_freeswitch_is_asked() -> None:
     class Gone(Line):
         def api(self, command: str, arg: str = "") -> str:
             raise Disconnected("gone")

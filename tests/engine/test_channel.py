@@ -21,7 +21,7 @@ SOON = CallTimeouts(
 
 
 class Switch:
-    """A link whose answers are scripted; it notes what it was asked."""
+    """A link with scripted answers that records the commands."""
 
     def __init__(self, **answers: Callable[[], str]) -> None:
         self.answers = answers
@@ -163,7 +163,7 @@ def test_a_call_that_is_still_up_is_caught_up_with() -> None:
 
 
 def test_a_channel_that_has_just_hung_up_has_no_mark_yet() -> None:
-    """It is out of sight from the hangup on, its marks are left a moment later."""
+    """From the hangup on FreeSWITCH does not find it, and its marks are set a moment later."""
     answers = iter([fails("no reply"), fails("no reply"), lambda: "success"])
     switch = Switch(uuid_exists=lambda: "false", hash=lambda: "intended")
     switch.answers["db"] = lambda: next(answers)()  # noqa: PLW0108  # one after another
@@ -172,7 +172,7 @@ def test_a_channel_that_has_just_hung_up_has_no_mark_yet() -> None:
     assert made.follow() is Fate.SUCCEEDED
 
 
-def test_it_ends_between_the_two_questions() -> None:
+def test_a_call_ends_between_uuid_exists_and_uuid_dump() -> None:
     switch = Switch(uuid_exists=lambda: "true", uuid_dump=fails())
     made, watch = channel(switch)
     watch.put(Gap("back"))
@@ -182,7 +182,7 @@ def test_it_ends_between_the_two_questions() -> None:
     assert made.transcript.hung_up
 
 
-def test_the_link_stays_away() -> None:
+def test_the_connection_does_not_come_back() -> None:
     made, watch = channel(Switch(), SOON)
     for event in events("t38-ok", "spandsp::txfaxpageresult"):
         watch.put(event)

@@ -1,4 +1,4 @@
-"""Everything that is decided before dialling."""
+"""Everything that is decided before dialling, and the call ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from fsfax.engine.plan import SendPlan, call_ids, new_call_id
 from fsfax.errors import InvalidNumber, InvalidRequest
 from fsfax.esl.dialstring import parse
-from fsfax.runtime.timezone import posix_timezone
 
 ID = "40e2b99d-0678-49b2-95d7-942f0744e265"
 
@@ -35,7 +34,7 @@ def variables(**changes: object) -> dict[str, str]:
     return dict(parse(line).variables)
 
 
-def test_the_usual_fax() -> None:
+def test_the_variables_of_a_fax_with_default_options() -> None:
     assert variables() == {
         "origination_uuid": ID,
         "ignore_early_media": "true",
@@ -115,7 +114,7 @@ def test_refused_when_it_is_rendered() -> None:
         plan(marks_realm="a/b").variables(ID)
 
 
-def test_ids_are_known_beforehand() -> None:
+def test_call_ids_follow_from_the_attempt_id() -> None:
     ids = call_ids(ID, 3)
     assert ids == call_ids(ID, 3)
     assert ids[0] == ID
@@ -123,23 +122,3 @@ def test_ids_are_known_beforehand() -> None:
     assert all(str(uuid.UUID(i)) == i for i in ids)
     assert plan().call_ids == ids[:2]
     assert new_call_id() != new_call_id()
-
-
-@pytest.mark.parametrize(
-    "zone", ["CET-1CEST,M3.5.0,M10.5.0/3", "UTC0", "<+0530>-5:30", "EST5EDT,M3.2.0,M11.1.0"]
-)
-def test_posix_zones_pass(zone: str) -> None:
-    assert posix_timezone(zone) == zone
-
-
-def test_names_become_posix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "Europe").mkdir()
-    (tmp_path / "Europe" / "Dublin").write_bytes(
-        b"TZif2" + bytes(80) + b"\nIST-1GMT0,M10.5.0,M3.5.0/1\n"
-    )
-    (tmp_path / "Broken").write_bytes(b"not a zone\n")
-    monkeypatch.setattr("zoneinfo.TZPATH", (str(tmp_path / "missing"), str(tmp_path)))
-    assert posix_timezone("Europe/Dublin") == "IST-1GMT0,M10.5.0,M3.5.0/1"
-    for wrong in ("Broken", "../etc/passwd", "", "Europe/Atlantis"):
-        with pytest.raises(InvalidRequest):
-            posix_timezone(wrong)

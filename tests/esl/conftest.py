@@ -1,3 +1,5 @@
+"""Fixtures: a scripted event socket server, and links to it."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from tests.esl.scripted import QUICK, Server
 
 @pytest.fixture(autouse=True)
 def _limit() -> Iterator[None]:
-    """Fail a test that takes more than 20 s instead of waiting for ever."""
+    """Fail a test that takes more than 20 s."""
     with gevent.Timeout(20, AssertionError("the test took more than 20 s")):
         yield
 
@@ -27,7 +29,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def links() -> Iterator[Any]:
-    """Make links to a server; they are closed after the test."""
+    """Return a function that makes links to a server; all are closed after the test."""
     with ExitStack() as stack:
 
         def make(server: Server, *, queue_size: int = 1000, **timeouts: float) -> Link:
@@ -41,7 +43,7 @@ def links() -> Iterator[Any]:
 
 @pytest.fixture
 def link(server: Server, links: Any) -> Link:
-    """Return a link that is connected."""
+    """Return a link that is up."""
     made: Link = links(server)
     made.connect()
     return made

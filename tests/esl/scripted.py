@@ -14,14 +14,7 @@ from gevent.server import StreamServer
 
 from fsfax.errors import EslTimeout
 from fsfax.esl.link import Watch
-from fsfax.esl.wire import (
-    Command,
-    CommandReader,
-    Event,
-    encode_event,
-    encode_frame,
-    encode_reply,
-)
+from fsfax.esl.wire import Command, CommandReader, Event, encode_event, encode_frame, encode_reply
 from fsfax.settings import EslTimeouts, NodeSettings
 
 PASSWORD = "ClueCon"
@@ -42,8 +35,8 @@ QUICK = EslTimeouts(
 
 
 def until(true: Callable[[], Any], what: str = "it") -> None:
-    """Wait until a condition holds."""
-    with gevent.Timeout(PATIENCE, AssertionError(f"waited in vain for {what}")):
+    """Wait until a condition holds; fail after PATIENCE seconds."""
+    with gevent.Timeout(PATIENCE, AssertionError(f"{what} did not happen in {PATIENCE} s")):
         while not true():
             gevent.sleep(0.002)
 
@@ -81,19 +74,19 @@ class Peer:
         return [command.line for command in self.commands]
 
     def saw(self, start: str) -> list[Command]:
-        """The commands so far that begin like this, when there is one."""
+        """Wait for a command that begins like this; return those that do."""
         until(lambda: any(line.startswith(start) for line in self.lines), start)
         return [command for command in self.commands if command.line.startswith(start)]
 
 
 class Server:
-    """Accepts, logs in, and answers; what it says can be replaced piece by piece.
+    """Accepts connections, logs in and answers; each answer can be replaced.
 
     Attributes:
-        answer: gives the bytes that answer a command, b"" for silence.
+        answer: returns the bytes that answer a command, b"" for no answer.
         greeting: what is sent first.
-        core: the Core-UUID; "" leaves the question for it to `answers`.
-        peers: the connections so far, the dead ones too.
+        core: the Core-UUID; "" = the command that asks for it is answered by `answers`.
+        peers: the connections so far, with those that have ended.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -126,7 +119,7 @@ class Server:
         return NodeSettings(name=name, port=self.port, **settings)
 
     def stop(self) -> None:
-        """Refuse new connections and end those that are."""
+        """Refuse new connections and end the present ones."""
         self._server.stop(timeout=0)
         for peer in self.peers:
             peer.close()
@@ -157,7 +150,7 @@ class Server:
             while data := sock.recv(65536):
                 for command in reader.feed(data):
                     if command.line == ASK_CORE and self.core:
-                        # A part of every login; commands and answers are what comes after it.
+                        # A part of every login: `commands` has only what comes after it.
                         peer.send(api_response(self.core))
                         continue
                     peer.commands.append(command)
@@ -170,12 +163,12 @@ def silent(_command: Command) -> bytes:
 
 
 def saying(*parts: bytes) -> Callable[[Command], bytes]:
-    """An answer that is always the same."""
+    """Return a function that gives the same answer to every command."""
     return lambda _command: b"".join(parts)
 
 
 def items(watch: Watch) -> list[str]:
-    """What is queued in a watch: names of events, and the kinds of everything else."""
+    """Return what is queued in a watch: names of events, and the types of all other items."""
     found = []
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What is typed arrives as it is, or is refused."""
+"""Dial strings: a value arrives in FreeSWITCH unchanged, or is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsfax.values.numbers import DialNumber, dialable
 GATEWAY = Gateway("peer", DialNumber("+15551230000"))
 
 
-def test_the_line() -> None:
+def test_the_command_line_of_an_originate() -> None:
     line = Originate(
         GATEWAY, {"origination_uuid": "40e2-b9", "fax_ident": "%2B1"}, "txfax", "/spool/a.tif"
     ).render()
@@ -46,8 +46,8 @@ def test_values_arrive_unchanged(variables: dict[str, str]) -> None:
 
 
 @given(st.text(max_size=60))
-def test_no_value_adds_anything(value: str) -> None:
-    """Whatever a user types: the value arrives alone, or the line is never made."""
+def test_no_value_adds_a_variable_or_a_command(value: str) -> None:
+    """Any text of a user arrives as the one value, or no command line is made."""
     try:
         line = Originate(GATEWAY, {"name": value, "last": "x"}, "txfax", "/a.tif").render()
     except InvalidRequest:
@@ -96,7 +96,7 @@ def test_refused_applications(application: str) -> None:
         ("1", "1"),
     ],
 )
-def test_numbers(written: str, dialled: str) -> None:
+def test_written_numbers_are_made_dialable(written: str, dialled: str) -> None:
     assert dialable(written) == dialled
 
 
@@ -129,7 +129,7 @@ def test_refused_gateways(gateway: str) -> None:
 @pytest.mark.parametrize(
     ("line", "variables"),
     [
-        # Each was put to FreeSWITCH 1.10.12, which understood it so.
+        # FreeSWITCH 1.10.12 was given each of them and read it so.
         (r"{x='a, b'}e &park", {"x": "a"}),  # quotes do not protect a comma
         (r"{x='a\, b'}e &park", {"x": "a, b"}),
         ("{^^;a=1;b='x, y'}e &park", {"a": "1", "b": "x, y"}),

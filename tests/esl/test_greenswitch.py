@@ -1,8 +1,8 @@
-"""What greenswitch 0.0.19 does on a bad day, and that a Link does not.
+"""Defects of greenswitch 0.0.19, and that a `Link` does not have them.
 
-Every defect is shown twice: ``plain`` is greenswitch's own ``InboundESL`` and has to misbehave
-(when it does not any more, the pinned version has changed and `fsfax.esl.transport` wants a new
-look); ``ours`` is a `Link`, in the same situation, and has to behave.
+Each defect is shown twice: ``plain`` is greenswitch's own ``InboundESL``, which has to fail (if it
+does not, the pinned version has changed, and `fsfax.esl.transport` has to be compared with it
+again); ``ours`` is a `Link` in the same situation, which has to work.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Hangs(Exception):
 
 @contextmanager
 def hangs() -> Iterator[None]:
-    """What is inside has to wait for ever."""
+    """Fail unless the block still waits after LONG_ENOUGH seconds."""
     with pytest.raises(Hangs), gevent.Timeout(LONG_ENOUGH, Hangs()):
         yield
 
 
 @pytest.fixture
 def plain(server: Server) -> Iterator[Any]:
-    """Makes plain greenswitch connections, and ends their greenlets by force."""
+    """Return a function that makes greenswitch connections; kill their greenlets afterwards."""
     made: list[InboundESL] = []
 
     def make() -> InboundESL:
@@ -60,7 +60,7 @@ def plain(server: Server) -> Iterator[Any]:
 
 @pytest.fixture
 def ours(server: Server) -> Iterator[Any]:
-    """Makes links, and closes them; with short limits where silence is the point of a test."""
+    """Return a function that makes links, with the given limits; all are closed afterwards."""
     with ExitStack() as stack:
 
         def make(limits: EslTimeouts = QUICK, **settings: Any) -> Link:
@@ -77,7 +77,7 @@ def connected(make: Any) -> Any:
     return made
 
 
-def test_the_version_that_was_looked_at() -> None:
+def test_the_version_of_greenswitch_is_the_one_tested_here() -> None:
     assert importlib.metadata.version("greenswitch") == "0.0.19"
 
 
@@ -116,16 +116,16 @@ def test_silence_at_a_command(server: Server, plain: Any, ours: Any) -> None:
 def test_a_closed_socket_with_commands_under_way(server: Server, plain: Any, ours: Any) -> None:
     server.answers["api"] = silent
     esl = connected(plain)
-    told: list[Any] = []
-    esl.register_handle("DISCONNECT", told.append)
-    esl.register_handle("*", told.append)
+    handled: list[Any] = []
+    esl.register_handle("DISCONNECT", handled.append)
+    esl.register_handle("*", handled.append)
     asking = gevent.spawn(esl.send, "api status")
     server.peer.saw("api")
     server.peer.close()
     until(lambda: not esl.connected)
     with hangs():
         asking.get()
-    assert not told
+    assert not handled
     asking.kill()
 
     link = connected(ours)
@@ -319,12 +319,12 @@ def test_a_header_without_a_value(server: Server, plain: Any, ours: Any) -> None
     [
         pytest.param(b"Content-Type: text/new-kind\n\n", id="no length"),
         pytest.param(b"Reply-Text: no type\n\n", id="no type"),
-        pytest.param(encode_reply("+OK nobody asked"), id="unsolicited"),
+        pytest.param(encode_reply("+OK not asked for"), id="unsolicited"),
         pytest.param(b"Content-Type: log/data\nContent-Length: 1\n\n\xff", id="bad UTF-8"),
     ],
 )
 def test_unknown_frames(server: Server, plain: Any, ours: Any, frame: bytes) -> None:
-    """One such frame ends greenswitch's reading greenlet, and nothing is answered any more."""
+    """One such frame ends greenswitch's reading greenlet; from then on no command returns."""
     esl = connected(plain)
     server.peer.send(frame)
     until(esl._receive_events_greenlet.ready)

@@ -1,4 +1,4 @@
-"""A connection that is lost or falls silent, and what comes after."""
+"""A connection that is lost or falls silent, and the reconnection."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import gevent
 import gevent.socket
 import pytest
 
-from fsfax.errors import (
-    Disconnected,
-)
+from fsfax.errors import Disconnected
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.transport import Transport
 from fsfax.esl.wire import Command, Event, Frame, FrameReader, encode_frame, encode_reply
@@ -29,7 +27,7 @@ from tests.esl.scripted import (
 )
 
 
-def ways_to_go() -> dict[str, bytes]:
+def endings() -> dict[str, bytes]:
     return {
         "closed": b"",
         "notice": encode_frame("text/disconnect-notice", (), b"Disconnected, goodbye.\n"),
@@ -40,7 +38,7 @@ def ways_to_go() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("way", ways_to_go())
+@pytest.mark.parametrize("way", endings())
 def test_a_lost_connection_comes_back(link: Link, server: Server, way: str) -> None:
     states: list[bool] = []
     link.on_state(states.append)
@@ -50,7 +48,7 @@ def test_a_lost_connection_comes_back(link: Link, server: Server, way: str) -> N
     asking = [gevent.spawn(link.api, "status") for _ in range(3)]
     until(lambda: len(server.peer.saw("api status")) == 3)
     first = server.peer
-    first.send(ways_to_go()[way])
+    first.send(endings()[way])
     if way in ("closed", "in a body", "in headers"):
         first.close()
     for each in asking:
@@ -65,11 +63,11 @@ def test_a_lost_connection_comes_back(link: Link, server: Server, way: str) -> N
     ]
     server.peer.send(event("CHANNEL_HANGUP", "40e2"))
     for each in (watch, other):
-        lost, gap, news = take(each), take(each), take(each)
+        lost, gap, hangup = take(each), take(each), take(each)
         assert isinstance(lost, Lost)
         assert lost.reason
         assert isinstance(gap, Gap)
-        assert news.name == "CHANNEL_HANGUP"
+        assert hangup.name == "CHANNEL_HANGUP"
     assert states[0] is False
     assert states[-1] is True
 
@@ -159,7 +157,7 @@ def test_a_silent_connection_is_probed(server: Server, links: Any) -> None:
     assert link.connected
 
 
-def test_a_dead_connection_is_closed(server: Server, links: Any) -> None:
+def test_a_connection_that_does_not_answer_is_closed(server: Server, links: Any) -> None:
     link = links(server, heartbeat=0.05, command=0.05)
     link.connect()
     watch = link.watch("40e2")

@@ -1,4 +1,4 @@
-"""Which node takes the next call."""
+"""The pool of nodes: which node gets the next call, and who waits for a free line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def servers() -> Iterator[list[Server]]:
 
 @pytest.fixture
 def pool_of(servers: list[Server]) -> Iterator[Nodes]:
-    """A started pool, every node up; each argument is one node's settings."""
+    """Return a function that starts a pool; each argument is one node's settings."""
     with ExitStack() as stack:
 
         def build(*settings: dict[str, object]) -> Pool:
@@ -111,7 +111,7 @@ def test_release_is_idempotent(pool_of: Nodes) -> None:
     assert pool.nodes[0].busy_on("x") == pool.nodes[0].busy_on("y") == 0
 
 
-def test_gateways_in_the_asked_order(pool_of: Nodes) -> None:
+def test_gateways_are_chosen_in_the_order_of_the_request(pool_of: Nodes) -> None:
     pool = pool_of(gateways(x=1, y=2))
     first = pool.acquire(["y", "x"])
     assert first.gateways == ("y", "x")
@@ -125,13 +125,13 @@ def test_gateways_in_the_asked_order(pool_of: Nodes) -> None:
         pool.acquire(["x", "y"])
 
 
-def test_own_gateways_when_none_is_named(pool_of: Nodes) -> None:
+def test_a_request_without_gateways_uses_those_of_the_node(pool_of: Nodes) -> None:
     pool = pool_of(gateways(x=1, y=0))
     assert pool.acquire().gateways == ("x", "y")
     assert pool.acquire().gateways == ("y",)
 
 
-def test_no_gateway_at_all(pool_of: Nodes) -> None:
+def test_a_node_without_gateways(pool_of: Nodes) -> None:
     assert pool_of({}).acquire().gateways == ()
 
 
@@ -204,7 +204,7 @@ def test_no_request_waits_behind_one_that_needs_another_gateway(pool_of: Nodes) 
     assert first.get().gateways == ("x",)
 
 
-def test_waiting_ends(pool_of: Nodes) -> None:
+def test_a_request_stops_waiting_after_its_limit(pool_of: Nodes) -> None:
     pool = pool_of({"capacity": 1})
     held = pool.acquire()
     with pytest.raises(NoCapacity, match="1 of 1"):
@@ -231,18 +231,31 @@ def test_a_waiter_that_is_killed_when_just_served_releases(pool_of: Nodes) -> No
     waiting = gevent.spawn(pool.acquire, wait=PATIENCE)
     until(lambda: pool._requests)
     waiting.kill(block=False)  # it comes first …
-    held.release()  # … and finds the room taken in its name
+    held.release()  # … and its greenlet ends with a reservation
     waiting.join()
     assert pool.nodes[0].busy == 0
 
 
-def test_the_callers_own_timeout_is_not_ours(pool_of: Nodes) -> None:
+def test_a_timeout_of_the_caller_is_raised_unchanged(pool_of: Nodes) -> None:
     pool = pool_of({"capacity": 1})
     pool.acquire()
     with pytest.raises(gevent.Timeout) as caught, gevent.Timeout(0.02) as mine:
         pool.acquire(wait=PATIENCE)
     assert caught.value is mine
     assert not pool._requests
+
+
+def test_a_call_that_is_up_already_is_counted_over_the_limit(pool_of: Nodes) -> None:
+    pool = pool_of({"capacity": 1, **gateways(x=1)})
+    node = pool.node("a")
+    held = pool.acquire(["x"])
+    with pool.hold("a", "x") as adopted:
+        assert (adopted.node, adopted.gateways) == (node, ("x",))
+        assert (node.busy, node.busy_on("x")) == (2, 2)
+        held.release()
+        with pytest.raises(NoCapacity, match="1 of 1"):
+            pool.acquire(["x"])
+    assert (node.busy, node.busy_on("x")) == (0, 0)
 
 
 def test_draining(pool_of: Nodes) -> None:
@@ -288,9 +301,9 @@ def test_a_lost_node_is_left_out_and_comes_back(pool_of: Nodes, servers: list[Se
         assert waiting.get().node.name == "a"
 
 
-def test_no_node_is_up() -> None:
+def test_acquire_when_no_node_is_up() -> None:
     with Pool([down("a"), down("b")], QUICK, []) as pool:
-        # The first attempt is waited for, also without a wait of the caller's.
+        # It waits for the first attempt to connect, also without `wait`.
         with pytest.raises(NoNode, match=r"a: down: cannot connect.*b: down: cannot connect"):
             pool.acquire()
         with pytest.raises(NoNode, match="is FreeSWITCH running"):
@@ -394,6 +407,8 @@ def test_unknown_names(pool_of: Nodes) -> None:
     pool = pool_of({}, {})
     calls: list[Callable[[], object]] = [
         lambda: pool.acquire(node="z"),
+        lambda: pool.node("z"),
+        lambda: pool.hold("z", "x"),
         lambda: pool.drain("z"),
         lambda: pool.undrain("z"),
         lambda: pool.wait_idle("z", 0),
@@ -403,7 +418,7 @@ def test_unknown_names(pool_of: Nodes) -> None:
             call()
 
 
-def test_names_must_differ() -> None:
+def test_two_nodes_or_gateways_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="same name: 'a'"):
         Pool([NodeSettings(name="a"), NodeSettings(name="a"), NodeSettings(name="b")], QUICK, [])
     twice = NodeSettings(gateways=(GatewaySettings(name="x"), GatewaySettings(name="x")))

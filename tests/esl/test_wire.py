@@ -1,4 +1,4 @@
-"""Bytes in, frames out; and back."""
+"""The bytes of the event socket: frames and commands are read, headers decoded, both encoded."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_frame_is_returned_when_it_is_complete() -> None:
     assert len(reader.feed(JOB[-1:])) == 1
 
 
-def test_line_ends_between_frames_are_nothing() -> None:
+def test_line_ends_between_frames_are_ignored() -> None:
     reader = FrameReader()
     assert len(reader.feed(b"\n\r\n\nContent-Type: a\n\n\n\n")) == 1
     reader.eof()
@@ -111,7 +111,7 @@ def test_crlf_is_accepted() -> None:
     assert (frame.content_type, frame.body) == ("a/b", b"\r\n\r\n")
 
 
-def test_no_content_type() -> None:
+def test_a_frame_without_a_content_type() -> None:
     assert only(b"Reply-Text: +OK\n\n").content_type == ""
 
 
@@ -123,7 +123,7 @@ def test_outer_headers_are_not_percent_encoded() -> None:
     "length",
     ["x", "-1", "1 2", "0x10", "+3", "1.0", "\u0663", "9" * 13, "9" * 5000, ""],
 )
-def test_a_length_that_is_none(length: str) -> None:
+def test_an_invalid_length_is_refused(length: str) -> None:
     with pytest.raises(ProtocolError):
         FrameReader().feed(f"Content-Length: {length}\n\n".encode())
 
@@ -171,7 +171,7 @@ def test_garbage_yields_frames_or_a_protocol_error(pieces: list[bytes]) -> None:
 
 
 def probe(item: Frame | Command) -> None:
-    """Every way to look at something must survive whatever it is."""
+    """Read an item in every way; none may raise."""
     mapping_laws(item.headers)
     if isinstance(item, Frame):
         assert isinstance(item.content_type, str)
@@ -314,7 +314,7 @@ def test_look_ups_of_an_event() -> None:
     assert event.variable("fax_ecm", "?") == event.get("x", "?") == "?"
 
 
-def test_an_event_of_nothing() -> None:
+def test_an_empty_event() -> None:
     event = Event.from_body(b"")
     assert (event.name, event.subclass, event.uuid, event.body) == ("", "", "", b"")
 
@@ -419,13 +419,13 @@ def test_line_breaks_are_refused(bad: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a:b"])
-def test_a_name_that_is_none(name: str) -> None:
+def test_an_invalid_header_name_is_refused(name: str) -> None:
     with pytest.raises(InvalidCommand, match="is not a header name"):
         encode_command("a", [(name, "v")])
 
 
 @pytest.mark.parametrize("line", ["", "  "])
-def test_an_empty_command(line: str) -> None:
+def test_an_empty_command_is_refused(line: str) -> None:
     with pytest.raises(InvalidCommand, match="empty"):
         encode_command(line)
 

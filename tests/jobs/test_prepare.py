@@ -23,8 +23,8 @@ from fsfax.jobs.claims import Preparation
 from fsfax.jobs.prepare import Preparer
 from fsfax.jobs.store import JobStore
 from fsfax.settings import DocumentSettings, FetchSettings, Settings
-from tests.document.conftest import make_pdf, text_content
-from tests.document.web_server import Visit, WebServer, closed_port
+from tests.document.samples import make_pdf, text_content
+from tests.egress.web_server import Visit, WebServer, closed_port
 from tests.job_fixtures import NUMBERS, Clock, Hand
 
 DEADLINE = 30.0

@@ -54,3 +54,11 @@ def mail(
 def raw(made: Any) -> bytes:
     """The bytes that are sent."""
     return bytes(made).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def letter(**fields: str | None) -> bytes:
+    """The bytes of a mail with one PDF attached; ``fields``: as for `mail`."""
+    return raw(mail(("letter.pdf", "application/pdf", PDF), **fields))  # type: ignore[arg-type]
+
+
+LETTER = letter()

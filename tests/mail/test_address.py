@@ -66,7 +66,7 @@ def test_numbers_are_read_as_people_write_them(
 
 
 @pytest.mark.parametrize(("address", "why"), REFUSED)
-def test_addresses_that_are_refused(address: str, why: str) -> None:
+def test_invalid_recipient_addresses_are_refused(address: str, why: str) -> None:
     with pytest.raises(SmtpRefusal) as refused:
         read_recipient(address)
     assert why in refused.value.reason
@@ -116,12 +116,12 @@ def test_separators_and_tags_change_no_number(number: str, between: list[str], t
         ("ann@bücher.example", "ann@bücher.example"),
     ],
 )
-def test_senders(address: str, read: str) -> None:
+def test_sender_addresses_are_read(address: str, read: str) -> None:
     assert read_sender(address) == read
 
 
 @pytest.mark.parametrize("address", ["ann", "ann@", "@example.com", "a\nb@example.com", "a@b\x00c"])
-def test_senders_that_are_refused(address: str) -> None:
+def test_invalid_sender_addresses_are_refused(address: str) -> None:
     with pytest.raises(SmtpRefusal) as refused:
         read_sender(address)
     assert refused.value.status == "5.1.7"

@@ -42,7 +42,7 @@ def test_a_mail_with_an_attachment(apart: Any) -> None:
     assert letter.head == PDF[:4096]
 
 
-def test_parts_within_parts(apart: Any) -> None:
+def test_nested_parts_are_listed_in_order(apart: Any) -> None:
     """As mailers write them: mixed > related > alternative, and a forwarded mail."""
     made = EmailMessage()
     made.set_content("hello")
@@ -74,7 +74,9 @@ def test_parts_within_parts(apart: Any) -> None:
         ("utf-8", b"\xff\xfe\xfd", "\ufffd\ufffd\ufffd"),
     ],
 )
-def test_texts_in_any_charset(apart: Any, label: str, data: bytes, text: str) -> None:
+def test_a_text_in_any_charset_becomes_utf_8(
+    apart: Any, label: str, data: bytes, text: str
+) -> None:
     head = f"Content-Type: text/plain; charset={label}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     found = apart(head.encode() + data)
     assert found.file(found.parts[0]).read_text(encoding="utf-8") == text
@@ -154,7 +156,7 @@ def wide(count: int) -> bytes:
         (b"Content-Type: message/rfc822\r\n\r\n" * 5000, "more than 100 parts"),
     ],
 )
-def test_bombs(apart: Any, data: bytes, why: str) -> None:
+def test_a_mail_beyond_a_limit_is_refused(apart: Any, data: bytes, why: str) -> None:
     with pytest.raises(SmtpRefusal, match=why) as refused:
         apart(data)
     assert refused.value.code == 554
@@ -166,7 +168,7 @@ def test_parsing_has_a_time_limit(apart: Any) -> None:
         apart(b"X: y\r\n\r\n" + b"line\r\n" * 100_000, clock=lambda: next(times))
 
 
-def test_within_the_limits(apart: Any) -> None:
+def test_a_mail_at_the_limits_is_parsed(apart: Any) -> None:
     assert len(apart(nested(message.MAX_DEPTH)).parts) == 1
     most = message.MAX_PARTS - 2  # the parser makes one more where the end is missing
     assert len(apart(wide(most)).parts) == most

@@ -40,11 +40,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("sender", "entries", "allowed"), CASES)
-def test_permitted_senders(sender: str, entries: list[str], allowed: bool) -> None:
+def test_a_list_permits_addresses_domains_and_patterns(
+    sender: str, entries: list[str], allowed: bool
+) -> None:
     assert judge(sender, entries).allowed is allowed
 
 
-def test_an_empty_list_means_what_the_settings_say() -> None:
+def test_an_empty_list_permits_what_the_caller_says() -> None:
     assert judge("ann@example.com", [], when_empty=True).allowed
     assert not judge("", [], when_empty=True).allowed
     assert not judge("ann@example.com", ["bob@example.com"], when_empty=True).allowed

@@ -1,385 +1,173 @@
-"""The mail server on a real socket: what is accepted, refused and logged."""
+"""The mail server: many clients at once, its limit of sessions, TLS, the byte budget."""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import smtplib
-from base64 import b64encode
+import socket
+import ssl
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+import trustme
 
-from fsfax.accounts.accounts import Accounts
-from fsfax.accounts.tokens import Scope
-from fsfax.db.schema import faxboxes
-from fsfax.db.states import JobState
-from fsfax.errors import InvalidRequest
-from fsfax.mail.message import MAX_PARTS
-from fsfax.values.preferences import SendPreferences
-from tests.mail.conftest import SENDER, MailService
-from tests.mail.mails import OFFICE_HEAD, PDF, mail, picture, raw
+from fsfax.mail.server import ByteBudget, MailServer
+from tests.mail.conftest import SENDER, MailService, until
+from tests.mail.mails import LETTER, letter
 
 NewService = Callable[..., MailService]
+MANY = 200
 
 
-def letter(**more: Any) -> bytes:
-    return raw(mail(("letter.pdf", "application/pdf", PDF), **more))
+def deliver(service: MailService, data: bytes, to: str) -> int:
+    """Send a mail as a mailer does: again after a temporary refusal; return how often."""
+    for tries in range(1, 1000):
+        try:
+            with service.client() as client:
+                client.sendmail(SENDER, to, data)
+                return tries
+        except smtplib.SMTPConnectError as error:
+            if error.smtp_code != 421:
+                raise
+        except (smtplib.SMTPServerDisconnected, ConnectionError):
+            pass
+    raise AssertionError("never taken")
 
 
-class TestAccepted:
-    def test_a_mail_becomes_a_job_and_an_entry(self, service: MailService) -> None:
-        code, words = service.send(letter(Subject="Grüße"), service.to("+353-1-5550100"))
-        (job,) = service.jobs()
-        assert (code, words) == (250, f"2.0.0 accepted as {job.id} to +35315550100")
-        assert job.state is JobState.ATTACHING_FILES
-        assert (job.to_number, job.dial_number) == ("+35315550100", "+35315550100")
-        assert (job.account_id, job.faxbox_id) == (service.account, service.box.id)
-        assert job.fields == {
-            "notifications": {"email": {"send_to": [SENDER]}},
-            "subject": "Grüße",
-            "message_id": "<1@example.com>",
-        }
-        (document,) = service.store.documents(job.id)
-        assert (document.name, document.media_type) == ("letter.pdf", "application/pdf")
-        assert b"".join(service.store.read(document)) == PDF
+def test_many_mails_at_once_become_one_fax_each(new_service: NewService) -> None:
+    """More than there are sessions: each becomes one fax, with one entry."""
+    service = new_service(sessions=50)
+    numbers = [str(15550000 + number) for number in range(MANY)]
 
-        (entry,) = service.entries()
-        assert (entry.from_address, entry.to_address) == (SENDER, service.to("+353-1-5550100"))
-        assert (entry.errors, entry.job_ids) == ((), (job.id,))
-        assert (entry.account_id, entry.faxbox_id) == (service.account, service.box.id)
-        assert entry.data["size"] == len(letter(Subject="Grüße"))
-        assert entry.data["original_number"] == "+353-1-5550100"
-        assert entry.data["attachments"] == [
-            {
-                "name": "",
-                "type": "text/plain",
-                "size": entry.data["attachments"][0]["size"],
-                "faxed": False,
-                "why": "the text of a mail is not faxed",
-            },
-            {"name": "letter.pdf", "type": "application/pdf", "size": len(PDF), "faxed": True},
-        ]
-        assert service.counts == ["accepted"]
+    def send(number: str) -> int:
+        return deliver(service, letter(message_id=f"<{number}@example.com>"), service.to(number))
 
-    def test_settings_of_the_faxbox(self, service: MailService) -> None:
-        service.boxes.change(
-            service.box.id,
-            {
-                "caller_id": "+353 1 555 0199",
-                "caller_name": "Clinic",
-                "fax_header": "CLINIC",
-                "fax_identity": "+353 1 5550199",
-                "fax_timezone": "Europe/Dublin",
-                "retries": 2,
-                "media": {"fax_option": False},
-                "notifications": {
-                    "outbound": {
-                        "email": {"send_to": ["desk@example.org", SENDER]},
-                        "sms": {"send_to": "+353861234567"},
-                    }
-                },
-            },
-        )
-        assert service.send()[0] == 250
-        (job,) = service.jobs()
-        assert (job.from_number, job.from_name, job.retries) == ("+353 1 555 0199", "Clinic", 2)
-        assert job.preferences == SendPreferences(
-            t38="off", ident="+353 1 5550199", header="CLINIC", timezone="Europe/Dublin"
-        )
-        assert job.fields["notifications"] == {
-            "email": {"send_to": ["desk@example.org", SENDER]},
-            "sms": {"send_to": ["+353861234567"]},
-        }
+    with ThreadPoolExecutor(MANY) as clients:
+        list(clients.map(send, numbers))
+    assert sorted(job.to_number for job in service.jobs()) == numbers
+    entries = service.entries()
+    assert len(entries) == len({entry.job_ids for entry in entries}) == MANY
+    assert not any(entry.errors for entry in entries)
 
-    def test_a_faxbox_without_settings(self, service: MailService) -> None:
-        service.send()
-        (job,) = service.jobs()
-        assert (job.retries, job.preferences, job.from_number) == (3, SendPreferences(), "")
 
-    def test_several_recipients_make_several_faxes_and_attachments_one(
-        self, service: MailService
+def test_a_session_beyond_the_limit_is_refused(new_service: NewService) -> None:
+    service = new_service(sessions=1)
+    with service.client() as client:
+        client.ehlo()
+        with pytest.raises(smtplib.SMTPConnectError) as caught:
+            service.client()
+        assert caught.value.smtp_code == 421
+        assert b"too busy to accept mail right now" in bytes(caught.value.smtp_error)
+    until(lambda: not service.server.sessions, "the session has ended")
+    assert service.send()[0] == 250
+
+
+class TestTls:
+    @pytest.fixture
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def guarded(
+        self, new_service: NewService, authority: trustme.CA, tmp_path: Path
+    ) -> MailService:
+        file = tmp_path / "server.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(file))
+        return new_service(certificate=file, require_tls=True)
+
+    def test_a_mail_after_starttls_is_accepted(
+        self, guarded: MailService, authority: trustme.CA
     ) -> None:
-        other = service.boxes.create(
-            Accounts(service.database).create("other").id,
-            {
-                "name": "x",
-                "smtp_permission_list": [SENDER],
-                "custom_smtp_email_address": "Fax.Example.ORG",
-            },
-        )
-        made = mail(
-            ("b.pdf", "application/pdf", PDF),
-            ("a.png", "image/png", picture(800, 100)),
-            ("c.tif", "image/tiff", picture(800, 100, "TIFF")),
-        )
-        to = (service.to("1001"), "1002@fax.example.org", service.to("1003"))
-        code, words = service.send(raw(made), *to)
-        jobs = {job.to_number: job for job in service.jobs()}
-        assert code == 250
-        assert words.splitlines() == [
-            f"2.0.0 accepted as {jobs[to].id} to {to}" for to in ("1001", "1002", "1003")
-        ]
-        for job in jobs.values():
-            names = [document.name for document in service.store.documents(job.id)]
-            assert names == ["b.pdf", "a.png", "c.tif"]
-        assert [each.job_ids for each in service.entries()] == [
-            (jobs["1001"].id,),
-            (jobs["1003"].id,),
-        ]
-        assert [each.job_ids for each in service.entries(other.account_id)] == [(jobs["1002"].id,)]
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        with guarded.client() as client:
+            client.starttls(context=context)
+            assert client.sendmail(SENDER, guarded.to(), LETTER) == {}
+        assert len(guarded.jobs()) == 1
+        until(lambda: not guarded.server.sessions, "the session has ended")
 
-    def test_sent_again_it_makes_no_second_fax(self, service: MailService) -> None:
-        mail = letter()
-        first = service.send(mail)
-        again = service.send(b"Received: by relay\r\n" + mail)
-        assert first == again
-        assert len(service.jobs()) == 1
-        assert len(service.entries()) == 2  # each attempt is written down
-        assert service.send(letter(), service.to("5550101"))[0] == 250
-        assert service.send(letter(message_id="<2@example.com>"))[0] == 250
-        assert len(service.jobs()) == 3
+    def test_a_stop_is_announced_over_tls(self, guarded: MailService) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        client = guarded.client()
+        client.starttls(context=context)
+        client.ehlo()
+        guarded.server.stop()
+        assert client.getreply()[0] == 421
 
-    def test_a_mail_without_message_id_and_date_is_a_new_one_the_next_day(
-        self, service: MailService, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        nameless = letter(message_id=None)
-        assert service.send(nameless) == service.send(nameless)
-        now = service.server.acceptance._now
-        tomorrow = lambda: now() + timedelta(days=1)  # noqa: E731
-        monkeypatch.setattr(service.server.acceptance, "_now", tomorrow)
-        service.send(nameless)
-        assert len(service.jobs()) == 2
+    def test_a_mail_before_starttls_is_refused(self, guarded: MailService) -> None:
+        code, words = guarded.send(LETTER)
+        assert code == 530, words
+        assert guarded.jobs() == []
 
-    def test_the_text_by_policy(self, new_service: NewService) -> None:
-        service = new_service(text="first")
-        service.send()
-        (job,) = service.jobs()
-        text, pdf = service.store.documents(job.id)
-        assert (text.media_type, pdf.media_type) == ("text/plain", "application/pdf")
-        assert b"".join(service.store.read(text)).strip() == b"Please fax this."
-
-    def test_long_lines_and_eight_bits(self, service: MailService) -> None:
-        head = b"Message-ID: <x@y>\r\nContent-Type: application/pdf\r\n"
-        head += b"Content-Transfer-Encoding: binary\r\n\r\n"
-        body = PDF + b"%" + b"\xff" * 100_000 + b"\r\n"
-        assert service.send(head + body)[0] == 250
-        (job,) = service.jobs()
-        (document,) = service.store.documents(job.id)
-        # smtplib writes every line break as CR LF; a line as long as this one arrives whole.
-        assert b"\xff" * 100_000 in b"".join(service.store.read(document))
-
-    def test_dots_arrive_as_they_were(self, service: MailService) -> None:
-        text = b"." * 5 + b"\r\n.\r\n..x\r\n" * 3
-        head = b'Content-Type: text/plain\r\nContent-Disposition: attachment; filename="a.txt"\r\n'
-        assert service.send(head + b"\r\n" + text)[0] == 250
-        (job,) = service.jobs()
-        (document,) = service.store.documents(job.id)
-        wanted = hashlib.sha256(text).hexdigest()
-        assert document.sha256 == wanted
-
-
-class TestRefused:
-    @pytest.mark.parametrize(
-        ("to", "sender", "answer"),
-        [
-            ("abc@{box}", SENDER, "550 5.1.3 fax number 'abc' is invalid: write NUMBER@{box}"),
-            ("+@{box}", SENDER, "550 5.1.3 fax number '+' is empty: write NUMBER@{box}"),
-            ("1@{box}", "eve@example.com", "550 5.7.1 address eve@example.com is not allowed on"),
-            ("1@{box}", "", "550 5.7.1 mails without a sender (bounces) are not faxed"),
-        ],
-    )
-    def test_recipients(self, service: MailService, to: str, sender: str, answer: str) -> None:
-        box = service.box.smtp_email_address
-        code, words = service.send(None, to.format(box=box), sender=sender)
-        assert f"{code} {words}".startswith(answer.format(box=box))
-        (entry,) = service.entries()
-        assert entry.errors == (words.partition(" ")[2],)
-        assert (entry.from_address, entry.to_address) == (sender or "<>", to.format(box=box))
-        assert (entry.account_id, entry.faxbox_id) == (service.account, service.box.id)
-        assert entry.job_ids == ()
-        assert service.counts == ["refused"]
-        assert service.jobs() == []
-
-    def test_an_unknown_domain(self, service: MailService) -> None:
-        assert service.send(None, "1@nowhere.example") == (
-            550,
-            "5.1.2 no faxbox has the domain nowhere.example",
-        )
-        assert service.entries() == []
-        with service.database.read() as connection:
-            from fsfax.db.schema import mails
-
-            (row,) = connection.execute(mails.select())
-        assert (row.account_id, row.to_address) == (None, "1@nowhere.example")
-
-    def test_an_empty_list(self, new_service: NewService) -> None:
-        service = new_service()
-        service.boxes.change(service.box.id, {"smtp_permission_list": None})
-        code, words = service.send()
-        assert code == 550
-        assert "faxbox permissions is empty and policy doesn't allow it" in words
-        generous = new_service(allow_all_when_empty=True)
-        generous.boxes.change(generous.box.id, {"smtp_permission_list": []})
-        assert generous.send()[0] == 250
-
-    @pytest.mark.parametrize(
-        ("data", "answer"),
-        [
-            (raw(mail()), "554 5.6.1 no valid attachment: attach a PDF"),
-            (
-                raw(mail(("a.zip", "application/zip", b"PK\x03\x04zip"))),
-                "554 5.6.1 no valid attachment: a.zip: this seems to be a ZIP archive",
-            ),
-            (letter(Auto_Submitted="auto-replied"), "554 5.7.1 automatic mails are not faxed"),
-            (letter(Auto_Submitted="auto-generated"), "554 5.7.1 automatic mails are not faxed"),
-            (letter(List_Id="<l.example>"), "554 5.7.1 mails of mailing lists are not faxed"),
-            (
-                b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * MAX_PARTS,
-                "554 5.6.0 the mail has more than 100 parts",
-            ),
-            (b"\r\n", "554 5.6.0 Message too small: it is empty"),
-        ],
-    )
-    def test_mails(self, service: MailService, data: bytes, answer: str) -> None:
-        code, words = service.send(data)
-        assert f"{code} {words}".startswith(answer)
-        (entry,) = service.entries()
-        assert entry.errors == (words.partition(" ")[2],)
-        assert entry.data["size"] == len(data)
-        assert service.counts == ["refused"]
-        assert service.jobs() == []
-
-    def test_an_office_document_without_an_office(
-        self, service: MailService, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("PATH", "/nowhere")
-        data = raw(mail(("a.odt", "application/octet-stream", OFFICE_HEAD)))
-        code, words = service.send(data)
-        assert (code, words) == (
-            554,
-            "5.6.1 a.odt: Office documents are not accepted here: send PDF",
-        )
-
-    def test_an_automatic_mail_where_the_settings_accept_it(self, new_service: NewService) -> None:
-        service = new_service(allow_automatic=True)
-        assert service.send(letter(Auto_Submitted="auto-generated"))[0] == 250
-
-    def test_an_invalid_stored_caller_id_is_ignored(self, service: MailService) -> None:
-        with pytest.raises(InvalidRequest, match=r"caller_id: .*'nobody' cannot be dialled"):
-            service.boxes.change(service.box.id, {"caller_id": "nobody"})
-        with service.database.write() as connection:
-            stored = {"caller_id": "nobody", "smtp_permission_list": [SENDER]}
-            connection.execute(update(faxboxes).values(data=stored))
-        assert service.send()[0] == 250
-        (job,) = service.jobs()
-        assert job.from_number == ""
-
-    def test_too_large_as_declared(self, new_service: NewService) -> None:
-        service = new_service(max_size=5000)
-        data = letter() + b"x" * 5000
-        code, words = service.send(data)
-        wanted = f"5.3.4 Message too large: {len(data)} bytes, at most 5000 are accepted"
-        assert (code, words) == (552, wanted)
-        (entry,) = service.entries()
-        assert entry.errors == (wanted[6:],)
-        assert entry.data["size"] == len(data)
-
-    @pytest.mark.parametrize("size", [5001, 9999, 100_000])
-    def test_too_large_in_fact(self, new_service: NewService, size: int) -> None:
-        service = new_service(max_size=5000)
-        with service.client() as client:
-            client.ehlo()
-            client.mail(SENDER)
-            client.rcpt(service.to())
+    def test_commands_before_starttls_are_discarded(self, guarded: MailService) -> None:
+        """Commands after STARTTLS in the same packet may be an attacker's (CVE-2021-38371)."""
+        with socket.create_connection(("127.0.0.1", guarded.server.port), timeout=30) as raw_socket:
+            stream = raw_socket.makefile("rb")
+            stream.readline()
+            raw_socket.sendall(b"EHLO x\r\n")
+            while stream.readline()[3:4] == b"-":
+                pass
+            raw_socket.sendall(b"STARTTLS\r\nEHLO eve\r\nMAIL FROM:<eve@example.com>\r\n")
+            assert stream.readline().startswith(b"220")
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
             try:
-                code, words = client.data(b"x" * (size - 2) + b"\r\n")
-            except (smtplib.SMTPServerDisconnected, OSError):
-                # What does not end at twice the size is cut off; the answer may be lost then.
-                assert size == 100_000
-            else:
-                assert (code, words[:5]) == (552, b"5.3.4")
-                if size < 10_000:
-                    assert client.noop()[0] == 250
-        (entry,) = service.entries()
-        assert entry.errors[0].startswith("Message too large: ")
-        assert service.jobs() == []
-
-    def test_too_many_recipients_get_a_temporary_refusal(self, new_service: NewService) -> None:
-        service = new_service(max_recipients=2)
-        with service.client() as client:
-            refused = client.sendmail(
-                SENDER, [service.to(str(n)) for n in range(100, 103)], letter()
-            )
-        assert refused[service.to("102")][0] == 452
-        assert sorted(job.to_number for job in service.jobs()) == ["100", "101"]
-
-    def test_one_bad_recipient_does_not_affect_the_others(self, service: MailService) -> None:
-        with service.client() as client:
-            refused = client.sendmail(SENDER, [service.to("x"), service.to("1001")], letter())
-        assert refused[service.to("x")][0] == 550
-        assert [job.to_number for job in service.jobs()] == ["1001"]
-        assert [bool(entry.errors) for entry in service.entries()] == [True, False]
-
-    def test_a_flood_of_refusals_does_not_fill_the_log(self, service: MailService) -> None:
-        service.boxes.create(
-            service.account, {"name": "b", "custom_smtp_email_address": "b.example"}
-        )
-        with service.client() as client:
-            client.ehlo()
-            client.mail("eve@example.com")
-            for number in range(300):
-                assert client.rcpt(service.to(str(number)))[0] == 550
-            for number in range(100):
-                assert client.rcpt(f"{number}@nowhere.example")[0] == 550
-        assert 200 <= len(service.entries()) < 300
-        assert len(service.counts) == 400
-        with service.client() as client:
-            client.sendmail(SENDER, service.to(), letter())
-        assert service.entries()[-1].job_ids  # what is accepted is always written down
+                with context.wrap_socket(raw_socket) as tls:
+                    tls.sendall(b"NOOP\r\n")
+                    assert not tls.makefile("rb").readline().startswith(b"250-")
+            except (ssl.SSLError, ConnectionError):
+                pass  # the handshake met commands in its place
+        assert guarded.jobs() == []
 
 
-class TestLogIn:
-    @pytest.mark.parametrize("mechanism", ["auth_plain", "auth_login"])
-    def test_a_token_is_permission(self, service: MailService, mechanism: str) -> None:
-        with service.client() as client:
-            client.ehlo()
-            client.user, client.password = "anybody", service.token()
-            name = mechanism.removeprefix("auth_").upper()
-            assert client.auth(name, getattr(client, mechanism))[0] == 235
-            assert client.sendmail("eve@example.com", service.to(), letter()) == {}
-        (entry,) = service.entries()
-        assert entry.data["token_id"] == service.tokens.list(service.account)[0].id
+class TestByteBudget:
+    def test_a_request_waits_until_enough_bytes_are_returned(self) -> None:
+        async def take_three() -> list[str]:
+            budget, order = ByteBudget(100), []
+            await budget.take(60)
 
-    def test_a_token_of_another_account_is_refused(self, service: MailService) -> None:
-        other = Accounts(service.database).create("other").id
-        with service.client() as client:
-            client.login("x", service.token(account=other))
-            with pytest.raises(smtplib.SMTPRecipientsRefused, match="not of the account"):
-                client.sendmail(SENDER, service.to(), letter())
+            async def take(size: int, name: str) -> None:
+                await budget.take(size)
+                order.append(name)
 
-    def test_an_administrators_token_permits_every_faxbox(self, service: MailService) -> None:
-        other = Accounts(service.database).create("other").id
-        with service.client() as client:
-            client.login("x", service.token(Scope.ADMIN, account=other))
-            assert client.sendmail("eve@example.com", service.to(), letter()) == {}
+            large = asyncio.create_task(take(50, "large"))
+            small = asyncio.create_task(take(1, "small"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            order.append("nothing yet")
+            await budget.give(60)
+            await asyncio.gather(large, small)
+            return order
 
-    def test_invalid_logins(self, service: MailService) -> None:
-        for secret in ("wrong", service.token(Scope.READ), "\x00"):
-            with service.client() as client, pytest.raises(smtplib.SMTPException):
-                client.login("x", secret)
-        with service.client() as client:
-            client.ehlo()
-            client.docmd("AUTH", f"PLAIN {b64encode(f'{chr(0)}x{chr(0)}üü'.encode()).decode()}")
-            for _ in range(4):
-                client.docmd("AUTH", "PLAIN AHgAeA==")
-            assert client.docmd("AUTH", "PLAIN AHgAeA==")[0] == 421
+        # The small request fits at once, but does not overtake the one before it.
+        assert asyncio.run(take_three()) == ["nothing yet", "large", "small"]
 
-    def test_where_it_is_required(self, new_service: NewService) -> None:
-        service = new_service(require_auth=True)
-        assert service.send()[0] == 530
-        with service.client() as client:
-            client.login("x", service.token())
-            assert client.sendmail(SENDER, service.to(), letter()) == {}
+    def test_a_request_for_more_than_the_budget_waits_for_all_of_it(self) -> None:
+        async def take_too_much() -> bool:
+            budget = ByteBudget(100)
+            await budget.take(1)
+            huge = asyncio.create_task(budget.take(1000))
+            await asyncio.sleep(0)
+            waited = not huge.done()
+            await budget.give(1)
+            await huge
+            return waited
+
+        assert asyncio.run(take_too_much())
+
+
+def test_the_address_has_the_port_that_was_chosen(service: MailService) -> None:
+    assert service.server.port > 0
+    assert service.server.address == f"127.0.0.1:{service.server.port}"
+
+
+def test_a_server_that_never_started_can_be_stopped(service: MailService) -> None:
+    server = MailServer(service.settings)
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), timeout=5)

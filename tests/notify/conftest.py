@@ -103,3 +103,17 @@ def mailbox() -> Iterator[Mailbox]:
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def seen(database: Database) -> Deliveries:
+    """The deliveries, as they are stored."""
+    return Deliveries(database)
+
+
+@pytest.fixture
+def sqlite(database_url: str) -> str:
+    """The URL of a database on SQLite, for tests of what does not depend on the database."""
+    if not database_url.startswith("sqlite"):
+        pytest.skip("on SQLite alone")
+    return database_url

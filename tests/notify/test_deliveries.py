@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,9 +21,7 @@ from fsfax.notify.subscriptions import Webhooks
 from tests.job_fixtures import Clock
 from tests.jobs.results import BUSY
 from tests.notify.conftest import LEASE
-
-MAIL = {"email": {"send_to": "a@b.org"}}
-Send = Callable[..., str]
+from tests.notify.dispatchers import MAIL, Send
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +43,7 @@ def claim(deliveries: Deliveries, count: int = 10, **more: Any) -> tuple[Deliver
     return deliveries.claim(DeliveryChannel.MAIL, count, **more)
 
 
-def more_news(database: Database, job_id: str, *kinds: NotificationKind) -> None:
+def more_notifications(database: Database, job_id: str, *kinds: NotificationKind) -> None:
     with database.write() as connection:
         row = locked_row(connection, job_id)
         for kind in kinds:
@@ -54,7 +51,7 @@ def more_news(database: Database, job_id: str, *kinds: NotificationKind) -> None
 
 
 class TestExpansion:
-    def test_one_for_each_recipient(
+    def test_a_notification_becomes_one_delivery_for_each_recipient(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
         Webhooks(database).create(account, "https://a.org/x")
@@ -73,28 +70,28 @@ class TestExpansion:
         assert {each.state for each in found} == {"open"}
         assert len({each.id for each in found}) == 4
 
-    def test_a_second_time_makes_nothing_twice(
+    def test_a_second_expansion_makes_no_second_delivery(
         self, deliveries: Deliveries, sent: Send, database: Database
     ) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         (first,) = deliveries.list().deliveries
-        with database.write() as connection:  # as if the commit had been only half
+        with database.write() as connection:  # as if only half of it had been committed
             connection.execute(update(outbox).values(done_at=None))
         assert expand(deliveries) == 1
         assert deliveries.list().deliveries == (first,)
 
-    def test_the_faxbox_of_a_fax(
+    def test_the_recipients_of_the_faxbox_are_notified(
         self, deliveries: Deliveries, sent: Send, boxes: Faxboxes, account: str
     ) -> None:
-        told = {"notifications": {"outbound": {"email": {"send_to": "box@b.org"}}}}
-        box = boxes.create(account, {"name": "Desk", **told})
+        notify = {"notifications": {"outbound": {"email": {"send_to": "box@b.org"}}}}
+        box = boxes.create(account, {"name": "Clinic", **notify})
         sent(faxbox_id=box.id)
         sent()
         expand(deliveries)
         assert [each.target for each in deliveries.list().deliveries] == ["box@b.org"]
 
-    def test_webhooks_of_others_and_disabled_ones_get_nothing(
+    def test_disabled_webhooks_and_those_of_other_accounts_get_no_delivery(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
         from fsfax.accounts.accounts import Accounts
@@ -124,7 +121,7 @@ class TestExpansion:
 
 
 class TestClaims:
-    def test_it_belongs_to_the_dispatcher_that_claimed_it(
+    def test_a_claimed_delivery_belongs_to_one_dispatcher_until_its_lease_expires(
         self, deliveries: Deliveries, sent: Send, clock: Clock
     ) -> None:
         sent(notify=MAIL)
@@ -142,18 +139,20 @@ class TestClaims:
         clock.move(2)
         (again,) = claim(deliveries)
         assert (again.id, again.tries) == (mine.id, 2), "the same message, by another dispatcher"
-        assert not deliveries.delivered(mine), "who was replaced settles nothing"
+        assert not deliveries.delivered(mine), "a dispatcher that was replaced settles nothing"
         assert deliveries.get(mine.id).state == "open"
         assert deliveries.delivered(again)
         assert deliveries.get(mine.id).state == "done"
         clock.move(LEASE * 10)
         assert claim(deliveries) == ()
 
-    def test_in_order_for_each_fax_and_recipient(
+    def test_deliveries_are_claimed_in_order_for_each_fax_and_recipient(
         self, deliveries: Deliveries, sent: Send, database: Database, clock: Clock
     ) -> None:
         job_id = sent(notify={"email": {"send_to": ["a@b.org", "c@d.org"]}})
-        more_news(database, job_id, NotificationKind.OUT_UNCERTAIN, NotificationKind.OUT_FAILED)
+        more_notifications(
+            database, job_id, NotificationKind.OUT_UNCERTAIN, NotificationKind.OUT_FAILED
+        )
         other = sent(notify=MAIL)
         expand(deliveries)
         first = claim(deliveries)
@@ -169,7 +168,9 @@ class TestClaims:
         assert (second.target, second.kind) == ("c@d.org", "fax_out_uncertain")
         deliveries.give_up(second, "never")
         (third,) = claim(deliveries)
-        assert (third.target, third.kind) == ("c@d.org", "fax_out_failed"), "a dead one frees"
+        assert (third.target, third.kind) == ("c@d.org", "fax_out_failed"), (
+            "a dead letter lets the next one be claimed"
+        )
         clock.move(101)
         (again,) = [each for each in claim(deliveries) if each.id == first[0].id]
         assert (again.id, again.tries, again.kind) == (first[0].id, 2, "fax_out_completed")
@@ -200,7 +201,7 @@ class TestClaims:
         assert len(got) == len({each.id for each in got}) == 12
         assert {each.tries for each in got} == {1}
 
-    def test_hosts_that_are_left_out(
+    def test_hosts_are_left_out_by_their_prefix(
         self, deliveries: Deliveries, sent: Send, database: Database, account: str
     ) -> None:
         hooks = Webhooks(database)
@@ -211,20 +212,22 @@ class TestClaims:
         got = deliveries.claim(DeliveryChannel.WEBHOOK, 9, without=["https://a.org/"])
         assert {each.target for each in got} == {"https://a.org.evil/3", "https://a_org/"}
 
-    def test_other_channels_are_left_alone(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_only_deliveries_of_the_channel_are_claimed(
+        self, deliveries: Deliveries, sent: Send
+    ) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         assert deliveries.claim(DeliveryChannel.SMS, 9) == ()
         assert deliveries.claim(DeliveryChannel.WEBHOOK, 9) == ()
 
-    def test_what_was_cut_off_is_due_at_once(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_a_released_delivery_is_due_at_once(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         deliveries.release(claim(deliveries))
         (again,) = claim(deliveries)
         assert again.tries == 2
 
-    def test_the_next_that_falls_due(
+    def test_the_time_of_the_next_due_delivery(
         self, deliveries: Deliveries, sent: Send, clock: Clock
     ) -> None:
         before = clock.now - timedelta(seconds=1)
@@ -237,7 +240,9 @@ class TestClaims:
         deliveries.postpone(one, "not now", 90)
         assert deliveries.next_due(clock.now) == clock.now + timedelta(seconds=90)
 
-    def test_waiting_is_cheap(self, deliveries: Deliveries, database: Database) -> None:
+    def test_pending_work_is_found_by_an_index(
+        self, deliveries: Deliveries, database: Database
+    ) -> None:
         """By an index of what is open, however much was delivered before."""
         if not database.is_sqlite:
             pytest.skip("SQLite prints its plan in one line")
@@ -260,7 +265,9 @@ class TestClaims:
 
 
 class TestDeadLetters:
-    def test_given_up_and_repeated(self, deliveries: Deliveries, sent: Send, account: str) -> None:
+    def test_a_dead_letter_is_repeated_from_the_first_attempt(
+        self, deliveries: Deliveries, sent: Send, account: str
+    ) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         (mine,) = claim(deliveries)
@@ -274,7 +281,9 @@ class TestDeadLetters:
         deliveries.delivered(mine)
         assert deliveries.repeat(mine.id).state == "open", "also what was delivered"
 
-    def test_what_waits_is_tried_at_once(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_a_postponed_delivery_is_repeated_at_once(
+        self, deliveries: Deliveries, sent: Send
+    ) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         (mine,) = claim(deliveries)
@@ -285,7 +294,9 @@ class TestDeadLetters:
         (again,) = claim(deliveries)
         assert again.tries == 2
 
-    def test_all_of_an_account(self, deliveries: Deliveries, sent: Send, account: str) -> None:
+    def test_all_dead_letters_of_an_account_are_repeated(
+        self, deliveries: Deliveries, sent: Send, account: str
+    ) -> None:
         for _ in range(3):
             sent(notify=MAIL)
         expand(deliveries)
@@ -309,7 +320,9 @@ class TestDeadLetters:
 
 
 class TestLists:
-    def test_parts_and_states(self, deliveries: Deliveries, sent: Send, account: str) -> None:
+    def test_lists_have_pages_and_filters(
+        self, deliveries: Deliveries, sent: Send, account: str
+    ) -> None:
         ids = [sent(notify=MAIL) for _ in range(5)]
         expand(deliveries)
         one, two, *_ = claim(deliveries)
@@ -339,7 +352,7 @@ class TestLists:
             "tries", "problem", "done_at", "dead_at", "state",
         }  # fmt: skip
 
-    def test_retention(
+    def test_retention_deletes_delivered_rows_and_keeps_dead_letters(
         self, deliveries: Deliveries, sent: Send, database: Database, clock: Clock
     ) -> None:
         sent()

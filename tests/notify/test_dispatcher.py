@@ -1,276 +1,32 @@
-"""The dispatcher against real ends: a mail relay, a web server, both databases."""
+"""The dispatcher with real receivers, on both databases: order, limits, retries, stops, crashes."""
 
 from __future__ import annotations
 
-import json
-import ssl
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pypdf
-import pytest
-import trustme
 from sqlalchemy import func, select
 from standardwebhooks import Webhook as Verifier
 
-from fsfax.accounts.faxboxes import Faxboxes
-from fsfax.api import fax_view
 from fsfax.db import transitions
 from fsfax.db.database import Database
 from fsfax.db.schema import jobs, outbox
 from fsfax.db.transitions import locked_row
-from fsfax.document import to_pdf
 from fsfax.notify.deliveries import Deliveries, Delivery
 from fsfax.notify.dispatcher import Dispatcher
 from fsfax.notify.events import DeliveryChannel, NotificationKind
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
 from fsfax.notify.subscriptions import Webhooks
-from fsfax.settings import Settings
-from fsfax.values.webhook_secret import new_secret
 from tests.api.service import until
-from tests.jobs.results import TROUBLE
+from tests.notify.dispatchers import MAIL, Send, dispatcher, settings, states
 from tests.notify.mailbox import Mailbox, parts
 from tests.notify.receiver import Answer, Call, Receiver
 
-Send = Callable[..., str]
-MAIL = {"email": {"send_to": "a@b.org"}}
-FAST = {"delay": 0.05, "max_delay": 0.2, "drain": 5.0}
 
-
-def settings(url: str, mailbox: Mailbox | None = None, **notify: Any) -> Settings:
-    relay: dict[str, Any] = {"host": "127.0.0.1", "port": mailbox.port} if mailbox else {}
-    relay |= notify.pop("relay", {})
-    webhook = {"allow_private": True} | notify.pop("webhook", {})
-    return Settings(
-        database=url,  # type: ignore[arg-type]
-        jobs={"poll": 0.05},  # type: ignore[arg-type]
-        notify=FAST | {"relay": relay, "webhook": webhook} | notify,  # type: ignore[arg-type]
-    )
-
-
-@contextmanager
-def dispatcher(options: Settings, **more: Any) -> Iterator[Dispatcher]:
-    with Dispatcher(options, fax_view.shown, hub="own", **more) as made:
-        yield made
-
-
-def states(deliveries: Deliveries, account: str) -> Counter[str]:
-    return Counter(each.state for each in deliveries.list(account, limit=COUNT).deliveries)
-
-
-@pytest.fixture
-def seen(database: Database) -> Deliveries:
-    return Deliveries(database)
-
-
-class TestMail:
-    def test_a_fax_that_was_sent(
-        self, database_url: str, mailbox: Mailbox, sent: Send, tiff: Path, tmp_path: Path,
-        seen: Deliveries, account: str,
-    ) -> None:  # fmt: skip
-        job_id = sent(notify=MAIL, fields={"notifications": MAIL | {"language": "de"}})
-        with dispatcher(settings(database_url, mailbox)):
-            (mail,) = mailbox.wait(1)
-            until(lambda: states(seen, account) == {"done": 1}, "it is written down")
-        assert mailbox.recipients == ["a@b.org"]
-        assert mail["subject"].startswith("Fax gesendet an 155501")
-        (delivery,) = seen.list(account).deliveries
-        assert mail["message-id"] == f"<{delivery.id}@localhost>"
-        found = parts(mail)
-        assert job_id in found["text/plain"]
-        assert found["page1.png"].startswith(b"\x89PNG")
-        name = next(name for name in found if name.endswith(".pdf") and "report" not in name)
-        mine, theirs = tmp_path / "mine.pdf", tmp_path / "theirs.pdf"
-        to_pdf(tiff, mine)
-        theirs.write_bytes(found[name])
-        assert len(pypdf.PdfReader(theirs, strict=True).pages) == 3
-        assert [p.images[0].data for p in pypdf.PdfReader(theirs).pages] == [
-            p.images[0].data for p in pypdf.PdfReader(mine).pages
-        ], "what went over the line, dot by dot"
-
-    def test_tls_and_a_password(self, database_url: str, sent: Send, tmp_path: Path) -> None:
-        authority = trustme.CA()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-        with Mailbox(tls=context, login=("fax", "s3cret")) as mailbox:
-            relay = {
-                "tls": "starttls", "username": "fax", "password": "s3cret",
-                "ca_file": tmp_path / "ca.pem", "sender": "fax@clinic.example",
-            }  # fmt: skip
-            sent(notify=MAIL)
-            with dispatcher(settings(database_url, mailbox, relay=relay)):
-                (mail,) = mailbox.wait(1)
-        assert mail["from"] == "Fax <fax@clinic.example>"
-
-    @pytest.mark.parametrize(
-        ("change", "problem"),
-        [
-            ({"ca_file": None}, "certificate"),
-            ({"password": "wrong"}, "535"),
-            ({"username": ""}, "530"),
-            ({"tls": "none"}, "AUTH extension not supported"),
-        ],
-    )
-    def test_wrong_settings_of_the_relay(
-        self, sqlite: str, sent: Send, tmp_path: Path, account: str, change: Any, problem: str
-    ) -> None:
-        """The mail is tried again: the settings are wrong, not the mail."""
-        authority = trustme.CA()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-        with Mailbox(tls=context, login=("fax", "s3cret")) as mailbox, Database(sqlite) as database:
-            relay = {
-                "tls": "starttls", "username": "fax", "password": "s3cret",
-                "ca_file": tmp_path / "ca.pem",
-            }  # fmt: skip
-            sent(notify=MAIL)
-            found = Deliveries(database)
-            with dispatcher(settings(sqlite, mailbox, relay=relay | change)):
-                until(
-                    lambda: any(problem in each.problem for each in found.list(account).deliveries),
-                    "the problem is said",
-                )
-            assert states(found, account) == {"open": 1}
-            assert mailbox.mails == []
-
-    def test_a_recipient_that_is_refused_permanently_is_a_dead_letter_at_once(
-        self, database_url: str, sent: Send, seen: Deliveries, account: str
-    ) -> None:
-        refusals = {"gone@b.org": "550 no such\r\n user", "full@b.org": "452 mailbox full"}
-        attempts: list[tuple[str, str]] = []
-        with Mailbox(answer=refusals.get) as mailbox:
-            sent(notify={"email": {"send_to": [*refusals, "a@b.org"]}})
-            options = settings(database_url, mailbox, max_tries=3)
-            with dispatcher(options, on_attempt=lambda *each: attempts.append(each)):
-                until(lambda: states(seen, account) == {"done": 1, "dead": 2}, "all are settled")
-        found = {each.target: each for each in seen.list(account).deliveries}
-        gone, full = found["gone@b.org"], found["full@b.org"]
-        assert (gone.tries, gone.problem[:11]) == (1, "550 no such")
-        assert (full.tries, full.problem) == (3, "452 mailbox full")
-        assert Counter(attempts) == {
-            ("mail", "delivered"): 1, ("mail", "dead"): 2, ("mail", "postponed"): 2
-        }  # fmt: skip
-
-    def test_a_mail_that_is_refused(self, sqlite: str, sent: Send, account: str) -> None:
-        with Mailbox(at_data=lambda _: "554 we take no faxes") as mailbox:
-            sent(notify=MAIL)
-            with dispatcher(settings(sqlite, mailbox)), Database(sqlite) as database:
-                found = Deliveries(database)
-                until(lambda: states(found, account) == {"dead": 1}, "it is given up")
-                assert found.list(account).deliveries[0].problem == "554 we take no faxes"
-
-    def test_without_a_relay_it_says_so_and_is_sent_later(
-        self, sqlite: str, mailbox: Mailbox, sent: Send, account: str
-    ) -> None:
-        sent(notify=MAIL)
-        with Database(sqlite) as database:
-            found = Deliveries(database)
-            with dispatcher(settings(sqlite)):
-                until(lambda: states(found, account) == {"dead": 1}, "it is put aside")
-            assert "notify.relay.host" in found.list(account).deliveries[0].problem
-            found.repeat_dead(account)
-            with dispatcher(settings(sqlite, mailbox)):
-                mailbox.wait(1)
-
-    def test_the_mail_says_what_is_too_large_or_removed(
-        self, sqlite: str, mailbox: Mailbox, sent: Send, store: Any
-    ) -> None:
-        job_id = sent(notify=MAIL)
-        with dispatcher(settings(sqlite, mailbox, mail={"max_attachment": 1000})):
-            (mail,) = mailbox.wait(1)
-        text = parts(mail)["text/plain"]
-        assert "is larger than" in text
-        assert not [name for name in parts(mail) if name.endswith(".pdf") and "report" not in name]
-        store.remove_documents(job_id)
-        found = Deliveries(store.database)
-        found.repeat(found.list().deliveries[0].id)
-        with dispatcher(settings(sqlite, mailbox)):
-            _, mail = mailbox.wait(2)
-        assert "attached" not in parts(mail)["text/plain"]
-
-    def test_a_document_that_cannot_be_drawn(
-        self, sqlite: str, mailbox: Mailbox, sent: Send, tiff: Path, monkeypatch: Any
-    ) -> None:
-        from fsfax.errors import DocumentDamaged
-        from fsfax.notify import mail as module
-
-        def broken(*_: Any) -> None:
-            raise DocumentDamaged("it is no TIFF")
-
-        monkeypatch.setattr(module, "to_pdf", broken)
-        sent(notify=MAIL)
-        with dispatcher(settings(sqlite, mailbox)):
-            (mail,) = mailbox.wait(1)
-        assert "its document cannot be read" in parts(mail)["text/plain"]
-
-    def test_the_next_mail_goes_over_the_same_connection(
-        self, sqlite: str, mailbox: Mailbox, sent: Send
-    ) -> None:
-        for _ in range(6):
-            sent(notify=MAIL)
-        with dispatcher(settings(sqlite, mailbox, mail={"concurrency": 1})):
-            mailbox.wait(6)
-        assert len(mailbox.sessions) == 1
-
-
-@pytest.fixture
-def sqlite(database_url: str) -> str:
-    """Where the database makes no difference, one is enough."""
-    if not database_url.startswith("sqlite"):
-        pytest.skip("on SQLite alone")
-    return database_url
-
-
-class TestWebhooks:
-    def test_a_signed_message(
-        self, database_url: str, receiver: Receiver, sent: Send, database: Database, account: str
-    ) -> None:
-        hook = Webhooks(database).create(account, receiver.url("/hook?a=b"))
-        job_id = sent(fields={"labels": ["x"], "notifications": MAIL})
-        with dispatcher(settings(database_url)):
-            (call,) = receiver.wait(1)
-        assert (call.method, call.path) == ("POST", "/hook?a=b")
-        assert call.headers["content-type"] == "application/json"
-        body = Verifier(hook.secret).verify(call.body, call.headers)
-        assert body["type"] == "fax.out.completed"
-        data = body["data"]
-        assert (data["account_id"], data["faxbox_id"]) == (account, None)
-        assert data["fax"]["id"] == job_id
-        assert data["fax"]["tx_result"]["pages_sent"] == 3
-        assert data["fax"]["labels"] == ["x"]
-        assert "notifications" not in data["fax"]
-        place = f"/v2/accounts/{account}/faxes/outbox/{job_id}"
-        assert data["links"] == {"fax": place, "attachment": f"{place}/attachment"}
-        with database.read() as connection:
-            at = connection.execute(select(outbox.c.created_at)).scalar_one()
-        assert body["timestamp"] == at.isoformat().replace("+00:00", "Z")
-
-    def test_the_callback_of_a_faxbox_as_a_form(
-        self, sqlite: str, receiver: Receiver, sent: Send, boxes: Faxboxes, account: str
-    ) -> None:
-        secret = new_secret()
-        callback = {
-            "url": receiver.url(), "method": "put", "type": "www-url-form-encoded", "secret": secret
-        }  # fmt: skip
-        told = {"notifications": {"outbound": {"callback": callback}}}
-        box = boxes.create(account, {"name": "Desk", **told})
-        sent(faxbox_id=box.id)
-        with dispatcher(settings(sqlite)):
-            (call,) = receiver.wait(1)
-        assert call.method == "PUT"
-        assert call.headers["content-type"] == "application/x-www-form-urlencoded"
-        assert f"data.faxbox_id={box.id}".encode() in call.body
-        with pytest.raises(json.JSONDecodeError):  # the signature is good; it is no JSON
-            Verifier(secret).verify(call.body, call.headers)
-
-    def test_down_for_a_while(
+class TestOrderAndLimits:
+    def test_a_receiver_that_was_down_gets_everything_later_in_order(
         self, database_url: str, receiver: Receiver, sent: Send, database: Database, account: str,
         seen: Deliveries,
     ) -> None:  # fmt: skip
@@ -293,7 +49,7 @@ class TestWebhooks:
             assert set(states(seen, account)) == {"open"}
             receiver.down = False
             receiver.wait(12)
-            until(lambda: states(seen, account) == {"done": 12}, "all are written down")
+            until(lambda: states(seen, account) == {"done": 12}, "all are stored as delivered")
         taken = [(Verifier(hook.secret).verify(c.body, c.headers), c) for c in receiver.taken]
         for job_id in ids:
             mine = [body["type"] for body, _ in taken if body["data"]["fax"]["id"] == job_id]
@@ -302,26 +58,7 @@ class TestWebhooks:
         assert {call.headers["webhook-id"] for call in receiver.calls} == known
         assert len({call.headers["webhook-id"] for call in receiver.taken}) == 12
 
-    def test_a_receiver_that_is_gone_is_not_asked_again(
-        self, database_url: str, receiver: Receiver, sent: Send, database: Database, account: str,
-        seen: Deliveries,
-    ) -> None:  # fmt: skip
-        hook = Webhooks(database).create(account, receiver.url())
-        receiver.answer = lambda _: Answer(410, body=b"moved\r\naway")
-        sent()
-        with dispatcher(settings(database_url)):
-            until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
-            (dead,) = seen.list(account).deliveries
-            assert "410: moved away" in dead.problem
-            assert not Webhooks(database).get(hook.id).enabled
-            sent()
-            until(lambda: not seen.waiting().unexpanded, "the next one has no recipient")
-            assert len(seen.list(account).deliveries) == 1
-            seen.repeat(dead.id)
-            until(lambda: seen.get(dead.id).problem == "the webhook is disabled", "it is not sent")
-        assert len(receiver.calls) == 1
-
-    def test_a_receiver_that_refuses_is_asked_a_few_times(
+    def test_a_receiver_that_answers_4xx_gets_a_few_requests(
         self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
         seen: Deliveries,
     ) -> None:  # fmt: skip
@@ -331,17 +68,6 @@ class TestWebhooks:
         with dispatcher(settings(sqlite, webhook={"refusals": 3})):
             until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
         assert len(receiver.calls) == 3
-
-    def test_a_redirect_is_not_followed(
-        self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
-        seen: Deliveries,
-    ) -> None:  # fmt: skip
-        Webhooks(database).create(account, receiver.url())
-        receiver.answer = lambda _: Answer(302, {"Location": receiver.url("/other")})
-        sent()
-        with dispatcher(settings(sqlite, webhook={"refusals": 1})):
-            until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
-        assert [call.path for call in receiver.calls] == ["/hook"]
 
     def test_retry_after_is_respected(
         self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
@@ -355,17 +81,6 @@ class TestWebhooks:
         (one,) = seen.list(account).deliveries
         assert (one.due_at - one.created_at).total_seconds() >= 600
         assert len(receiver.calls) == 1
-
-    def test_private_networks_are_forbidden(
-        self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str,
-        seen: Deliveries,
-    ) -> None:  # fmt: skip
-        Webhooks(database).create(account, receiver.url())
-        sent()
-        with dispatcher(settings(sqlite, webhook={"allow_private": False})):
-            until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
-        assert "notify.webhook.allow_networks" in seen.list(account).deliveries[0].problem
-        assert receiver.calls == []
 
     def test_one_slow_host_delays_no_other(
         self, sqlite: str, receiver: Receiver, mailbox: Mailbox, sent: Send, database: Database,
@@ -400,20 +115,6 @@ class TestWebhooks:
                 receiver.wait(12)
         assert most[0] == 3
 
-    def test_details_of_a_moment(
-        self, sqlite: str, receiver: Receiver, sent: Send, database: Database, account: str
-    ) -> None:
-        Webhooks(database).create(account, receiver.url(), events=["fax.out.retrying"])
-        sent(result=TROUBLE, retries=2)
-        with dispatcher(settings(sqlite)):
-            (call,) = receiver.wait(1)
-        data = json.loads(call.body)["data"]
-        assert data["reason"]
-        assert data["next_attempt_at"]
-        assert data["fax"]["status"] == "pending"
-        assert set(data["links"]) == {"fax"}
-        assert "/outgoing/" in data["links"]["fax"]
-
 
 class Recorder:
     """A sender that records deliveries, and can block."""
@@ -435,7 +136,7 @@ class Recorder:
 
 
 class TestLife:
-    def test_cut_off_in_the_middle_is_delivered_again(
+    def test_a_delivery_that_was_cut_off_is_sent_again_with_the_same_id(
         self, database_url: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
         sent(notify=MAIL)
@@ -450,7 +151,7 @@ class TestLife:
             until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
         assert second.sent == first.sent, "the same message id"
 
-    def test_killed_between_sending_and_storing(
+    def test_a_mail_whose_result_was_not_stored_is_sent_again_with_the_same_id(
         self, database_url: str, mailbox: Mailbox, sent: Send, seen: Deliveries, monkeypatch: Any
     ) -> None:
         """At least once: the mail is sent twice, with the same Message-ID."""
@@ -464,7 +165,7 @@ class TestLife:
             one, two = mailbox.wait(2)
         assert one["message-id"] == two["message-id"]
 
-    def test_two_at_once_deliver_each_once(
+    def test_two_dispatchers_send_each_delivery_once(
         self, database_url: str, mailbox: Mailbox, sent: Send, seen: Deliveries, account: str
     ) -> None:
         for _ in range(10):
@@ -522,7 +223,7 @@ class TestLife:
             until(lambda: states(seen, account) == {"done": 1}, "the third try")
         assert seen.list(account).deliveries[0].tries == 3
 
-    def test_the_database_goes_away_and_comes_back(
+    def test_a_result_is_stored_once_the_database_is_back(
         self, sqlite: str, sent: Send, seen: Deliveries, account: str
     ) -> None:
         """A delivery is stored as delivered once the database is back."""
@@ -541,7 +242,7 @@ class TestLife:
             until(lambda: states(seen, account) == {"done": 1}, "it is stored as delivered")
         assert len(sender.sent) == 1
 
-    def test_a_notification_of_a_fax_that_was_removed(
+    def test_a_removed_fax_is_still_notified(
         self, sqlite: str, receiver: Receiver, sent: Send, store: Any, database: Database,
         account: str,
     ) -> None:  # fmt: skip
@@ -565,7 +266,7 @@ class TestLife:
 COUNT = 300
 
 
-def test_many_to_a_slow_relay(
+def test_many_mails_to_a_slow_relay_are_sent_within_the_limit(
     sqlite: str, sent: Send, database: Database, account: str, seen: Deliveries
 ) -> None:
     """Nothing is lost, and the limit of deliveries at once holds."""
@@ -587,7 +288,7 @@ def test_many_to_a_slow_relay(
             while len(mailbox.mails) < COUNT:
                 most = max(most, made.busy)
                 time.sleep(0.002)
-            until(lambda: states(seen, account) == {"done": COUNT}, "all are written down")
+            until(lambda: states(seen, account) == {"done": COUNT}, "all are stored as delivered")
     assert sorted(mailbox.recipients) == sorted(many)
     assert len(mailbox.mails) == COUNT
     assert mailbox.most_at_once <= most <= 4

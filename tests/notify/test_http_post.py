@@ -1,27 +1,18 @@
-"""HTTP requests to receivers, and what their answers mean; short messages by HTTP."""
+"""HTTP requests to receivers, and what their answers mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 
-from fsfax.errors import ConfigurationError
 from fsfax.notify import http_post
 from fsfax.notify.send_result import Delivered, Rejected, Result, RetryLater
-from fsfax.notify.sms import HttpGateway, LogGateway, gateway_of
-from fsfax.settings.notify import SmsSettings, WebhookSettings
+from fsfax.settings.notify import WebhookSettings
 from tests.notify.receiver import Answer, Receiver
 
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def send(url: str, method: str = "POST", **limits: Any) -> Result:
@@ -31,7 +22,7 @@ def send(url: str, method: str = "POST", **limits: Any) -> Result:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_accepted(receiver: Receiver, status: int) -> None:
+def test_2xx_is_delivered(receiver: Receiver, status: int) -> None:
     receiver.answer = lambda _: Answer(status)
     assert send(receiver.url("/a?b=c")) == Delivered()
     (call,) = receiver.wait_calls(1)
@@ -61,7 +52,9 @@ def test_get_has_no_body(receiver: Receiver) -> None:
         (503, RetryLater("HTTP response 503")),
     ],
 )
-def test_not_accepted(receiver: Receiver, status: int, result: Result) -> None:
+def test_other_answers_are_rejected_or_retried(
+    receiver: Receiver, status: int, result: Result
+) -> None:
     receiver.answer = lambda _: Answer(status)
     assert send(receiver.url()) == result
 
@@ -80,7 +73,9 @@ def test_not_accepted(receiver: Receiver, status: int, result: Result) -> None:
         ("", None),
     ],
 )
-def test_retry_after(receiver: Receiver, header: str, seconds: float | None) -> None:
+def test_retry_after_is_read_in_both_forms(
+    receiver: Receiver, header: str, seconds: float | None
+) -> None:
     receiver.answer = lambda _: Answer(503, {"Retry-After": header.encode().decode("latin-1")})
     result = send(receiver.url())
     assert isinstance(result, RetryLater)
@@ -96,14 +91,14 @@ def test_the_reason_is_one_short_line(receiver: Receiver) -> None:
     assert len(result.problem) < 250
 
 
-def test_a_password_in_the_url(receiver: Receiver) -> None:
+def test_a_password_in_the_url_is_sent_as_a_header_and_not_shown(receiver: Receiver) -> None:
     assert send(receiver.url().replace("//", "//me:s3cret@")) == Delivered()
     assert receiver.wait_calls(1)[0].headers["authorization"] == "Basic bWU6czNjcmV0"
     receiver.down = True
     assert "s3cret" not in str(send(receiver.url().replace("//", "//me:s3cret@")))
 
 
-def test_no_server() -> None:
+def test_a_refused_connection_is_retried() -> None:
     with Receiver() as receiver:
         url = receiver.url()
     result = send(url)
@@ -111,7 +106,7 @@ def test_no_server() -> None:
     assert "was refused" in result.problem
 
 
-def test_forbidden_addresses(receiver: Receiver) -> None:
+def test_a_loopback_address_is_rejected(receiver: Receiver) -> None:
     result = send(receiver.url(), allow_private=False)
     assert isinstance(result, Rejected)
     assert "nothing is sent to loopback addresses" in result.problem
@@ -119,7 +114,7 @@ def test_forbidden_addresses(receiver: Receiver) -> None:
     assert receiver.calls == []
 
 
-def test_a_silent_server(receiver: Receiver) -> None:
+def test_a_silent_server_is_timed_out(receiver: Receiver) -> None:
     import threading
 
     let_go = threading.Event()
@@ -134,47 +129,3 @@ def test_a_silent_server(receiver: Receiver) -> None:
         assert isinstance(result, RetryLater)
         assert f"notify.webhook.{name}" in result.problem
     let_go.set()
-
-
-class TestShortMessages:
-    def test_by_a_provider(self, receiver: Receiver) -> None:
-        gateway = gateway_of(
-            SmsSettings(
-                gateway="http",
-                url=receiver.url("/send?id={{ id }}"),
-                headers={"Authorization": "Bearer {{ token }}"},
-                token="s3cret",  # type: ignore[arg-type]
-                sender="Clinic",
-            )
-        )
-        assert gateway.send("+353155501", 'Fax "1" & 2', "msg_1") == Delivered()
-        (call,) = receiver.wait_calls(1)
-        assert call.path == "/send?id=msg_1"
-        assert call.headers["authorization"] == "Bearer s3cret"
-        assert call.headers["content-type"] == "application/json"
-        assert call.body == b'{"to": "+353155501", "from": "Clinic", "text": "Fax \\"1\\" & 2"}'
-        receiver.answer = lambda _: Answer(500)
-        assert gateway.send("1", "x", "msg_2") == RetryLater("HTTP response 500")
-
-    def test_into_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert isinstance(gateway_of(SmsSettings()), LogGateway)
-        assert gateway_of(SmsSettings()).send("1", "hello", "msg_1") == Delivered()
-        assert "hello" in caplog.text
-
-    @pytest.mark.parametrize(
-        "wrong",
-        [
-            {"url": ""},
-            {"body": "{{ to"},
-            {"headers": {"X": "{% if %}"}},
-        ],
-    )
-    def test_wrong_settings(self, wrong: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError):
-            gateway_of(SmsSettings(**{"gateway": "http", "url": "https://a.org", **wrong}))
-
-    def test_a_template_that_knows_too_much(self, receiver: Receiver) -> None:
-        gateway = HttpGateway(SmsSettings(url=receiver.url(), body="{{ password }}"))
-        result = gateway.send("1", "x", "msg_1")
-        assert isinstance(result, RetryLater)
-        assert "password" in result.problem

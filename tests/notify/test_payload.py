@@ -1,70 +1,19 @@
-"""Webhook messages: bodies and signatures, checked by an independent library."""
+"""The bodies of webhook messages, as JSON and as a form."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from standardwebhooks import Webhook, WebhookVerificationError
 
-from fsfax.errors import InvalidRequest
-from fsfax.notify.payload import encode
-from fsfax.notify.signature import sign
-from fsfax.values.webhook_secret import new_secret, require_secret
-
-
-@given(st.binary(max_size=300))
-def test_signatures_are_those_of_the_standard(body: bytes) -> None:
-    secret = new_secret()
-    headers = sign(secret, "msg_1", int(time.time()), body)
-    # Its `verify` reads the body as JSON; what is signed are bytes.
-    theirs = Webhook(secret)
-    from datetime import UTC, datetime
-
-    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return
-    assert theirs.sign("msg_1", at, text) == headers["webhook-signature"]
-
-
-def test_a_whole_message_is_verified() -> None:
-    secret = new_secret()
-    body = encode({"type": "fax.out.completed", "data": {"to": "Müller \u202e"}}, "json")
-    headers = sign(secret, "msg_1", int(time.time()), body)
-    assert Webhook(secret).verify(body, headers)["type"] == "fax.out.completed"
-    with pytest.raises(WebhookVerificationError):
-        Webhook(secret).verify(body.replace(b"completed", b"failed"), headers)
-    with pytest.raises(WebhookVerificationError):
-        Webhook(new_secret()).verify(body, headers)
-    old = sign(secret, "msg_1", int(time.time()) - 1000, body)
-    with pytest.raises(WebhookVerificationError):
-        Webhook(secret).verify(body, old)
-
-
-def test_without_a_secret_there_is_no_signature() -> None:
-    assert sign("", "msg_1", 7, b"") == {"webhook-id": "msg_1", "webhook-timestamp": "7"}
-
-
-@pytest.mark.parametrize(
-    "secret",
-    ["", "whsec_", "whsec_!!!!", "whsec_QUJD", "abc", "whsec_" + "A" * 100, "whsec_" + "A" * 43],
-)
-def test_no_secret(secret: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        require_secret(secret)
-    assert not secret or secret == "whsec_" or secret not in str(caught.value)
-
-
-def test_a_chosen_secret() -> None:
-    for secret in (new_secret(), "whsec_" + "A" * 32):
-        assert require_secret(secret) == secret
+from fsfax.db.states import Direction, JobState
+from fsfax.notify.events import NotificationKind
+from fsfax.notify.payload import encode, envelope, message
+from tests.notify.faxes import AT, a_job
 
 
 @given(
@@ -74,7 +23,7 @@ def test_a_chosen_secret() -> None:
         max_leaves=10,
     )
 )
-def test_json_comes_back(value: Any) -> None:
+def test_json_is_parsed_to_the_same_values(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -84,7 +33,7 @@ def test_json_comes_back(value: Any) -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text()))
-def test_a_form_comes_back(values: dict[str, str]) -> None:
+def test_a_form_is_parsed_to_the_same_values(values: dict[str, str]) -> None:
     body = encode({"data": values}, "form")
     assert body.isascii()
     found = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
@@ -95,7 +44,7 @@ def test_a_form_comes_back(values: dict[str, str]) -> None:
     assert found == clean
 
 
-def test_the_names_in_a_form() -> None:
+def test_a_form_has_dotted_names_and_indexes() -> None:
     body = encode(
         {"type": "t", "data": {"fax": {"pages": 3, "labels": ["a", "b"]}, "n": None}}, "form"
     )
@@ -105,3 +54,46 @@ def test_the_names_in_a_form() -> None:
         ("data.fax.labels.0", "a"),
         ("data.fax.labels.1", "b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("direction", "state", "folder"),
+    [
+        (Direction.OUT, JobState.PENDING, "outgoing"),
+        (Direction.OUT, JobState.COMPLETED, "outbox"),
+        (Direction.OUT, JobState.FAILED, "outbox"),
+        (Direction.IN, JobState.COMPLETED, "inbox"),
+    ],
+)
+def test_a_message_links_to_the_fax_and_when_it_is_over_to_its_document(
+    direction: Direction, state: JobState, folder: str
+) -> None:
+    job = a_job(direction=direction, state=state)
+    body = message(NotificationKind.OUT_COMPLETED, job, {"id": job.id}, AT, {})
+    path = f"/v2/accounts/{job.account_id}/faxes/{folder}/{job.id}"
+    links = {"fax": path}
+    if state is not JobState.PENDING:
+        links["attachment"] = f"{path}/attachment"
+    assert body["data"]["links"] == links
+
+
+def test_a_message_has_type_time_fax_and_details_but_no_other_recipients() -> None:
+    job = a_job(faxbox_id="c" * 32)
+    fax = {"id": job.id, "notifications": {"email": {"send_to": "a@b.org"}}, "_read_only": {}}
+    details = {"reason": "busy", "next_attempt_at": "2026-11-23T12:05:00Z"}
+    body = message(NotificationKind.OUT_RETRYING, job, fax, AT, details)
+    links = body["data"].pop("links")
+    assert set(links) == {"fax", "attachment"}
+    assert body == {
+        "type": "fax.out.retrying",
+        "timestamp": "2026-11-23T12:00:00Z",
+        "data": {
+            "account_id": job.account_id, "faxbox_id": "c" * 32, "fax": {"id": job.id}, **details
+        },
+    }  # fmt: skip
+
+
+def test_an_envelope_has_the_time_in_utc() -> None:
+    assert envelope("webhook.test", AT, {"a": 1}) == {
+        "type": "webhook.test", "timestamp": "2026-11-23T12:00:00Z", "data": {"a": 1},
+    }  # fmt: skip

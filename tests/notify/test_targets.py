@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from fsfax.accounts.faxbox_config import FaxboxConfig
 from fsfax.accounts.notification_config import Email
-from fsfax.egress.target import normal_url
 from fsfax.notify.events import EVENTS, DeliveryChannel, NotificationKind
 from fsfax.notify.targets import WebhookSubscription, targets
 from fsfax.values.webhook_secret import new_secret
@@ -93,7 +92,7 @@ def test_a_webhook_is_sent_its_events() -> None:
     assert len(EVENTS) == len(NotificationKind)
 
 
-def test_the_callback_of_a_faxbox() -> None:
+def test_the_callback_of_a_faxbox_is_notified_as_it_is_configured() -> None:
     callback = {"url": "https://A.org/x", "method": "put", "type": "www-url-form-encoded"}
     box = {"inbound": {"callback": callback | {"secret": SECRET}}}
     (target,) = targets(NotificationKind.IN_COMPLETED, {}, config(box), (), 50)
@@ -112,11 +111,11 @@ def test_the_callback_of_a_faxbox() -> None:
         {"url": "https://a.org/x\r\nX: y"},
     ],
 )
-def test_an_invalid_callback(callback: dict[str, Any]) -> None:
+def test_an_invalid_callback_is_ignored(callback: dict[str, Any]) -> None:
     assert notified(NotificationKind.IN_COMPLETED, box={"inbound": {"callback": callback}}) == []
 
 
-def test_the_first_language_that_is_set() -> None:
+def test_the_first_valid_language_is_used() -> None:
     own = mails("a@b.org") | {"language": "de"}
     box = {"language": "fr", "outbound": {"language": "../../x"}}
     (target,) = targets(NotificationKind.OUT_FAILED, {"notifications": own}, config(box), (), 9)
@@ -131,7 +130,7 @@ def test_the_first_language_that_is_set() -> None:
     assert target.data == {"language": "fr"}, "an invalid language is ignored"
 
 
-def test_at_most_the_limit() -> None:
+def test_recipients_beyond_the_limit_are_left_out() -> None:
     many = [f"a{number}@b.org" for number in range(80)]
     assert len(notified(own=mails(*many))) == 50
 
@@ -160,38 +159,26 @@ def test_at_most_the_limit() -> None:
         {"a@b.org": 1},
     ],
 )
-def test_an_invalid_mail_address(address: object) -> None:
+def test_an_invalid_mail_address_is_ignored(address: object) -> None:
     assert notified(own=mails(address)) == []
 
 
 @pytest.mark.parametrize("address", ["a@b.org", "a.b+c=d@x-y.example", "root@localhost"])
-def test_a_mail_address(address: str) -> None:
+def test_a_valid_mail_address_is_notified(address: str) -> None:
     assert notified(own=mails(address)) == [("mail", address)]
 
 
 @pytest.mark.parametrize(
     "number", ["", "+", "1\n2", "1;2", "\uff10\uff11\uff12", "12345\r\n", "1" * 40]
 )
-def test_an_invalid_phone_number(number: str) -> None:
+def test_an_invalid_phone_number_is_ignored(number: str) -> None:
     assert notified(own={"sms": {"send_to": number}}) == []
     assert notified(own={"sms": {"send_to": [number, "155501"]}}) == [("sms", "155501")]
 
 
-@pytest.mark.parametrize(
-    ("url", "normal"),
-    [
-        ("HTTPS://Example.ORG", "https://example.org/"),
-        ("http://a.org:80/x?y=1#z", "http://a.org/x?y=1"),
-        ("https://me:se%40cret@a.org:8443/x", "https://me:se%40cret@a.org:8443/x"),
-        ("https://a.org?x=@y", "https://a.org/?x=@y"),
-    ],
-)
-def test_the_normal_form_of_a_url(url: str, normal: str) -> None:
-    assert normal_url(url) == normal
-    assert normal_url(normal) == normal
-
-
 NAMES = "notifications email sms send_to inbound outbound callback url secret type method language"
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: (
@@ -207,7 +194,9 @@ json_values = st.recursive(
     st.dictionaries(st.just("notifications"), json_values),
     json_values,
 )
-def test_any_stored_json(kind: NotificationKind, fields: dict[str, Any], box: Any) -> None:
+def test_any_stored_json_gives_valid_addresses(
+    kind: NotificationKind, fields: dict[str, Any], box: Any
+) -> None:
     for target in targets(kind, fields, config(box), (), 5):
         assert target.address.isprintable()
         if target.channel is DeliveryChannel.MAIL:

@@ -51,7 +51,7 @@ def test_ordinary_text_stays_as_it_is(policy: Callable[[str], str], text: str) -
 
 
 @given(HOSTILE, st.integers(1, 100))
-def test_limits(text: str, limit: int) -> None:
+def test_no_policy_exceeds_its_limit(text: str, limit: int) -> None:
     assert len(one_line(text, limit)) <= limit
     assert len(mail_header(text, limit)) <= limit
     assert "=?" not in mail_header(text, limit)
@@ -119,7 +119,7 @@ def test_escaped(text: object, line: str) -> None:
         ("", ""),
     ],
 )
-def test_names_of_files(text: str, name: str) -> None:
+def test_a_file_name_is_sanitised(text: str, name: str) -> None:
     assert file_name(text) == name
 
 
@@ -139,5 +139,5 @@ def test_a_part_of_a_file_name_is_ascii(text: str) -> None:
     assert not set(part) & set('./\\:*?"<>| \r\n\0')
 
 
-def test_a_part_of_a_file_name() -> None:
+def test_a_part_of_a_file_name_has_dashes_for_other_characters() -> None:
     assert file_name_part(" +353 (1) 555/0100 ", 24) == "+353-1-555-0100"

@@ -74,7 +74,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_FIRST_PAUSE", 0.001)
 
 
-def test_it_begins_runs_and_ends() -> None:
+def test_a_service_begins_runs_and_ends() -> None:
     with Counting() as counting:
         counting.until_run()
         listener = counting._listener

@@ -26,7 +26,7 @@ def test_an_address_that_cannot_be_listened_on(section: str) -> None:
         listening_socket("192.0.2.1", 80, section=section)
 
 
-def test_tls(tmp_path: Path) -> None:
+def test_tls_needs_a_certificate_that_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "server.pem"
     certificate = trustme.CA().issue_cert("localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(file)
@@ -36,5 +36,5 @@ def test_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("localhost", "localhost")])
-def test_hosts_of_urls(host: str, shown: str) -> None:
+def test_an_ipv6_host_has_brackets_in_a_url(host: str, shown: str) -> None:
     assert url_host(host) == shown

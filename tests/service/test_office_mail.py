@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import ServiceFactory
 from tests.mail.mails import OFFICE_HEAD, PDF, mail, raw
-from tests.service.test_mail_and_news import SENDER, faxbox, smtp_port
+from tests.service.test_mail_and_notifications import SENDER, faxbox, smtp_port
 
 _SCRIPT = """\
 #!/bin/sh
@@ -44,7 +44,7 @@ def test_an_office_document_becomes_a_fax(
     original = service.client.get(f"/faxes/outbox/{id}/attachment", params={"format": "original"})
     assert original.headers["Content-Type"] == "application/zip"
 
-    # One that LibreOffice cannot read fails with words, and is not tried again.
+    # A document that LibreOffice cannot read fails with a reason, and is not tried again.
     program.write_text("#!/bin/sh\nexit 1\n")
     with smtplib.SMTP("127.0.0.1", smtp_port(service), timeout=60) as client:
         made.replace_header("Message-ID", "<2@example.com>")

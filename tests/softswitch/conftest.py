@@ -1,79 +1,20 @@
-"""A running softswitch, a link to it, and a document; no real FreeSWITCH."""
+"""A running stand-in, a link to it, raw clients, its core alone, and documents to send."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import gevent
-import gevent.socket
 import pytest
 
 from fsfax.engine.observations import SUBSCRIPTIONS
-from fsfax.esl.link import Gap, Link, Lost, Watch
-from fsfax.esl.wire import Event, Frame, FrameReader, encode_command
-from fsfax.softswitch import Softswitch, number_of
+from fsfax.esl.link import Link
+from fsfax.softswitch import Softswitch
+from fsfax.softswitch.core import Core
+from fsfax.softswitch.events import SwitchEvent
 from fsfax.testing import sample_tiff
-
-PATIENCE = 20.0
-
-
-@dataclass
-class Client:
-    """A raw connection to the event socket: bytes out, frames in."""
-
-    port: int
-    frames: list[Frame] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.socket = gevent.socket.create_connection(("127.0.0.1", self.port), timeout=5)
-        self.socket.settimeout(PATIENCE)
-        self._reader = FrameReader()
-
-    def send(self, *lines: str, body: bytes = b"", **headers: str) -> None:
-        for line in lines:
-            pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
-            self.socket.sendall(encode_command(line, pairs, body))
-
-    def next(self) -> Frame:
-        while not self.frames:
-            data = self.socket.recv(65536)
-            if not data:
-                raise EOFError
-            self.frames.extend(self._reader.feed(data))
-        return self.frames.pop(0)
-
-    def ask(self, line: str, **headers: str) -> str:
-        """Send a command and skip events; return the answer."""
-        self.send(line, **headers)
-        while True:
-            frame = self.next()
-            if frame.content_type == "api/response":
-                return frame.body.decode()
-            if frame.content_type == "command/reply":
-                return frame.headers["Reply-Text"]
-
-    def event(self) -> Event:
-        while True:
-            frame = self.next()
-            if frame.content_type == "text/event-plain":
-                return Event.from_frame(frame)
-
-    def log_in(self, password: str = "ClueCon") -> str:  # noqa: S107
-        assert self.next().content_type == "auth/request"
-        return self.ask(f"auth {password}")
-
-    def is_closed(self) -> bool:
-        """Read to the end of the stream; return True, or time out."""
-        try:
-            while True:
-                self.next()
-        except (EOFError, ConnectionError):
-            return True
-
-    def close(self) -> None:
-        self.socket.close()
+from tests.softswitch.client import Client
+from tests.softswitch.line_calls import draw, write
 
 
 @pytest.fixture(scope="module")
@@ -109,45 +50,31 @@ def connect(switch: Softswitch) -> Iterator[Callable[..., Client]]:
         client.close()
 
 
-def named(name: str) -> str:
-    """Return the number of a behaviour, as a user would write it."""
-    return f"+1{number_of(name)}"
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pages."""
+    return write(tmp_path_factory.mktemp("doc") / "three.tif", [draw(n) for n in range(3)])
 
 
-def dial(
-    link: Link, call_id: str, number: str, file: Path, variables: str = "", app: str = "txfax"
-) -> Watch:
-    """Place a call in the background; the watch gets its events."""
-    watch = link.watch(call_id)
-    settings = f"origination_uuid={call_id},fax_enable_t38=true,fax_enable_t38_request=true"
-    if variables:
-        settings += f",{variables}"
-    line = f"{{{settings}}}sofia/gateway/softswitch/{number} &{app}({file})"
-    link.bgapi("originate", line, job_id=call_id)
-    return watch
+@pytest.fixture
+def received(tmp_path: Path) -> Path:
+    return tmp_path / "received.tif"
 
 
-def until(watch: Watch, name: str) -> list[Event]:
-    """Return the events up to one of that name or subclass."""
-    seen: list[Event] = []
-    while True:
-        item = watch.get(timeout=PATIENCE)
-        assert not isinstance(item, Gap | Lost | None), item
-        seen.append(item)
-        if name in (item.name, item.subclass):
-            return seen
+@pytest.fixture
+def published() -> list[SwitchEvent]:
+    """The events that `core` fired."""
+    return []
 
 
-def labels(events: list[Event]) -> list[str]:
-    """Return a short name for each event."""
-    return [
-        event.subclass or " ".join(filter(None, (event.name, event.get("Application"))))
-        for event in events
-    ]
-
-
-def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait until a condition is true."""
-    with gevent.Timeout(timeout):
-        while not condition():
-            gevent.sleep(0.002)
+@pytest.fixture
+def core(tmp_path: Path, published: list[SwitchEvent]) -> Core:
+    """The core of a stand-in without an event socket."""
+    return Core(
+        tmp_path,
+        switchname="softswitch",
+        gateways=["softswitch"],
+        down=["down"],
+        speed=0,
+        publish=published.append,
+    )

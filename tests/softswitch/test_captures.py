@@ -7,7 +7,8 @@ import pytest
 from fsfax.engine.observations import SUBSCRIPTIONS
 from fsfax.esl.wire import Event
 from tests.engine import captured
-from tests.softswitch.conftest import PATIENCE, dial, labels, named, until
+from tests.softswitch.calling import dial, labels, named, until
+from tests.softswitch.client import PATIENCE
 
 # What the recordings were not subscribed to.
 UNRECORDED = {"CHANNEL_HANGUP", "CHANNEL_DESTROY"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fsfax.esl.wire import Event
-from tests.softswitch.conftest import dial, named, until
+from tests.softswitch.calling import dial, named, until
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "event_order.json").read_text())
 AFTER_THE_RECORDING = {"CHANNEL_DESTROY", "CHANNEL_STATE CS_DESTROY"}

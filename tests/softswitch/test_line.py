@@ -2,119 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
 import pytest
 from gevent.event import Event
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from fsfax.errors import InvalidRequest, SoftswitchError, SpandspMissing
+from fsfax.errors import InvalidRequest, SoftswitchError
 from fsfax.softswitch import line as line_module
-from fsfax.softswitch import spandsp
-from fsfax.softswitch.line import Faults, Line, Side, Stats, Terminal
-from fsfax.softswitch.terminal import T38Engine
+from fsfax.softswitch.line import Faults, Line, Side, Terminal
+from tests.softswitch.line_calls import LENGTH, WIDTH, ObserverCall, Recorder, fax, read, write
 
 pytestmark = pytest.mark.spandsp
 
-WIDTH, LENGTH = 1728, 1100
-
-
-@dataclass
-class ObserverCall:
-    """One call of the observer."""
-
-    phase: str
-    side: Side
-    stats: Stats
-    remote_ident: str
-    code: int = -1
-    text: str = ""
-
-
-@dataclass
-class Recorder:
-    """An observer that records its calls, and calls the test's function in each."""
-
-    calls: list[ObserverCall] = field(default_factory=list)
-    on_call: Callable[[ObserverCall], object] = lambda call: None
-
-    def phase_b(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        self._record(ObserverCall("b", side, stats, remote_ident))
-
-    def phase_d(self, side: Side, stats: Stats, remote_ident: str) -> None:
-        self._record(ObserverCall("d", side, stats, remote_ident))
-
-    def phase_e(self, side: Side, code: int, text: str, stats: Stats, remote_ident: str) -> None:
-        self._record(ObserverCall("e", side, stats, remote_ident, code, text))
-
-    def _record(self, call: ObserverCall) -> None:
-        self.calls.append(call)
-        self.on_call(call)
-
-    def of(self, side: Side, phase: str) -> list[ObserverCall]:
-        return [call for call in self.calls if (call.side, call.phase) == (side, phase)]
-
-    def end(self, side: Side) -> ObserverCall:
-        (call,) = self.of(side, "e")  # exactly once
-        return call
-
-    @property
-    def codes(self) -> dict[Side, int]:
-        return {side: self.end(side).code for side in ("caller", "called")}
-
-
-def draw(page: int, length: int = LENGTH) -> Image.Image:
-    """A page of blocks as irregular as letters, different for every number."""
-    dice = random.Random(page)
-    image = Image.new("1", (WIDTH, length), 1)
-    pen = ImageDraw.Draw(image)
-    for y in range(60, length - 60, 40):
-        for x in range(100, WIDTH - 100, 18):
-            if dice.random() < 0.6:
-                pen.rectangle((x, y, x + dice.randint(2, 12), y + dice.randint(3, 25)), fill=0)
-    return image
-
-
-def write(path: Path, pages: Sequence[Image.Image]) -> Path:
-    pages[0].save(
-        path, save_all=True, append_images=pages[1:], compression="group4", dpi=(204, 196)
-    )
-    return path
-
-
-def read(path: Path) -> list[bytes]:
-    """The pixels of each page; Pillow sees to the photometric interpretation."""
-    pages = []
-    with Image.open(path) as tiff:
-        for number in range(getattr(tiff, "n_frames", 1)):
-            tiff.seek(number)
-            pages.append(tiff.convert("L").tobytes())
-    return pages
-
-
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pages."""
-    return write(tmp_path_factory.mktemp("doc") / "three.tif", [draw(n) for n in range(3)])
-
-
-@pytest.fixture
-def received(tmp_path: Path) -> Path:
-    return tmp_path / "received.tif"
-
-
-def fax(line: Line, timeout: float = 30.0) -> None:
-    with gevent.Timeout(timeout):
-        line.run()
-
 
 @pytest.mark.parametrize("t38", [True, False], ids=["t38", "audio"])
-def test_what_arrives_is_what_was_sent(document: Path, received: Path, t38: bool) -> None:
+def test_received_pages_equal_sent_pages(document: Path, received: Path, t38: bool) -> None:
     seen = Recorder()
     line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, t38=t38)
     fax(line)
@@ -306,7 +211,7 @@ def test_a_call_answered_by_a_voice_can_be_hung_up(document: Path) -> None:
     assert seen.end("caller").code == 49
 
 
-def test_ecm_repairs_what_the_network_loses(document: Path, received: Path) -> None:
+def test_ecm_repairs_lost_packets(document: Path, received: Path) -> None:
     seen = Recorder()
     caller, called = Terminal(tx_file=document), Terminal(rx_file=received)
     line = Line(caller, called, seen, faults=Faults(packet_loss=0.01, seed=3))
@@ -397,7 +302,7 @@ def test_hanging_up_before_and_after_the_call(document: Path, received: Path) ->
     assert len(seen.calls) == 2
 
 
-def test_an_observers_error_comes_out_of_run(document: Path, received: Path) -> None:
+def test_an_error_of_the_observer_is_raised_by_run(document: Path, received: Path) -> None:
     seen = Recorder()
 
     def fail(call: ObserverCall) -> None:
@@ -409,54 +314,11 @@ def test_an_observers_error_comes_out_of_run(document: Path, received: Path) -> 
         fax(line)
 
 
-def test_an_error_inside_a_callback_is_not_lost(
-    document: Path, received: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(self: T38Engine) -> Stats:
-        raise LookupError("statistics")
-
-    monkeypatch.setattr(T38Engine, "stats", broken)
-    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), Recorder())
-    with pytest.raises(LookupError, match="statistics"):
-        fax(line)
-
-
-@pytest.mark.parametrize("end", ["caller", "kill"])
-def test_engines_are_freed_whatever_happens(
-    document: Path, received: Path, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    freed: list[T38Engine] = []
-    free = T38Engine._free
-
-    def count(self: T38Engine) -> None:
-        freed.append(self)
-        free(self)
-
-    monkeypatch.setattr(T38Engine, "_free", count)
-    begun, seen = Event(), Recorder()
-    seen.on_call = lambda call: begun.set()
-    speed = 100 if end == "kill" else 0
-    line = Line(Terminal(tx_file=document), Terminal(rx_file=received), seen, speed=speed)
-    carrier = gevent.spawn(line.run)
-    if end == "kill":
-        assert begun.wait(30)
-        carrier.kill()
-        assert not seen.of("caller", "e")
-    carrier.join(30)
-    assert len(freed) == 2
-
-
 def test_a_document_that_is_not_there(tmp_path: Path, received: Path) -> None:
     seen = Recorder()
     fax(Line(Terminal(tx_file=tmp_path / "none.tif"), Terminal(rx_file=received), seen))
     # T30_ERR_FILEERROR; the far end gets DCN while it waits for DCS: T30_ERR_RX_DCNWHY.
     assert seen.codes == {"caller": 41, "called": 35}
-
-
-def test_a_path_that_spandsp_would_cut(tmp_path: Path) -> None:
-    long = tmp_path.joinpath(*["x" * 100] * 3)
-    with pytest.raises(SoftswitchError, match="use a shorter one"):
-        fax(Line(Terminal(tx_file=long), Terminal(), Recorder()))
 
 
 def test_a_line_is_for_one_call(document: Path) -> None:
@@ -474,22 +336,3 @@ def test_invalid_arguments_are_refused() -> None:
         Line(Terminal(), Terminal(), Recorder(), speed=-1)
     with pytest.raises(InvalidRequest, match="packet_loss"):
         Faults(packet_loss=5)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError("libspandsp.so.2: cannot open shared object file"),
-        AttributeError("undefined symbol: t38_terminal_init"),
-    ],
-)
-def test_a_missing_library_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def fail(name: str) -> None:
-        raise error
-
-    monkeypatch.setattr(spandsp, "_loaded", None)
-    monkeypatch.setattr(spandsp, "_open", fail)
-    with pytest.raises(SpandspMissing, match="apt-get install libspandsp2"):
-        fax(Line(Terminal(), Terminal(), Recorder()))
