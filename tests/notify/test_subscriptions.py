@@ -11,7 +11,7 @@ from fsfax.db.database import Database
 from fsfax.errors import AccountNotFound, InvalidRequest, WebhookNotFound
 from fsfax.notify.subscriptions import MAX_WEBHOOKS, Webhooks
 from fsfax.values.webhook_secret import new_secret, require_secret
-from tests.jobs.conftest import Clock
+from tests.job_fixtures import Clock
 
 OTHER = "0" * 32
 
