@@ -83,7 +83,7 @@ class TestJson:
 
     def test_a_model_is_frozen(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
-            Outer(name="a").name = "b"  # type: ignore[misc]
+            Outer(name="a").name = "b"
 
 
 class TestMaxItems:

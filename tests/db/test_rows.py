@@ -29,8 +29,8 @@ def filled(database: Database) -> Database:
     """Two accounts; the first has tokens c, a and b, of which a and b were made at one moment."""
     with database.write() as connection:
         for id in ("one", "two"):
-            values = {"id": id, "name": id, "created_at": NOON, "served_at": NOON, "windows": []}
-            connection.execute(insert(accounts).values(values))
+            times = {"created_at": NOON, "served_at": NOON}
+            connection.execute(insert(accounts).values(id=id, name=id, windows=[], **times))
         for id, account_id, seconds in (
             ("c", "one", 0),
             ("b", "one", 5),

@@ -185,9 +185,9 @@ class TestNumbers:
         clock.move(1)
         other = ready("+35315550200")
         worker = hand()
-        claims = {each.job.dial_number: each for each in worker.claims.claim([NODE_CAPACITY], 1)}
-        assert set(claims) == {NUMBER}
-        waiting = waiting if claims[NUMBER].job.id == called else called
+        (claim,) = worker.claims.claim([NODE_CAPACITY], 1)
+        assert claim.job.dial_number == NUMBER
+        waiting = waiting if claim.job.id == called else called
         with store.database.write() as connection:
             assert transitions.number_is_busy(connection, NUMBER)
             assert not transitions.number_is_busy(connection, "+35315550200")
@@ -199,7 +199,7 @@ class TestNumbers:
             # The other one was missed by `free_number`.
             assert transitions.free_all_numbers(connection) == 1
             assert blocked(connection) == {waiting}
-        worker.settlement.settle(claims[NUMBER], DELIVERED)
+        worker.settlement.settle(claim, DELIVERED)
         with store.database.read() as connection:
             assert blocked(connection) == set()
 

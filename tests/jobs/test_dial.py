@@ -26,6 +26,7 @@ from fsfax.errors import (
     StoreUnavailable,
 )
 from fsfax.jobs.store import JobStore
+from fsfax.values.events import EventKind
 from fsfax.values.outcome import Outcome
 from tests.job_fixtures import Clock
 from tests.jobs.model_worker import ModelWorker
@@ -61,7 +62,7 @@ class TestDelivery:
         (result,) = worker.results
         assert result.outcome is Outcome.DELIVERED
         kinds = [event.kind for event in store.events(id)]
-        assert kinds.count("page_done") == 3
+        assert kinds.count(EventKind.PAGE_DONE) == 3
         # Afterwards nothing is left: neither the mark in FreeSWITCH, nor the call, nor the file.
         (call,) = model_switch.log
         assert (call.id, call.mark) == (claim.attempt.id, "")

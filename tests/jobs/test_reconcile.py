@@ -14,6 +14,7 @@ from fsfax.jobs import reconcile as module
 from fsfax.jobs.claims import Claim
 from fsfax.jobs.reconcile import reconcile, uncertain
 from fsfax.jobs.store import JobStore
+from fsfax.values.events import EventKind
 from fsfax.values.outcome import Doubt, Outcome
 from fsfax.values.results import Status
 from tests.jobs.model_worker import ModelWorker
@@ -63,7 +64,7 @@ def test_a_call_that_is_up_is_followed_to_its_end(store: JobStore, lost: Lost) -
     reconcile(worker.dialler, claim)
     job = settled(store, claim)
     assert (job.state, job.pages_confirmed) == (JobState.COMPLETED, 3)
-    assert [event.kind for event in store.events(job.id)].count("page_done") == 3
+    assert [event.kind for event in store.events(job.id)].count(EventKind.PAGE_DONE) == 3
     assert worker.dialler.calls == {}
 
 
