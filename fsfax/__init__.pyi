@@ -2,9 +2,17 @@
 
 from .accounts.accounts import Account as Account
 from .accounts.accounts import Accounts as Accounts
+from .accounts.faxbox_config import Callers as Callers
 from .accounts.faxbox_config import FaxboxConfig as FaxboxConfig
+from .accounts.faxbox_config import FaxboxMedia as FaxboxMedia
 from .accounts.faxboxes import Faxbox as Faxbox
 from .accounts.faxboxes import Faxboxes as Faxboxes
+from .accounts.notification_config import Callback as Callback
+from .accounts.notification_config import DirectionNotifications as DirectionNotifications
+from .accounts.notification_config import FaxboxNotifications as FaxboxNotifications
+from .accounts.notification_config import MailTargets as MailTargets
+from .accounts.notification_config import Notifications as Notifications
+from .accounts.notification_config import SmsTargets as SmsTargets
 from .accounts.tokens import Scope as Scope
 from .accounts.tokens import Token as Token
 from .accounts.tokens import Tokens as Tokens

@@ -50,8 +50,8 @@ PURE = {
     "dialplan": ("test_dialplan",),
     "document": (
         *("test_bilevel", "test_ccitt", "test_edges", "test_geometry", "test_kinds"),
-        *("test_limits", "test_line_time", "test_mmr", "test_office", "test_pdf"),
-        *("test_pdf_file", "test_text", "test_tiff_f"),
+        *("test_limits", "test_line_time", "test_mmr", "test_office"),
+        *("test_pdf_file", "test_tiff_f"),
     ),
     "egress": ("test_request", "test_target"),
     "engine": (

@@ -209,6 +209,14 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_module_has_tests_under_its_own_name(path: Path) -> None:
+    """``fsfax/a/b.py`` is tested by ``tests/a/test_b.py``."""
+    place = path.relative_to(ROOT / "fsfax")
+    if not path.stem.startswith("_") and "migrations" not in place.parts:
+        assert (ROOT / "tests" / place.parent / f"test_{path.stem}.py").is_file()
+
+
 @pytest.mark.parametrize("name", ["setup", "run"])
 def test_what_make_runs_can_be_run(name: str) -> None:
     script = ROOT / ".ci" / name

@@ -38,12 +38,14 @@ def annotated(name: str) -> Iterator[tuple[str, Any]]:
     """The class itself, for its fields, and its public methods and properties."""
     cls = getattr(fsfax, name)
     yield name, cls
+    seen = set()  # what a class defines hides what its bases define under that name
     for base in cls.__mro__:
         if not base.__module__.startswith("fsfax"):
             continue
         for attribute, value in vars(base).items():
-            if attribute.startswith("_") and attribute not in SPECIAL:
+            if attribute in seen or (attribute.startswith("_") and attribute not in SPECIAL):
                 continue
+            seen.add(attribute)
             function = value.fget if isinstance(value, property) else inspect.unwrap(value)
             function = getattr(function, "__func__", function)
             if inspect.isfunction(function):

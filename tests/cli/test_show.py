@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fsfax.cli.show import Show, in_words, print_table, printable
+from fsfax.cli.show import Show, in_words, print_table
 from fsfax.engine.observations import (
     Answered,
     Dialling,
@@ -64,11 +64,6 @@ NEGOTIATED = Negotiated(
 )
 def test_an_observation_in_words(observation: Observation, words: str) -> None:
     assert in_words(observation) == words
-
-
-def test_control_characters_are_escaped() -> None:
-    assert "\x1b" not in printable("\x1b[31mred")
-    assert printable("Grün") == "Grün"
 
 
 def test_a_table_does_not_interpret_its_cells(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,8 +64,12 @@ def set_traps(kills: Path) -> None:
 
     early, first, second, third, fourth, fifth, last = POINTS
     wrap(inbound_faxes.InboundFaxes, "observe", nothing, at(early, _of_page))
-    copied = (at(first, lambda _, id, __: id), at(second, lambda _, id, __: id))
-    wrap(InboundSpool, "store_tiff", *copied)
+    wrap(
+        InboundSpool,
+        "store_tiff",
+        at(first, lambda _, id, __: id),
+        at(second, lambda _, id, __: id),
+    )
     wrap(InboundSpool, "store_record", nothing, at(third, lambda _, result: result.call_id))
     # The last that is done in the transaction.
     wrap(inbound_faxes, "forward", nothing, at(fourth, lambda _, job, __: job.call_id))
