@@ -96,7 +96,7 @@ def test_any_multipart(application: Application, pieces: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("disposition", "kept"),
+    ("disposition", "stored"),
     [
         ('filename="../../../etc/passwd"', "passwd"),
         ('filename="C:\\\\temp\\\\a.pdf"', "a.pdf"),
@@ -108,7 +108,7 @@ def test_any_multipart(application: Application, pieces: list[bytes]) -> None:
         ('filename="<script>.pdf"', "_script_.pdf"),
     ],
 )
-def test_names_of_files(application: Application, disposition: str, kept: str | None) -> None:
+def test_names_of_files(application: Application, disposition: str, stored: str | None) -> None:
     body = parts(
         part("application/json", FAX.encode()),
         part("application/pdf", sample_pdf(1), f"Content-Disposition: attachment; {disposition}"),
@@ -116,7 +116,7 @@ def test_names_of_files(application: Application, disposition: str, kept: str | 
     answer = application.client.put("/faxes", content=body, headers=MULTIPART)
     assert answer.status_code == 201, answer.text
     (document,) = application.store.documents(answer.json()["data"]["id"])
-    assert kept is None or document.name == kept
+    assert stored is None or document.name == stored
     assert not set(document.name) & set('/\\"<>|`;')
     assert len(document.name.encode()) <= 120
 

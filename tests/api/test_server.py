@@ -81,16 +81,19 @@ def test_an_idle_connection_is_closed_after_the_time_limit(server: Server) -> No
         assert exchange(server, b"GET / HTTP/1.1\r\nHost") == b""
 
 
-def test_a_stop_lets_a_running_request_end(server: Server) -> None:
+def test_a_stop_closes_idle_connections_and_lets_a_running_request_end() -> None:
+    server = Server(echo, ApiSettings(port=0, idle_timeout=60))
+    server.start()
     request = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
     running = gevent.spawn(exchange, server, request)
     idle = gevent.spawn(exchange, server, b"")
     gevent.sleep(0.1)
-    server.stop(5.0)
-    answer = running.get(timeout=5)
+    with gevent.Timeout(5):
+        server.stop(20.0)
+        answer = running.get()
+        assert idle.get() == b""
     assert answer.endswith(b"GET /slow ")
     assert b"Connection: close" in answer
-    assert idle.get(timeout=5) == b""
     with pytest.raises(ConnectionRefusedError):
         exchange(server, request)
 

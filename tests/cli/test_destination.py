@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fsfax.cli import exits
+from fsfax.db.database import Database
+from fsfax.jobs.store import JobStore
 from tests.cli.commands import Run, lines
 
 NUMBER = "+35315550100"
@@ -26,11 +29,16 @@ def test_pins(run: Run) -> None:
     assert mode(run)["ecm"] is True
 
 
-def test_clearing_the_history_leaves_the_pins(run: Run) -> None:
+def test_clearing_the_history_leaves_the_pins(run: Run, url: str) -> None:
+    with JobStore(Database(url)) as store:
+        store.teach(NUMBER, lambda history: replace(history, delivered=3))
+    (before,) = lines(run("destination", NUMBER))
+    assert before["history"]["delivered"] == 3
     run("destination", NUMBER, "--v17", "off", "--give-up")
     (shown,) = lines(run("destination", NUMBER, "--clear"))
     assert shown["mode"]["v17"] is False
     assert shown["history"]["pins"]["give_up"] is True
+    assert shown["history"].get("delivered", 0) == 0
 
 
 def test_an_unknown_number_in_words(run: Run) -> None:
