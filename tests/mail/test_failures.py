@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.disk import fill
-from tests.mail import mortal
+from tests.mail import killed_server
 from tests.mail.conftest import SENDER, MailService, until
 from tests.mail.mails import LETTER, PDF, mail, raw
 from tests.mail.wire import Wire
@@ -78,12 +78,12 @@ def test_a_full_disk_for_mails_refuses_them_temporarily(
     assert list(small_disk.iterdir()) == []
 
 
-@pytest.mark.parametrize("point", mortal.POINTS)
+@pytest.mark.parametrize("point", killed_server.POINTS)
 def test_a_mail_is_faxed_once_if_the_server_is_killed(new_service: NewService, point: str) -> None:
     service = new_service()
     url = service.settings.database.get_secret_value()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.mail.mortal", url, point],
+        [sys.executable, "-m", "tests.mail.killed_server", url, point],
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
@@ -95,7 +95,7 @@ def test_a_mail_is_faxed_once_if_the_server_is_killed(new_service: NewService, p
     assert process.wait(30) == -9
     process.stdout.close()
     before = {job.to_number: job.id for job in service.jobs()}
-    assert set(before) == (set() if point == mortal.POINTS[0] else {"1001", "1002"})
+    assert set(before) == (set() if point == killed_server.POINTS[0] else {"1001", "1002"})
     # The sender has no answer, and sends it again.
     code, words = service.send(LETTER, service.to("1001"), service.to("1002"))
     assert code == 250
@@ -112,7 +112,7 @@ def test_the_answer_waits_for_the_commit(new_service: NewService) -> None:
         client = Wire(service.server.port)
         client.begin(SENDER, [service.to()])
         client.write(LETTER + b".\r\n")
-        until(lambda: service.server._budget._used, "the mail is worked on")
+        until(lambda: service.server._budget._used, "the mail is being stored")
         client._socket.settimeout(0.3)
         with pytest.raises(TimeoutError):
             client._socket.recv(1)

@@ -146,7 +146,7 @@ class TestDisconnects:
         client.begin(SENDER, [service.to()])
         client.write(LETTER + b".\r\n")
         client.close()  # without waiting for the answer
-        until(service.jobs, "the fax is there")
+        until(service.jobs, "the fax is stored")
         assert service.send(LETTER)[0] == 250
         assert len(service.jobs()) == 1
 
@@ -199,14 +199,16 @@ class TestSlow:
             assert third.greeting == wanted
             assert third.answer() == ""
         first.close()
-        until(lambda: len(service.server.sessions) == 1, "the first one is gone")
+        until(lambda: len(service.server.sessions) == 1, "the first session has ended")
         assert service.send()[0] == 250
         second.close()
 
     def test_a_stop_waits_for_a_mail_in_transfer(self, service: MailService) -> None:
         idle, busy = wire(service), wire(service)
         busy.begin(SENDER, [service.to()])
-        until(lambda: any(each.busy for each in service.server.sessions), "a mail is on its way")
+        until(
+            lambda: any(each.busy for each in service.server.sessions), "a mail is being received"
+        )
         stop = threading.Thread(target=service.server.stop)
         stop.start()
         assert idle.answer() == "421 4.3.2 the server is stopping: connect again"
@@ -310,7 +312,7 @@ class TestBadClients:
         made.close()
         assert {job.to_number for job in service.jobs()} <= {"5550100"}
 
-    def test_a_client_that_disconnects(self, service: MailService) -> None:
+    def test_a_disconnect_within_a_mail_ends_the_session(self, service: MailService) -> None:
         made = self.talk(service)
         made.sendall(LETTER[:5000])
         made.close()

@@ -19,7 +19,7 @@ Answer = Callable[[str], str | None]
 
 
 class _Controller(Controller):
-    """One that may have any port."""
+    """A controller that listens on any free port."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
@@ -29,7 +29,8 @@ class _Controller(Controller):
 class Mailbox:
     """A relay; ``mails`` are those that it accepted.
 
-    answer: what it says to a recipient in place of "250 OK". slow: seconds that each mail takes.
+    answer: returns the answer to a recipient, None for "250 OK"; at_data: that to a mail.
+    slow: seconds that each mail takes.
     """
 
     def __init__(
@@ -105,10 +106,10 @@ class Mailbox:
             self.mails.append(mail)
             self.recipients += envelope.rcpt_tos
             self._changed.notify_all()
-        return "250 taken"
+        return "250 accepted"
 
     def wait(self, count: int, timeout: float = SOON) -> list[EmailMessage]:
-        """Wait until so many mails are here."""
+        """Wait until at least ``count`` mails were accepted; return them."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while len(self.mails) < count:
@@ -119,7 +120,7 @@ class Mailbox:
 
 
 def parts(mail: EmailMessage) -> dict[str, Any]:
-    """What is in a mail: content by type, attachments by name."""
+    """Return the parts of a mail: texts by type, attachments by name."""
     found: dict[str, Any] = {}
     for part in mail.walk():
         if part.is_multipart():

@@ -14,7 +14,7 @@ from tests.api.service import SOON
 
 @dataclass
 class Call:
-    """A request that came."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What is answered."""
+    """An answer."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,10 @@ class Answer:
 
 
 class Receiver:
-    """Takes what comes; ``answer`` says what to, ``down`` is an outage (503)."""
+    """Records requests; ``answer`` returns the answer to one, ``down`` answers all with 503.
+
+    ``calls`` are all requests, ``taken`` those that were answered with 2xx.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -88,11 +91,11 @@ class Receiver:
             self._changed.notify_all()
 
     def wait(self, count: int, timeout: float = SOON) -> list[Call]:
-        """Wait until so many were taken."""
+        """Wait until ``count`` requests were answered with 2xx; return them."""
         return self._wait(lambda: self.taken, count, timeout)
 
     def wait_calls(self, count: int, timeout: float = SOON) -> list[Call]:
-        """Wait until so many came, taken or not."""
+        """Wait until ``count`` requests were received; return them."""
         return self._wait(lambda: self.calls, count, timeout)
 
     def _wait(self, of: Callable[[], list[Call]], count: int, timeout: float) -> list[Call]:
@@ -100,6 +103,6 @@ class Receiver:
         with self._changed:
             while len(of()) < count:
                 left = deadline - time.monotonic()
-                assert left > 0, f"{len(of())} of {count} messages"
+                assert left > 0, f"{len(of())} of {count} requests"
                 self._changed.wait(left)
             return list(of())

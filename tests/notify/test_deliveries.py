@@ -175,7 +175,7 @@ class TestClaims:
         (again,) = [each for each in claim(deliveries) if each.id == first[0].id]
         assert (again.id, again.tries, again.kind) == (first[0].id, 2, "fax_out_completed")
 
-    def test_two_at_once_never_claim_the_same(
+    def test_two_dispatchers_never_claim_the_same_delivery(
         self, deliveries: Deliveries, sent: Send, database_url: str
     ) -> None:
         import threading
@@ -343,7 +343,7 @@ class TestLists:
         ascending = deliveries.list(account, ascending=True).deliveries
         assert [each.job_id for each in ascending] == ids
 
-    def test_secrets_are_not_shown(self, deliveries: Deliveries, sent: Send) -> None:
+    def test_plain_values_have_no_secrets(self, deliveries: Deliveries, sent: Send) -> None:
         sent(notify=MAIL)
         expand(deliveries)
         (one,) = deliveries.list().deliveries

@@ -77,7 +77,9 @@ class TestOrderAndLimits:
         receiver.answer = lambda _: Answer(429, {"Retry-After": "600"})
         sent()
         with dispatcher(settings(sqlite)):
-            until(lambda: [d for d in seen.list(account).deliveries if d.problem], "it waits")
+            until(
+                lambda: [d for d in seen.list(account).deliveries if d.problem], "it is postponed"
+            )
         (one,) = seen.list(account).deliveries
         assert (one.due_at - one.created_at).total_seconds() >= 600
         assert len(receiver.calls) == 1
@@ -148,7 +150,7 @@ class TestLife:
             made.stop(0.0)
         assert states(seen, account) == {"open": 1}
         with dispatcher(options, senders={DeliveryChannel.MAIL: second}):
-            until(lambda: states(seen, account) == {"done": 1}, "the next one does it")
+            until(lambda: states(seen, account) == {"done": 1}, "the next dispatcher delivers it")
         assert second.sent == first.sent, "the same message id"
 
     def test_a_mail_whose_result_was_not_stored_is_sent_again_with_the_same_id(
@@ -220,7 +222,7 @@ class TestLife:
 
         sent(notify=MAIL)
         with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: Recorder(answer)}):
-            until(lambda: states(seen, account) == {"done": 1}, "the third try")
+            until(lambda: states(seen, account) == {"done": 1}, "the third attempt delivers it")
         assert seen.list(account).deliveries[0].tries == 3
 
     def test_a_result_is_stored_once_the_database_is_back(
@@ -257,7 +259,7 @@ class TestLife:
         sender = Recorder(lambda _: Rejected("no\r\nway " + "x" * 2000))
         sent(notify=MAIL)
         with dispatcher(settings(sqlite), senders={DeliveryChannel.MAIL: sender}):
-            until(lambda: states(seen, account) == {"dead": 1}, "given up")
+            until(lambda: states(seen, account) == {"dead": 1}, "it is given up")
         (dead,) = seen.list(account).deliveries
         assert dead.problem.startswith("no way xxx")
         assert len(dead.problem) == 500

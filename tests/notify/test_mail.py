@@ -55,7 +55,7 @@ class TestDispatched:
             _, mail = mailbox.wait(2)
         assert "attached" not in parts(mail)["text/plain"]
 
-    def test_a_document_that_cannot_be_drawn(
+    def test_the_mail_says_that_the_document_cannot_be_read(
         self, sqlite: str, mailbox: Mailbox, sent: Send, tiff: Path, monkeypatch: Any
     ) -> None:
         from fsfax.errors import DocumentDamaged

@@ -67,7 +67,7 @@ class TestDispatched:
             with dispatcher(settings(sqlite, mailbox, relay=relay | change)):
                 until(
                     lambda: any(problem in each.problem for each in found.list(account).deliveries),
-                    "the problem is said",
+                    "the problem is stored",
                 )
             assert states(found, account) == {"open": 1}
             assert mailbox.mails == []
@@ -107,7 +107,7 @@ class TestDispatched:
         with Database(sqlite) as database:
             found = Deliveries(database)
             with dispatcher(settings(sqlite)):
-                until(lambda: states(found, account) == {"dead": 1}, "it is put aside")
+                until(lambda: states(found, account) == {"dead": 1}, "it is a dead letter")
             assert "notify.relay.host" in found.list(account).deliveries[0].problem
             found.repeat_dead(account)
             with dispatcher(settings(sqlite, mailbox)):

@@ -24,7 +24,7 @@ def test_the_report_is_attached_as_a_pdf(tmp_path: Path) -> None:
     assert "14400 bit/s" in text
 
 
-def test_a_long_report_goes_on_on_the_next_page(tmp_path: Path) -> None:
+def test_a_long_report_continues_on_the_next_page(tmp_path: Path) -> None:
     file = tmp_path / "report.pdf"
     file.write_bytes(report_pdf("\n".join(f"Zeile {n} äöü€ (\\) {'x' * 100}" for n in range(50))))
     pages = pypdf.PdfReader(file, strict=True).pages

@@ -38,7 +38,7 @@ def mails(*to: Any) -> dict[str, Any]:
     return {"email": {"send_to": to[0] if len(to) == 1 else list(to)}}
 
 
-def test_one_recipient_or_a_list() -> None:
+def test_send_to_is_one_recipient_or_a_list() -> None:
     assert notified(own=mails("a@example.org")) == [("mail", "a@example.org")]
     assert notified(own=mails("a@b.org", "c@d.org")) == [("mail", "a@b.org"), ("mail", "c@d.org")]
     assert notified(own={"sms": {"send_to": "+353 (1) 555-0100"}}) == [("sms", "+35315550100")]
@@ -77,13 +77,13 @@ def test_no_recipient_is_notified_twice() -> None:
         (NotificationKind.OUT_RETRYING, {"webhook"}),
     ],
 )
-def test_channels_of_each_kind(kind: NotificationKind, channels: set[str]) -> None:
+def test_each_kind_is_sent_by_its_channels(kind: NotificationKind, channels: set[str]) -> None:
     everyone = {**mails("a@b.org"), "sms": {"send_to": "0155501"}}
     hook = WebhookSubscription(id="1", url="https://a.org/x", form="json")
     assert {channel for channel, _ in notified(kind, own=everyone, hooks=(hook,))} == channels
 
 
-def test_a_webhook_is_sent_its_events() -> None:
+def test_a_webhook_is_sent_only_its_events() -> None:
     some = WebhookSubscription(
         id="1", url="https://a.org/x", form="json", events=("fax.out.failed",)
     )

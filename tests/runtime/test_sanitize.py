@@ -75,7 +75,7 @@ def test_no_policy_exceeds_its_limit(text: str, limit: int) -> None:
         (" " * 10_000 + "a", ""),
     ],
 )
-def test_one_line(text: object, line: str) -> None:
+def test_one_line_has_visible_characters_only(text: object, line: str) -> None:
     assert one_line(text) == line
 
 
@@ -94,7 +94,7 @@ def test_a_mail_header_has_no_encoded_word() -> None:
         (7, "7"),
     ],
 )
-def test_escaped(text: object, line: str) -> None:
+def test_invisible_characters_are_escaped(text: object, line: str) -> None:
     assert escaped(text) == line
 
 

@@ -111,7 +111,7 @@ def test_a_mail_becomes_a_fax_and_a_report_comes_back(
     assert any(isinstance(part, bytes) and part[:5] == b"%PDF-" for part in there.values())
 
 
-def test_refused_mails_say_why(service: Service, letter: Path) -> None:
+def test_refused_mails_get_a_reason(service: Service, letter: Path) -> None:
     box = faxbox(service, smtp_permission_list=[SENDER])
     good = f"{NUMBER}@{box['smtp_email_address']}"
     port = smtp_port(service)

@@ -1,4 +1,4 @@
-"""A mail server in a process of its own that dies at a named point: DATABASE POINT."""
+"""A mail server that kills its process at a named point; arguments: DATABASE POINT."""
 
 import os
 import signal
@@ -16,22 +16,22 @@ from fsfax.settings import Settings, SmtpSettings
 POINTS = ("before the commit", "between the commit and the answer")
 
 
-def die_after(owner: Any, name: str) -> None:
+def kill_after(owner: Any, name: str) -> None:
     """Kill the process with SIGKILL after a call of a function."""
     real = getattr(owner, name)
 
-    def mortal(*args: Any, **named: Any) -> Any:
+    def call_and_kill(*args: Any, **named: Any) -> Any:
         real(*args, **named)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(owner, name, mortal)
+    setattr(owner, name, call_and_kill)
 
 
 if __name__ == "__main__":
     if sys.argv[2] == POINTS[0]:
-        die_after(smtplog, "insert_record")  # the last that is done in the transaction
+        kill_after(smtplog, "insert_record")  # the last step of the transaction
     else:
-        die_after(Acceptance, "accept")
+        kill_after(Acceptance, "accept")
     server = MailServer(Settings(database=SecretStr(sys.argv[1]), smtp=SmtpSettings(port=0)))
     server.start()
     print(server.port, flush=True)
