@@ -96,6 +96,15 @@ class _Loader(ChoiceLoader):
 
     def get_source(self, environment: Any, template: str) -> Any:
         """Return the source; raise TemplateNotFound for a name with a path."""
-        if "/" in template or "\\" in template:
-            raise TemplateNotFound(template)
+        _require_plain_name(template)
         return super().get_source(environment, template)
+
+    def load(self, environment: Any, name: str, globals: Any = None) -> Any:
+        """Return the template; raise TemplateNotFound for a name with a path."""
+        _require_plain_name(name)
+        return super().load(environment, name, globals)
+
+
+def _require_plain_name(name: str) -> None:
+    if "/" in name or "\\" in name:
+        raise TemplateNotFound(name)
