@@ -156,7 +156,7 @@ class Tokens:
 
     def _row(self, token_id: str, account_id: str | None = None) -> Row[Any] | None:
         query = select(tokens).where(*matching(tokens, token_id, account_id))
-        with self._database.ask() as connection:
+        with self._database.read_statement() as connection:
             return connection.execute(query).first()
 
 

@@ -104,7 +104,7 @@ def withdraw(link: ApiCommand, realm: str, uuid: str) -> None:
     _answer(link, "hash", f"insert/{realm}/{uuid}/{SETTLED}")
 
 
-def take(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
+def mark_taken(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
     """Put the guard before a parked call is taken over; return "" if the caller may do it now.
 
     Otherwise the mark of the other engine is returned. If the call stays parked all the same, that

@@ -56,7 +56,7 @@ def read_fax_context(database: Database, job: Job) -> FaxContext:
     return FaxContext(job, calls, box, tuple(each for each in stored if not each.removed_at))
 
 
-def fax_of(stored: Sequence[Document]) -> Document | None:
+def document_to_attach(stored: Sequence[Document]) -> Document | None:
     """Return the document to attach: the TIFF that went over the line, else a submitted PDF.
 
     The TIFF is the better proof, and safe to open; a PDF that a client submitted need not be. The

@@ -12,7 +12,7 @@ from fsfax.db.database import Database
 from fsfax.db.records import Document, DocumentKind
 from fsfax.errors import JobNotFound
 from fsfax.jobs.store import JobStore
-from fsfax.notify.fax_context import fax_of, read_fax_context, read_job, save
+from fsfax.notify.fax_context import document_to_attach, read_fax_context, read_job, save
 from tests.jobs.results import BUSY, DELIVERED
 from tests.notify.dispatchers import Send
 
@@ -44,7 +44,7 @@ FAX, RECEIVED = document("fax", "image/tiff"), document("received", "image/tiff"
 def test_the_tiff_is_attached_else_a_submitted_pdf(
     stored: list[Document], attached: Document | None
 ) -> None:
-    assert fax_of(stored) is attached
+    assert document_to_attach(stored) is attached
 
 
 def test_an_unknown_fax_is_an_error(database: Database) -> None:
@@ -81,6 +81,6 @@ def test_a_fax_is_read_with_attempts_faxbox_and_documents(
 def test_a_fax_without_a_faxbox_has_none(database: Database, sent: Send) -> None:
     context = read_fax_context(database, read_job(database, sent(result=DELIVERED)))
     assert context.box is None
-    tiff = fax_of(context.documents)
+    tiff = document_to_attach(context.documents)
     assert tiff is not None
     assert tiff.kind == "fax"
