@@ -1,4 +1,4 @@
-"""Requests about accounts, tokens, faxboxes and the SMTP log."""
+"""``/accounts``, ``/tokens``, ``/faxboxes`` and ``/faxes/smtplog``: list, show, create, change."""
 
 from __future__ import annotations
 

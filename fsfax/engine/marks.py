@@ -11,8 +11,8 @@ Before a call is dialled, a guard is put under the same key with ``hash insert_i
 succeeds for one client only (mod_hash.c answers "+OK" or "-ERR key already exists"):
 
     intended    only the process that put it may dial this id, and only once
-    settled     this id is never dialled: put by a process that asked for the fate of the call
-                before any had dialled it
+    settled     this id is never dialled: put by a process that adopted the attempt before
+                another one had dialled it
     taken-...   a parked call is being taken over (see `fsfax.engine.receive`)
 
 The hangup hook overwrites a guard with ``ended``.

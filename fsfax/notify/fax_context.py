@@ -1,4 +1,7 @@
-"""The fax of a delivery, with its attempts, faxbox and documents, read from the database."""
+"""The fax of a delivery: read from the database with its attempts, faxbox and documents.
+
+`document_to_attach` chooses the document that a mail gets, `save_document` writes it to a file.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def document_to_attach(stored: Sequence[Document]) -> Document | None:
     return tiff
 
 
-def save(database: Database, document: Document, folder: Path) -> Path:
+def save_document(database: Database, document: Document, folder: Path) -> Path:
     """Write a document into a folder, in chunks; return the file.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Mails in and news out, under load: 200 mails at once, 1,000 notifications to a slow relay.
+"""Mails in, notifications out, under load: 200 mails at once, 1,000 mails to a slow relay.
 
-    python tests/bench/bench_mail_and_news.py [--mails N] [--news N]
+    python tests/bench/bench_mail_and_notifications.py [--mails N] [--notifications N]
 
 In: `fsfax smtp` in a process of its own takes mails with a PDF of half a megabyte from as many
 clients at once as there are mails; beside it, in the same run, a bare aiosmtpd that only writes
@@ -68,7 +68,7 @@ def peak(pid: int) -> float:
 
 
 def deliver(port: int, data: bytes, to: str) -> None:
-    """Send a mail as a mailer does: whoever is too busy is tried again."""
+    """Send a mail as a mailer does: again while the server answers that it is too busy."""
     while True:
         try:
             with smtplib.SMTP("127.0.0.1", port, timeout=120) as client:
@@ -162,7 +162,7 @@ def mails_in(folder: Path, count: int) -> None:
     print(f"  memory of fsfax smtp: {before:.0f} MB before, {after:.0f} MB at most")
 
 
-def news_out(folder: Path, count: int) -> None:
+def notifications_out(folder: Path, count: int) -> None:
     url = f"sqlite:///{folder}/out.db"
     store = JobStore(url)
     store.database.upgrade()
@@ -228,7 +228,8 @@ def news_out(folder: Path, count: int) -> None:
         with ThreadPoolExecutor(CONNECTIONS) as clients:
             plain = timed(lambda: list(clients.map(one, [count // CONNECTIONS] * CONNECTIONS)))
     print(
-        f"news out, {count} mails of {len(data) // 1000} kB, {SLOW * 1000:.0f} ms each at the relay"
+        f"notifications out, {count} mails of {len(data) // 1000} kB,"
+        f" {SLOW * 1000:.0f} ms each at the relay"
     )
     print(
         f"  fsfax dispatcher  {count / ours:6.0f} mails/s   {ours / plain:.1f}x the time of smtplib"
@@ -240,11 +241,11 @@ def news_out(folder: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mails", type=int, default=200)
-    parser.add_argument("--news", type=int, default=1000)
+    parser.add_argument("--notifications", type=int, default=1000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fsfax-bench-") as folder:
         mails_in(Path(folder), given.mails)
-        news_out(Path(folder), given.news)
+        notifications_out(Path(folder), given.notifications)
 
 
 if __name__ == "__main__":
