@@ -162,15 +162,15 @@ class Channel:
             fate = self._ask_at_end()
             if fate is not Fate.UP:
                 return fate
-            self.look()
+            self.note_dump()
         except CommandFailed:
             pass  # it ended between the two questions: its hangup event is under way
         except EslError as error:
             _log.warning("catch_up_failed", call_id=self._call_id, error=str(error))
         return None
 
-    def look(self) -> None:
-        """Note what the data of the channel show, without noting that events were missed.
+    def note_dump(self) -> None:
+        """Note what ``uuid_dump`` shows of the channel, without noting that events were missed.
 
         Raises:
             CommandFailed: there is no such channel any more.

@@ -307,7 +307,7 @@ class Receiver:
         try:
             if not self._wins_takeover(call_id):
                 return False
-            channel.look()
+            channel.note_dump()
             admission = self._admission(channel.transcript)
             if admission.cause:
                 channel.interrupt(Interruption.BLOCKED, admission.cause)

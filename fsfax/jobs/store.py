@@ -46,7 +46,7 @@ InTransaction = Callable[[Connection, Sequence[str]], None]
 
 
 def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Write nothing more."""
+    """Do nothing: the default of ``in_transaction``."""
 
 
 @dataclass(frozen=True, slots=True)

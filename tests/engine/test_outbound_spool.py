@@ -78,7 +78,7 @@ def test_a_file_that_is_not_tiff_f_is_refused(
 def test_a_spool_that_cannot_be_written(converted: Path, tmp_path: Path) -> None:
     (tmp_path / "spool").touch()
     with pytest.raises(SpoolError):
-        OutboundSpool(tmp_path / "spool", Converter()).take("an-id", converted)
+        OutboundSpool(tmp_path / "spool", Converter()).put("an-id", converted)
 
 
 def put(outbound: OutboundSpool, *names: str) -> None:
