@@ -15,7 +15,7 @@ The class tells a program what to do; the message says what happened and how to 
     │   ├── DocumentTooLarge      … too many bytes, pages or pixels
     │   ├── DocumentUnsupported   … its type is not one that fsfax reads
     │   └── ConversionFailed      … the process that converted it crashed or exceeded a limit
-    ├── FetchError                the document of a URL could not be fetched; ``temporary``: try
+    ├── FetchError                the document at a URL could not be fetched; ``temporary``: try
     │   │                         again later; ``status``: that of the HTTP response, if any
     │   ├── FetchForbidden        … its address is not public and no setting allows it
     │   └── InvalidFetch          … the URL or a request field is malformed: correct the request

@@ -56,7 +56,7 @@ class TestEach:
         assert line.strip() or error is errors.FsfaxError
 
     def test_is_used(self, error: type[errors.FsfaxError]) -> None:
-        """A class that nobody raises is a promise that nobody keeps."""
+        """A documented class that fsfax never raises misleads those who catch it."""
         if error in (errors.FsfaxError, errors.DocumentError, errors.EslError, errors.JobError):
             return  # for catching: what is raised is more precise
         name = re.compile(rf"\b{error.__name__}\b")

@@ -15,7 +15,7 @@ from fsfax.accounts.numbers import number_key, stored_number
 from fsfax.accounts.windows import require_windows
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.rows import oldest_first, value_of
+from fsfax.db.rows import oldest_first, value_from_row
 from fsfax.db.schema import accounts, inbound_numbers
 from fsfax.db.transitions import insert_for
 from fsfax.errors import AccountNotFound, AddressTaken, InvalidRequest
@@ -43,7 +43,7 @@ class Account:
     @classmethod
     def from_row(cls, row: Row[Any], numbers: Sequence[str]) -> Self:
         """Return the account of a row of the table."""
-        return value_of(cls, row, windows=tuple(row.windows), numbers=tuple(sorted(numbers)))
+        return value_from_row(cls, row, windows=tuple(row.windows), numbers=tuple(sorted(numbers)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

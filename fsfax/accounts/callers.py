@@ -53,7 +53,7 @@ def normalized_caller_pattern(pattern: str) -> str:
 
 
 def is_anonymous(caller: str) -> bool:
-    """Return whether a caller withholds his number."""
+    """Return whether a caller withholds its number."""
     plain = plain_number(caller)
     return plain.lower() in _WITHHELD or bool(_ZEROS.match(plain))
 

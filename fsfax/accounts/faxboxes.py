@@ -20,7 +20,7 @@ from fsfax.accounts.faxbox_config import FaxboxBody, FaxboxConfig
 from fsfax.accounts.numbers import number_key
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.rows import matching, oldest_first, value_from_row
 from fsfax.db.schema import faxboxes, inbound_numbers
 from fsfax.errors import AddressTaken, FaxboxNotFound, InvalidRequest
 from fsfax.runtime.clock import Clock, utc_now
@@ -52,7 +52,7 @@ class Faxbox:
     @classmethod
     def from_row(cls, row: Row[Any], numbers: Sequence[str]) -> Self:
         """Return the faxbox of a row of the table."""
-        return value_of(
+        return value_from_row(
             cls,
             row,
             config=FaxboxConfig.from_stored(row.data, faxbox=row.id),

@@ -21,7 +21,7 @@ from sqlalchemy import Row, exc, insert, select, update
 
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.rows import matching, oldest_first, value_from_row
 from fsfax.db.schema import tokens
 from fsfax.errors import AccountNotFound, InvalidRequest, TokenExpired, TokenUnknown
 from fsfax.runtime.clock import Clock, utc_now
@@ -54,7 +54,7 @@ class Token:
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """Return the token of a row of the table."""
-        return value_of(cls, row, scopes=frozenset(map(Scope, row.scopes)))
+        return value_from_row(cls, row, scopes=frozenset(map(Scope, row.scopes)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -156,7 +156,7 @@ class Tokens:
 
     def _row(self, token_id: str, account_id: str | None = None) -> Row[Any] | None:
         query = select(tokens).where(*matching(tokens, token_id, account_id))
-        with self._database.ask() as connection:
+        with self._database.read_statement() as connection:
             return connection.execute(query).first()
 
 

@@ -21,7 +21,7 @@ In the order in which a request meets them:
     administration  /accounts, /tokens, /faxboxes, /faxes/smtplog
     health          /healthz, /readyz, /metrics
     services        the stores, settings and threads that the resources use
-    fax_view        a job as the API shows it (pure)
+    fax_view        faxes, mails, faxboxes, webhooks as the API shows them (pure)
     listing         lists: paging, ranges of time, CSV
     filters         filters of lists
     envelope        the envelope around every answer, and every error

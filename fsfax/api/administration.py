@@ -1,4 +1,4 @@
-"""Requests about accounts, tokens, faxboxes and the SMTP log."""
+"""``/accounts``, ``/tokens``, ``/faxboxes`` and ``/faxes/smtplog``: list, show, create, change."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class AccountList(_Administration):
         succeed(req, resp, _account(account), code=201)
 
 
-class AccountOne(_Administration):
+class AccountItem(_Administration):
     """``/v2/accounts/{account_id}``."""
 
     @describe("Show an account", answers={200: AccountDetails}, errors=(404,))
@@ -141,7 +141,7 @@ class TokenList(_Administration):
         succeed(req, resp, _token(token) | {"secret": secret}, code=201)
 
 
-class TokenOne(_Administration):
+class TokenItem(_Administration):
     """``/v2/accounts/{account_id}/tokens/{token_id}``."""
 
     @describe("Revoke a token", scope=Scope.ADMIN, answers={200: TokenDetails}, errors=(404,))
@@ -181,7 +181,7 @@ class FaxboxList(_Administration):
         succeed(req, resp, fax_view.faxbox(box), code=201, revision=box.revision)
 
 
-class FaxboxOne(_Administration):
+class FaxboxItem(_Administration):
     """``/v2/accounts/{account_id}/faxboxes/{faxbox_id}``."""
 
     @describe("Show a faxbox", answers={200: FaxboxDetails}, errors=(404,))
@@ -239,7 +239,7 @@ class FaxboxOne(_Administration):
         succeed(req, resp, fax_view.faxbox(box), revision=box.revision + 1)
 
 
-class MailList(_Administration):
+class SmtpLogList(_Administration):
     """``/faxes/smtplog``."""
 
     @describe(
@@ -265,7 +265,7 @@ class MailList(_Administration):
         listing.answer(req, resp, self._services.threads, read, show, full)
 
 
-class MailOne(_Administration):
+class SmtpLogItem(_Administration):
     """``/faxes/smtplog/{attempt_id}``."""
 
     @describe("Show a mail that was sent to be faxed", answers={200: MailLog}, errors=(404,))

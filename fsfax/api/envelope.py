@@ -2,8 +2,9 @@
 
 Successful: ``data``, ``revision``, ``request_id``, ``status: "success"``, ``auth_token``. An error:
 ``data``, ``error`` (the status code as text), ``message``, ``status: "error"``, ``request_id``.
-Names, codes and messages are those of Kazoo's Faxes API (crossbar), so that its clients
-understand every answer.
+Every answer also has ``version`` and ``timestamp``. Names, codes and messages are those of Kazoo's
+Faxes API (crossbar), so that its clients understand every answer. `refusal_of` converts an error of
+fsfax to its HTTP answer.
 """
 
 from __future__ import annotations

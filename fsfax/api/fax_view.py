@@ -1,4 +1,4 @@
-"""A job as the Faxes API shows it: pure functions from values to values.
+"""Faxes, mails, faxboxes, webhooks and notifications as the Faxes API shows them. Pure.
 
 The stored result is a `fsfax.values.results.FaxResult`; Kazoo's Faxes API has two sets of names for
 its fields, those of its documentation and those of later versions, and answers contain both.

@@ -125,7 +125,7 @@ class OutgoingFax:
     ) -> None:
         """Return the fax, final or not, with the present step of its call."""
         job = self._services.job(account_id, fax_id, Direction.OUT, faxbox_id)
-        succeed(req, resp, fax_view.sent(job, self._services.live(job)), revision=job.revision)
+        succeed(req, resp, fax_view.sent(job, self._services.live_text(job)), revision=job.revision)
 
     @describe(
         "Cancel a fax; a running call is ended",
@@ -193,7 +193,9 @@ class IncomingFax:
     ) -> None:
         """Return the fax: the present step while it is received, later its result."""
         job = self._services.job(account_id, fax_id, Direction.IN, faxbox_id)
-        succeed(req, resp, fax_view.received(job, self._services.live(job)), revision=job.revision)
+        succeed(
+            req, resp, fax_view.received(job, self._services.live_text(job)), revision=job.revision
+        )
 
 
 def new_fax(

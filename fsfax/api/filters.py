@@ -47,15 +47,15 @@ def _wanted(values: Sequence[str]) -> frozenset[str]:
             listed = json.loads(value) if value.startswith("[") else [value]
         except ValueError:
             listed = [value]
-        found.update(map(word, listed))
+        found.update(map(query_text, listed))
     return frozenset(found)
 
 
 def _has(path: str, wanted: frozenset[str], row: Row) -> bool:
     value = _at(path, row)
     if isinstance(value, list):
-        return any(word(item) in wanted for item in value)
-    return value is not _ABSENT and word(value) in wanted
+        return any(query_text(item) in wanted for item in value)
+    return value is not _ABSENT and query_text(value) in wanted
 
 
 def _lacks(path: str, wanted: frozenset[str], row: Row) -> bool:
@@ -93,6 +93,6 @@ _PRESENCE: Mapping[str, Callable[[str, Row], bool]] = {
 }
 
 
-def word(value: Any) -> str:
+def query_text(value: Any) -> str:
     """Return a value as text, as a query has it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 import falcon
 
 from fsfax.api.envelope import ApiError, invalid, succeed
-from fsfax.api.filters import Filter, Row, filters, word
+from fsfax.api.filters import Filter, Row, filters, query_text
 from fsfax.api.models import ListQuery
 from fsfax.api.validation import checked
 from fsfax.db.records import GREGORIAN_OFFSET, ListItem, cursor
@@ -199,7 +199,7 @@ def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
         if isinstance(inner, Mapping):
             cells += _flat(inner, f"{above}{name}.")
         else:
-            cell = word(inner)
+            cell = query_text(inner)
             # A spreadsheet would evaluate it as a formula; names are sent by the far end.
             risky = cell[:1] in "=+-@\t\r" and not cell.lstrip("+-").replace(".", "").isdigit()
             cells.append((f"{above}{name}", f"'{cell}" if risky else cell))

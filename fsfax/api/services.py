@@ -68,7 +68,7 @@ class Services:
             raise bad_identifier(fax_id)
         return job
 
-    def live(self, job: Job) -> str | None:
+    def live_text(self, job: Job) -> str | None:
         """Return the present step of a job's call, None if it has no call."""
         if job.state is not JobState.PROCESSING:
             return None

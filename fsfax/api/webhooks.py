@@ -85,7 +85,7 @@ class WebhookList(_NotificationResource):
         succeed(req, resp, fax_view.webhook(hook) | {"secret": hook.secret}, code=201)
 
 
-class WebhookOne(_NotificationResource):
+class WebhookItem(_NotificationResource):
     """``/v2/accounts/{account_id}/webhooks/{webhook_id}``."""
 
     @describe("Show a webhook", answers={200: WebhookDetails}, errors=(404,))
@@ -183,7 +183,7 @@ class NotificationList(_NotificationResource):
         listing.answer(req, resp, self._services.threads, read, fax_view.notification)
 
 
-class NotificationOne(_NotificationResource):
+class NotificationItem(_NotificationResource):
     """``/v2/accounts/{account_id}/notifications/{notification_id}``."""
 
     @describe("Show a notification", answers={200: Notification}, errors=(404,))

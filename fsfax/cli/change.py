@@ -1,4 +1,4 @@
-"""``fsfax cancel``, ``hold``, ``release`` and ``resubmit``: change the state of jobs."""
+"""``fsfax cancel``, ``hold``, ``release`` and ``resubmit``: change jobs, or send them again."""
 
 from __future__ import annotations
 

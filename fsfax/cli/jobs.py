@@ -99,7 +99,7 @@ def command(
 )
 @options.as_json
 @click.pass_obj
-def one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None) -> int:
+def show_one(common: Common, *, job_id: str, save: Path | None, as_json: bool | None) -> int:
     """Show a job with its attempts, documents and events."""
     show = Show(as_json)
     with open_store(common.load().settings) as store:

@@ -42,7 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, Subcommand]] = {
     },
     "Jobs": {
         "jobs": Subcommand("jobs", "List jobs, the newest first."),
-        "job": Subcommand("jobs:one", "Show a job with its attempts, documents and events."),
+        "job": Subcommand("jobs:show_one", "Show a job with its attempts, documents and events."),
         "cancel": Subcommand("change:cancel", "Cancel jobs; a running call is ended."),
         "hold": Subcommand("change:hold", "Hold pending jobs: no call until they are released."),
         "release": Subcommand("change:release", "Release held jobs, so that they are called."),

@@ -168,7 +168,7 @@ class Database:
                 yield connection
 
     @contextmanager
-    def ask(self) -> Iterator[Connection]:
+    def read_statement(self) -> Iterator[Connection]:
         """Open a connection for one statement that only reads, outside a transaction.
 
         Beginning and ending a transaction would cost more than finding a row by its id.

@@ -27,7 +27,7 @@ def oldest_first(table: Table, account_id: str | None = None) -> Select[Any]:
     return query.order_by(table.c.created_at, table.c.id)
 
 
-def value_of(cls: type[T], row: Row[Any], **values: Any) -> T:
+def value_from_row(cls: type[T], row: Row[Any], **values: Any) -> T:
     """Return a dataclass: each field from ``values``, else from the column of its name."""
     names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
     return cls(**{name: getattr(row, name) for name in names if name not in values}, **values)

@@ -14,29 +14,29 @@ from fsfax.document.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class EncodedPage:
     """A fax page coded as a strip, and its number of rows."""
 
     strip: bytes
     rows: int
 
 
-def code_page(
+def encode_page(
     source: Source, placement: Placement, resolution: Resolution, coding: Coding
-) -> Coded:
+) -> EncodedPage:
     """Return one fax page drawn and coded as a strip; a strip that the source has is copied.
 
     The page is as long as the placement says, or longer where it has ink at its foot: see
     `with_white_foot`.
     """
     if (ready := source.strip(placement, coding)) is not None:
-        return Coded(ready, placement.height)
+        return EncodedPage(ready, placement.height)
     drawn = source.draw(placement)
     if isinstance(drawn, tuple):
         grey, pictures = drawn
         drawn = bilevel(grey, resolution.y_dpi, pictures)
     drawn = with_white_foot(drawn, header_rows(resolution.y_dpi))
-    return Coded(ccitt.encode(drawn, placement.width, coding), len(drawn))
+    return EncodedPage(ccitt.encode(drawn, placement.width, coding), len(drawn))
 
 
 def with_white_foot(bits: Bits, rows: int) -> Bits:

@@ -25,7 +25,7 @@ import gevent
 from fsfax.document.kinds import HEAD, Kind, sniff
 from fsfax.egress.exchange import Exchange, HubYield, Resolver, resolve
 from fsfax.egress.request import FetchRequest
-from fsfax.egress.target import Target, follow, parse_url
+from fsfax.egress.target import Target, parse_url, redirect_target
 from fsfax.errors import DocumentEmpty, DocumentUnsupported, FetchError, InvalidFetch
 from fsfax.log import get_logger
 from fsfax.settings import FetchSettings
@@ -125,7 +125,7 @@ def _fetch(
         body = (request.content or "").encode() if method == "post" else b""
         with Exchange(target, settings, resolver) as exchange:
             headers = _headers(target, settings, request if known else None, method)
-            exchange.ask(method.upper(), target.path, headers, body)
+            exchange.send_request(method.upper(), target.path, headers, body)
             if exchange.status == _OK:
                 part.expect(exchange.headers.get("content-length", ""))
                 part.fill(_decoded(exchange))
@@ -136,7 +136,7 @@ def _fetch(
             if exchange.status not in _SAME_METHOD:
                 method = "get"
         try:
-            target = follow(target, location)
+            target = redirect_target(target, location)
         except InvalidFetch as error:
             raise FetchError(
                 f"the server redirects to a URL that cannot be fetched: {error}"

@@ -1,4 +1,4 @@
-"""Documents read and results written as files, with errors that say what to do."""
+"""Read a document and write a conversion's result, with I/O errors that say what to do."""
 
 from __future__ import annotations
 

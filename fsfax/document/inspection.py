@@ -136,7 +136,7 @@ def inspect_tiff(path: Path) -> Inspection:
                         name
                         for name, resolution in RESOLUTIONS.items()
                         if page.width in tiff_f.FAX_WIDTHS
-                        and tiff_f.matches(page, page.width, resolution)
+                        and tiff_f.is_fax_page(page, page.width, resolution)
                     ),
                     "",
                 ),

@@ -70,7 +70,7 @@ def to_pdf(source: Path, folder: Path, kind: office.OfficeKind, settings: Docume
         ConversionFailed: it took too long, or exceeded a limit.
         OSError: the folder cannot be written.
     """
-    program = office.program()
+    program = office.soffice_path()
     if program is None or not settings.office:
         raise DocumentUnsupported(
             f"this is {kind.shown}, and LibreOffice, which could make a PDF of it, is not installed"

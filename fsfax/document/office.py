@@ -1,4 +1,4 @@
-"""Office documents that LibreOffice converts to PDF. No I/O, but `program` searches PATH.
+"""Office documents that LibreOffice converts to PDF. No I/O, but `soffice_path` searches PATH.
 
 The kind is found from the first bytes, and from the name where these do not say enough: all old
 Microsoft documents begin alike, and so do other files (installers, thumbnails).
@@ -75,16 +75,16 @@ def kind_of(head: bytes, name: str = "") -> OfficeKind | None:
     return next((_BY_SUFFIX[to] for word, to in _FOLDERS.items() if word in head), None)
 
 
-def of_type(media_type: str) -> OfficeKind | None:
+def kind_of_media_type(media_type: str) -> OfficeKind | None:
     """Return the kind of a stored document by its media type; None if it is no office document."""
     return _BY_TYPE.get(media_type)
 
 
-def program() -> str | None:
+def soffice_path() -> str | None:
     """Return the path of LibreOffice; None where it is not installed."""
     return shutil.which("soffice") or shutil.which("libreoffice")
 
 
-def installed(settings: DocumentSettings) -> bool:
+def available(settings: DocumentSettings) -> bool:
     """Return whether LibreOffice is installed and the settings allow its use."""
-    return settings.office and program() is not None
+    return settings.office and soffice_path() is not None

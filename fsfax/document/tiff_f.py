@@ -353,7 +353,7 @@ def _page(
     )
 
 
-def matches(page: TiffPage, width: int, resolution: Resolution) -> bool:
+def is_fax_page(page: TiffPage, width: int, resolution: Resolution) -> bool:
     """Return whether a page is a fax page of this geometry, whose pels can be sent as they are.
 
     The inch-based resolutions (200 by 100, 200 and 400) count as the metric ones closest to them:

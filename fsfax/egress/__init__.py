@@ -3,6 +3,6 @@
 Modules:
 
     target      the parts of a URL, and which addresses may be connected to (pure)
-    request     the request for a document of a URL (pure)
+    request     the request for the document at a URL (pure)
     exchange    one HTTP/1.1 request and its response, within limits of time and size
 """

@@ -89,8 +89,8 @@ class HubYield:
 class Exchange:
     """A connection for one request and its response; a context manager.
 
-    After `ask`, ``status`` and ``headers`` (lower-case names; the first of each) are set and
-    `body` yields the body.
+    After `send_request`, ``status`` and ``headers`` (lower-case names; the first of each) are set,
+    and `body` yields the body.
     """
 
     def __init__(self, target: Target, settings: WebLimits, resolver: Resolver) -> None:
@@ -121,7 +121,7 @@ class Exchange:
     ) -> None:
         self._socket.close()
 
-    def ask(
+    def send_request(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
     ) -> None:
         """Send the request and read the response up to its body.

@@ -1,4 +1,4 @@
-"""The request for a document of a URL: ``document`` of the Faxes API. Pure."""
+"""The request for the document at a URL: ``document`` of the Faxes API. Pure."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def normal_url(url: object) -> str:
     return f"{target.scheme}://{name}{at}{target.authority}{target.path}"
 
 
-def follow(target: Target, location: str) -> Target:
+def redirect_target(target: Target, location: str) -> Target:
     """Return the target of a Location header.
 
     Credentials are sent to the same origin only (`Target.trusts`), and are never taken from the
@@ -210,7 +210,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 2.1
 _6TO4 = IPv6Network("2002::/16")  # RFC 3056 2
 
 
-def embedded(address: Address) -> Address:
+def embedded_ipv4(address: Address) -> Address:
     """Return the IPv4 address inside a mapped, 6to4 or NAT64 address; any other one unchanged."""
     if not isinstance(address, IPv6Address):
         return address
@@ -225,7 +225,7 @@ def objection(
     address: Address, *, allow_private: bool = False, allow_networks: Sequence[Network] = ()
 ) -> str | None:
     """Return why ``address`` must not be connected to ("loopback", …); None if it may be."""
-    inner = embedded(address)
+    inner = embedded_ipv4(address)
     if any(one in network for network in allow_networks for one in (address, inner)):
         return None
     for block, name, private in _BLOCKS:
@@ -256,7 +256,7 @@ def require_allowed(
     for address in addresses:
         name = objection(address, allow_private=allow_private, allow_networks=allow_networks)
         if name is not None:
-            network = ipaddress.ip_network(embedded(address))
+            network = ipaddress.ip_network(embedded_ipv4(address))
             where = f"{host} is" if host == str(address) else f"{host} has the address {address},"
             raise FetchForbidden(
                 f"{refusal} {name} addresses, and {where} one; to allow it, "
@@ -266,5 +266,5 @@ def require_allowed(
 
 
 def _is_private(address: Address) -> bool:
-    inner = embedded(address)
+    inner = embedded_ipv4(address)
     return any(private and inner in block for block, _, private in _BLOCKS)

@@ -1,7 +1,7 @@
 """Adopt an attempt that another process planned and perhaps dialled: find it, follow it, settle it.
 
-An `Adoption` first puts ``settled`` under every call id of the attempt, so that an id that is not
-dialled yet never will be (see `fsfax.engine.marks`), and only then asks. That order leaves no gap:
+An `Adoption` first puts ``settled`` under every call id of the attempt, which bars an id that was
+not dialled yet (see `fsfax.engine.marks`), and only then asks FreeSWITCH. That order leaves no gap:
 
     a channel is up ───────────────► followed to its end, judged as usual
     FreeSWITCH recorded the end ───► judged by that record

@@ -129,7 +129,7 @@ class SendAttempt:
 
     def _prepare(self) -> Prepared:
         if self._options.get("as_is"):
-            return self._spool.take(self._call.id, self._document)
+            return self._spool.put(self._call.id, self._document)
         return self._spool.convert(self._call.id, self._document, self._fax.resolution)
 
     def _dial(self, file: Path, pages: int) -> TxResult:

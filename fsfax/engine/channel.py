@@ -17,7 +17,7 @@ from fsfax.engine import marks
 from fsfax.engine.observations import EventsMissed, Observation, observe, observe_dump
 from fsfax.engine.transcript import Transcript, note
 from fsfax.engine.verdict import Fate, Interruption
-from fsfax.engine.watchdog import INTERRUPTIONS, Stage, StageProgress, limit, step
+from fsfax.engine.watchdog import INTERRUPTIONS, Stage, StageProgress, limit, stage_progress
 from fsfax.errors import CommandFailed, EslError, EslTimeout
 from fsfax.esl.link import Gap, Link, Lost
 from fsfax.esl.wire import Event
@@ -86,7 +86,7 @@ class Channel:
         self._kill_wanted = False
         self._cause = ""
         self._link_lost = False
-        self._step: StageProgress = step(self.transcript)
+        self._progress: StageProgress = stage_progress(self.transcript)
         self._deadline = 0.0
         self._restart_clock()
 
@@ -103,8 +103,8 @@ class Channel:
             self.transcript = note(before, observation)
             if self.transcript is before:
                 continue
-            if step(self.transcript) != self._step:
-                self._step = step(self.transcript)
+            if stage_progress(self.transcript) != self._progress:
+                self._progress = stage_progress(self.transcript)
                 self._restart_clock()
             self._on_observation(observation, self.transcript)
 
@@ -130,12 +130,12 @@ class Channel:
         Returns what FreeSWITCH answered about it, or ``Fate.UNKNOWN`` where the transcript
         alone settles the call or FreeSWITCH could not be asked.
         """
-        while self._step[0] is not Stage.OVER:
+        while self._progress[0] is not Stage.OVER:
             if self._kill_wanted:
                 self._kill()
             remaining = self._deadline - time.monotonic()
             if remaining <= 0:
-                if (fate := self._expired(self._step[0])) is not None:
+                if (fate := self._expired(self._progress[0])) is not None:
                     return fate
                 continue
             try:
@@ -162,15 +162,15 @@ class Channel:
             fate = self._ask_at_end()
             if fate is not Fate.UP:
                 return fate
-            self.look()
+            self.note_dump()
         except CommandFailed:
             pass  # it ended between the two questions: its hangup event is under way
         except EslError as error:
             _log.warning("catch_up_failed", call_id=self._call_id, error=str(error))
         return None
 
-    def look(self) -> None:
-        """Note what the data of the channel show, without noting that events were missed.
+    def note_dump(self) -> None:
+        """Note what ``uuid_dump`` shows of the channel, without noting that events were missed.
 
         Raises:
             CommandFailed: there is no such channel any more.
@@ -179,7 +179,7 @@ class Channel:
         self.note(*observe_dump(self._dump()))
 
     def _restart_clock(self) -> None:
-        self._deadline = time.monotonic() + limit(self._step[0], self._timeouts)
+        self._deadline = time.monotonic() + limit(self._progress[0], self._timeouts)
 
     def _expired(self, stage: Stage) -> Fate | None:
         """Act on a stage that took too long; a fate means that the call is followed no longer."""

@@ -11,8 +11,8 @@ Before a call is dialled, a guard is put under the same key with ``hash insert_i
 succeeds for one client only (mod_hash.c answers "+OK" or "-ERR key already exists"):
 
     intended    only the process that put it may dial this id, and only once
-    settled     this id is never dialled: put by a process that asked for the fate of the call
-                before any had dialled it
+    settled     this id is never dialled: put by a process that adopted the attempt before
+                another one had dialled it
     taken-...   a parked call is being taken over (see `fsfax.engine.receive`)
 
 The hangup hook overwrites a guard with ``ended``.
@@ -104,7 +104,7 @@ def withdraw(link: ApiCommand, realm: str, uuid: str) -> None:
     _answer(link, "hash", f"insert/{realm}/{uuid}/{SETTLED}")
 
 
-def take(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
+def mark_taken(link: ApiCommand, realm: str, uuid: str, *, instead_of: str = "") -> str:
     """Put the guard before a parked call is taken over; return "" if the caller may do it now.
 
     Otherwise the mark of the other engine is returned. If the call stays parked all the same, that

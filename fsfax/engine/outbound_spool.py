@@ -54,7 +54,7 @@ class OutboundSpool:
         made = self._converter.convert(document, self.path(attempt_id), resolution=resolution)
         return Prepared(at=time.time(), pages=len(made.pages), bytes=made.bytes)
 
-    def take(self, attempt_id: str, document: Path) -> Prepared:
+    def put(self, attempt_id: str, document: Path) -> Prepared:
         """Put a TIFF-F into the spool unchanged: linked where that is possible, else copied.
 
         Raises:

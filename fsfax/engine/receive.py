@@ -307,7 +307,7 @@ class Receiver:
         try:
             if not self._wins_takeover(call_id):
                 return False
-            channel.look()
+            channel.note_dump()
             admission = self._admission(channel.transcript)
             if admission.cause:
                 channel.interrupt(Interruption.BLOCKED, admission.cause)
@@ -337,7 +337,7 @@ class Receiver:
             EslError: FreeSWITCH could not be asked.
         """
         other = ""
-        while other := marks.take(self._link, self._context.realm, call_id, instead_of=other):
+        while other := marks.mark_taken(self._link, self._context.realm, call_id, instead_of=other):
             deadline = time.monotonic() + _TAKEOVER_PATIENCE
             while time.monotonic() < deadline:
                 if not self._is_parked(call_id):

@@ -35,7 +35,7 @@ StageProgress = tuple[Stage, int]
 """A stage and the number of pages confirmed in it: a change restarts the clock."""
 
 
-def step(transcript: Transcript) -> StageProgress:
+def stage_progress(transcript: Transcript) -> StageProgress:
     """Return the stage of the call, and the pages confirmed in it."""
     if transcript.is_over:
         provable = transcript.result or not transcript.is_answered

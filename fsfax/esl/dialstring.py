@@ -2,7 +2,7 @@
 
     originate {name=value,name=value}sofia/gateway/<gateway>/<number> &<application>(<argument>)
 
-FreeSWITCH takes this line apart three times, and each pass removes one layer of escapes
+FreeSWITCH parses this line in three passes, and each pass removes one layer of escapes
 (``switch_utils.c``: switch_separate_string and cleanup_separated_string):
 
 1. originate_function (mod_commands.c) splits it into words at blanks;

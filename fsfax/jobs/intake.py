@@ -226,6 +226,6 @@ def _media_type(file: Path) -> str:
             head = stream.read(HEAD)
     except OSError as error:
         raise DocumentNotFound(f"{file} cannot be read: {error.strerror}") from error
-    if (kind := office.kind_of(head, file.name)) and office.program():
+    if (kind := office.kind_of(head, file.name)) and office.soffice_path():
         return kind.media_type
     return MEDIA_TYPES[sniff(head)]

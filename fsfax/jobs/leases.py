@@ -1,6 +1,6 @@
 """Leases: workers renew theirs by heartbeats; the jobs of those that do not are taken over.
 
-A worker is a row with the time at which its lease ends; each heartbeat puts it off. A worker that
+A worker is a row with the time at which its lease ends; each heartbeat extends it. A worker that
 finds another one's lease expired removes that row; the database then frees all of its jobs (``ON
 DELETE SET NULL``), and other workers take them over. A job's token grows with each owner, so that a
 worker that was suspended while it was removed is refused when it writes

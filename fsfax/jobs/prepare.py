@@ -91,7 +91,7 @@ class Preparer:
         for document in preparation.originals:
             source = folder / f"original-{document.position}"
             self.in_thread(documents.save, self.database, document, source)
-            if kind := office.of_type(document.media_type):
+            if kind := office.kind_of_media_type(document.media_type):
                 source = to_pdf(source, folder, kind, self.settings.document)
             sources.append(source)
         if not sources and job.source:

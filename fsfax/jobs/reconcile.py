@@ -50,14 +50,14 @@ def reconcile(dialler: Dialler, claim: Claim) -> None:
         except InvalidRequest as error:
             # The node is not in the settings any more: there is no FreeSWITCH to ask.
             _log.warning("node_unknown", attempt=attempt.id, error=str(error))
-            result = uncertain(claim)
+            result = uncertain_result(claim)
         except EslError as error:
             _log.warning("fate_unknown", attempt=attempt.id, error=str(error))
             if time.monotonic() < deadline:
                 gevent.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
                 continue
-            result = uncertain(claim)
+            result = uncertain_result(claim)
         if result.still_up:
             # It could not be ended, or its node went down again: the call is not over.
             gevent.sleep(pause)
@@ -92,7 +92,7 @@ def _ask(dialler: Dialler, claim: Claim) -> TxResult:
         dialler.calls.pop(claim.job.id, None)
 
 
-def uncertain(claim: Claim) -> TxResult:
+def uncertain_result(claim: Claim) -> TxResult:
     """Return the result of an attempt of which nothing can be found out."""
     attempt = claim.attempt
     call = Call(attempt.id, attempt.node, attempt.started_at.timestamp(), time.time())

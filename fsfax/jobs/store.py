@@ -46,7 +46,7 @@ InTransaction = Callable[[Connection, Sequence[str]], None]
 
 
 def _nothing_more(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Write nothing more."""
+    """Do nothing: the default of ``in_transaction``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class JobStore:
         Raises:
             JobNotFound: there is no such job (of that account).
         """
-        with self.database.ask() as connection:
+        with self.database.read_statement() as connection:
             return Job.from_row(self._find(connection, job_id, account_id))
 
     def list(
@@ -205,7 +205,7 @@ class JobStore:
         ids = ids.bindparams(*(_TIMES[name] for name in _TIMES.keys() & values.keys()))
         order = [c if ascending else c.desc() for c in (jobs.c.created_at, jobs.c.id)]
         query = select(jobs).where(jobs.c.id.in_(ids)).order_by(*order).limit(limit + 1)
-        with self.database.ask() as connection:
+        with self.database.read_statement() as connection:
             rows = connection.execute(query, values).all()
         found = tuple(map(Job.from_row, rows))
         more = len(found) > limit
@@ -238,7 +238,7 @@ class JobStore:
             .order_by(job_events.c.id.desc())
             .limit(1)
         )
-        with self.database.ask() as connection:
+        with self.database.read_statement() as connection:
             row = connection.execute(query).first()
         return JobEvent.from_row(row) if row else None
 

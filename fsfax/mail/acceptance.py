@@ -259,7 +259,7 @@ class Acceptance:
         kind = office.kind_of(head, name)
         if kind is None:
             return False
-        if not office.installed(self._settings.document):
+        if not office.available(self._settings.document):
             raise SmtpRefusal(
                 554,
                 "5.6.1",

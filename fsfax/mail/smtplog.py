@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, literal, select, tuple_
 
 from fsfax.db.database import Database
 from fsfax.db.records import cursor, plain_fields
-from fsfax.db.rows import matching, value_of
+from fsfax.db.rows import matching, value_from_row
 from fsfax.db.schema import mails
 from fsfax.errors import InvalidRequest, JobNotFound
 from fsfax.runtime.clock import Clock, utc_now
@@ -38,7 +38,7 @@ class MailRecord:
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """Return the record of a row of the table."""
-        return value_of(cls, row, errors=tuple(row.errors), job_ids=tuple(row.job_ids))
+        return value_from_row(cls, row, errors=tuple(row.errors), job_ids=tuple(row.job_ids))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""

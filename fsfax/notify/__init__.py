@@ -14,7 +14,7 @@ Modules:
     subscriptions     the webhooks of accounts
     send_result       the result of one attempt: delivered, retry later, rejected
     backoff           when a delivery is tried again
-    fax_context       a fax with its attempts, faxbox and documents
+    fax_context       a fax with its attempts and faxbox, and the document to attach
     template_context  the values that templates see
     template_loader   Jinja2 templates by language, built in or the user's
     mail              sends mails: reads, renders, composes, calls the relay

@@ -1,4 +1,4 @@
-"""The dispatcher: makes deliveries of notifications and sends them.
+"""The dispatcher: expands notifications into deliveries and sends them.
 
     with Dispatcher(settings, show) as dispatcher:     # or: fsfax serve, fsfax worker
         dispatcher.wait()
@@ -63,7 +63,7 @@ class ChannelSender(Protocol):
         """Send a delivery; return its result."""
 
 
-class _Held(NamedTuple):
+class _UnderWay(NamedTuple):
     """A delivery that is under way."""
 
     delivery: Delivery
@@ -71,7 +71,7 @@ class _Held(NamedTuple):
 
 
 class Dispatcher(Service):
-    """Notifies people and programs of what became of faxes, until it is stopped.
+    """Expands notifications into deliveries and sends these, until it is stopped.
 
     `stop` begins nothing new and gives the deliveries under way ``notify.drain`` seconds.
 
@@ -117,7 +117,7 @@ class Dispatcher(Service):
     @property
     def busy(self) -> int:
         """Number of deliveries under way."""
-        return len(self._held)
+        return len(self._under_way)
 
     # --- in the hub ---------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class Dispatcher(Service):
             DeliveryChannel.WEBHOOK: notify.webhook.concurrency,
         }
         self._senders = self._make_senders() | self._given
-        self._held: dict[str, _Held] = {}
+        self._under_way: dict[str, _UnderWay] = {}
         self._retention_at = -_RETENTION_INTERVAL
 
     def _make_senders(self) -> dict[DeliveryChannel, ChannelSender]:
@@ -159,7 +159,7 @@ class Dispatcher(Service):
     def _end(self) -> None:
         # A delivery that blocks in a thread ends when its connection is closed.
         self._relay.close()
-        cut_off = list(self._held.values())
+        cut_off = list(self._under_way.values())
         gevent.killall([each.greenlet for each in cut_off])
         if cut_off:
             _log.info("deliveries_cut_off", count=len(cut_off))
@@ -193,17 +193,18 @@ class Dispatcher(Service):
                 return
             claimed = self._in_thread(self._deliveries.claim, channel, free, without=full)
             for each in claimed:
-                self._held[each.id] = _Held(each, gevent.spawn(self._deliver, each))
+                self._under_way[each.id] = _UnderWay(each, gevent.spawn(self._deliver, each))
             if len(claimed) < free:
                 return
 
     def _free(self, channel: DeliveryChannel) -> tuple[int, Collection[str]]:
         """Return how many deliveries may be begun, and the hosts to which none may."""
-        held = [each.delivery for each in self._held.values() if each.delivery.channel is channel]
-        free = self._limits[channel] - len(held)
+        under_way = [each.delivery for each in self._under_way.values()]
+        of_channel = [each for each in under_way if each.channel is channel]
+        free = self._limits[channel] - len(of_channel)
         if channel is not DeliveryChannel.WEBHOOK:
             return free, ()
-        hosts = Counter(_host(each.target) for each in held)
+        hosts = Counter(_host_prefix(each.target) for each in of_channel)
         most = self.settings.notify.webhook.per_host
         full = [host for host, count in hosts.items() if count >= most]
         # So few that no host exceeds its limit even if all of them are for one host.
@@ -211,8 +212,8 @@ class Dispatcher(Service):
         return min(free, most - busiest), full
 
     def _heartbeat(self) -> None:
-        held = [each.delivery for each in self._held.values()]
-        self._in_thread(self._deliveries.extend, held)
+        under_way = [each.delivery for each in self._under_way.values()]
+        self._in_thread(self._deliveries.extend, under_way)
 
     # --- one delivery -------------------------------------------------------------------------
 
@@ -222,7 +223,7 @@ class Dispatcher(Service):
             settle = partial(self._settle, delivery, result)
             retry_until_stored(settle, "delivery", delivery=delivery.id)
         finally:
-            self._held.pop(delivery.id, None)
+            self._under_way.pop(delivery.id, None)
             self._listener.wake()
 
     def _send(self, delivery: Delivery) -> Result:
@@ -268,6 +269,6 @@ class Dispatcher(Service):
         _log.warning("delivery_given_up", problem=problem, tries=delivery.tries, **log)
 
 
-def _host(url: str) -> str:
+def _host_prefix(url: str) -> str:
     """Return scheme and host of a URL, with which every URL of that host begins."""
     return "/".join(url.split("/", 3)[:3]) + "/"

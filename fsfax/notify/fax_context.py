@@ -1,4 +1,7 @@
-"""The fax of a delivery, with its attempts, faxbox and documents, read from the database."""
+"""The fax of a delivery: read from the database with its attempts, faxbox and documents.
+
+`document_to_attach` chooses the document that a mail gets, `save_document` writes it to a file.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def read_fax_context(database: Database, job: Job) -> FaxContext:
     return FaxContext(job, calls, box, tuple(each for each in stored if not each.removed_at))
 
 
-def fax_of(stored: Sequence[Document]) -> Document | None:
+def document_to_attach(stored: Sequence[Document]) -> Document | None:
     """Return the document to attach: the TIFF that went over the line, else a submitted PDF.
 
     The TIFF is the better proof, and safe to open; a PDF that a client submitted need not be. The
@@ -69,7 +72,7 @@ def fax_of(stored: Sequence[Document]) -> Document | None:
     return tiff
 
 
-def save(database: Database, document: Document, folder: Path) -> Path:
+def save_document(database: Database, document: Document, folder: Path) -> Path:
     """Write a document into a folder, in chunks; return the file.
 
     Raises:

@@ -103,7 +103,7 @@ def _send(
     if request.method != "GET":
         headers.append(("Content-Length", str(len(body))))
     with Exchange(target, settings, resolver) as exchange:
-        exchange.ask(request.method, target.path, headers, body)
+        exchange.send_request(request.method, target.path, headers, body)
         status = exchange.status
         if 200 <= status < 300:  # noqa: PLR2004
             return Delivered()

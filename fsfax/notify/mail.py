@@ -14,7 +14,7 @@ from fsfax.errors import DocumentError, InvalidRequest, JobNotFound
 from fsfax.log import get_logger
 from fsfax.notify.deliveries import Delivery
 from fsfax.notify.events import NotificationKind
-from fsfax.notify.fax_context import FaxContext, fax_of, read_fax_context, save
+from fsfax.notify.fax_context import FaxContext, document_to_attach, read_fax_context, save_document
 from fsfax.notify.mail_message import MessageHead, compose
 from fsfax.notify.relay import NO_RELAY, Relay
 from fsfax.notify.send_result import Result
@@ -119,7 +119,7 @@ class MailSender:
     ) -> tuple[Attachment, Path | None, Path | None]:
         """Return what became of the attachment, the fax as PDF, and page one as PNG."""
         limits = self._settings.notify.mail
-        document = fax_of(context.documents)
+        document = document_to_attach(context.documents)
         if document is None or not (limits.attach or limits.picture):
             return "none", None, None
         if document.size > _TIFF_TO_PDF * limits.max_attachment:
@@ -136,7 +136,7 @@ class MailSender:
         self, document: Document, folder: Path
     ) -> tuple[Attachment, Path | None, Path | None]:
         limits = self._settings.notify.mail
-        file: Path = self._in_thread(save, self._database, document, folder)
+        file: Path = self._in_thread(save_document, self._database, document, folder)
         pdf, picture = file, None
         if document.media_type != "application/pdf":
             pdf = folder / "fax.pdf"

@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from fsfax.accounts.accounts import require_account
 from fsfax.db.database import Database
 from fsfax.db.records import plain_fields
-from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.rows import matching, oldest_first, value_from_row
 from fsfax.db.schema import webhooks
 from fsfax.egress.target import normal_url
 from fsfax.errors import InvalidRequest, WebhookNotFound
@@ -47,7 +47,7 @@ class Webhook:
     @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """Return the webhook of a row of the table."""
-        return value_of(cls, row, events=tuple(row.events))
+        return value_from_row(cls, row, events=tuple(row.events))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, without the secret."""

@@ -5,7 +5,7 @@ Modules:
     hub           the gevent hub that an engine or a worker runs in, and calls into it
     service       the life of a service on a database: loop, heartbeat, drain, stop
     threads       real threads for blocking work, beside a hub that must not wait for it
-    sockets       listening sockets and their TLS
+    sockets       listening sockets, their TLS, and hosts in URLs
     rate_limit    token buckets
     sanitize      foreign text made fit for databases, logs, terminals, mails and file names
     clock         the time in UTC, and the type of a clock that tests replace

@@ -1,4 +1,4 @@
-"""The life of a service that works on what is in a database: `fsfax.Worker`, the dispatcher.
+"""A service that works on what is in a database (`fsfax.Worker`, the dispatcher), start to stop.
 
 A service runs in one gevent hub (see `fsfax.runtime.hub` for which). It has two greenlets of its
 own: a loop that does what is due and then waits for a change in the database, and a heartbeat that

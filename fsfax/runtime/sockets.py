@@ -1,4 +1,4 @@
-"""Listening sockets and their TLS, for the servers of the API and of mail."""
+"""Listening sockets, their TLS, and hosts in URLs, for the servers of the API and of mail."""
 
 from __future__ import annotations
 

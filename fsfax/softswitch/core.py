@@ -12,7 +12,7 @@ from pathlib import Path
 from fsfax.log import get_logger
 from fsfax.softswitch.channel import SwitchChannel
 from fsfax.softswitch.events import EventFactory, Header, SwitchEvent
-from fsfax.softswitch.stores import Db, Hash
+from fsfax.softswitch.stores import DbStore, HashStore
 
 _log = get_logger(__name__)
 
@@ -77,8 +77,8 @@ class Core:
         self.gateways = frozenset(gateways)
         self.down = frozenset(down)
         self.speed = speed
-        self.db = Db(root / "db.json" if durable else None)
-        self.hash = Hash()
+        self.db = DbStore(root / "db.json" if durable else None)
+        self.hash = HashStore()
         self.calls: list[CallRecord] = []
         self.globals: dict[str, str] = {}
         self.channels: dict[str, SwitchChannel] = {}

@@ -38,7 +38,7 @@ class KeyStore(ABC):
         return words[0].lower(), words[1], words[2], words[3]
 
 
-class Db(KeyStore):
+class DbStore(KeyStore):
     """mod_db: survives a restart of FreeSWITCH, and with a ``file`` the end of this process."""
 
     def __init__(self, file: Path | None = None) -> None:
@@ -82,7 +82,7 @@ class Db(KeyStore):
             temporary.replace(self._file)
 
 
-class Hash(KeyStore):
+class HashStore(KeyStore):
     """mod_hash: in memory only, empty after a restart."""
 
     def command(self, arg: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fsfax.api.filters import filters, word
+from fsfax.api.filters import filters, query_text
 from tests.api.application import Application
 from tests.api.service import problem
 
@@ -106,6 +106,6 @@ def test_an_unmodified_row_has_the_time_of_its_creation() -> None:
 
 
 def test_values_as_a_query_has_them() -> None:
-    assert [word(value) for value in ("a", 7, True, None, ["a"])] == [
+    assert [query_text(value) for value in ("a", 7, True, None, ["a"])] == [
         "a", "7", "true", "null", '["a"]',
     ]  # fmt: skip

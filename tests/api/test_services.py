@@ -49,7 +49,7 @@ def test_a_cancelled_fax_is_final(application: Application, letter: Path) -> Non
     application.store.cancel(id)
     services = application.services
     job = services.job(application.account, id, Direction.OUT, final=True)
-    assert services.live(job) is None
+    assert services.live_text(job) is None
 
 
 def test_faxboxes(application: Application) -> None:

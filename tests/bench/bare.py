@@ -2,7 +2,7 @@
 
     bare.py ANSWERS    # a JSON file: name → answer
 
-Answers are made to JSON anew for each request, and a body that is sent is read, as ours.
+As in fsfax, answers are encoded as JSON for each request, and the body of a request is read.
 """
 
 from __future__ import annotations

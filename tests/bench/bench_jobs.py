@@ -4,11 +4,11 @@
 
 life: jobs/s accepted and done, with calls and conversions that take no time, by one and by two
 worker processes. idle: a worker without work beside the stand-in softswitch. queue: the time of
-a claim behind 10, 1,000 and 10,000 jobs, in several nasty orders. history: lists, claims and all
-else that workers ask, behind 1,000 and 1,000,000 jobs that are over.
+a claim in a queue of 10, 1,000 and 10,000 jobs, in several unfavourable orders. history: lists,
+claims and all other queries of workers, beside 1,000 and 1,000,000 jobs that are over.
 
 SQLite and PostgreSQL side by side, both with fsync on. Times are medians and, in brackets, the
-99th percentile; what is to be looked at are the ratios.
+99th percentile; compare the ratios, not the times.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def idle(makers: dict[str, Make], seconds: float) -> None:
 
 
 class Bench:
-    """A database with somebody who claims by hand."""
+    """A database, and claims that the benchmark makes itself, without a worker."""
 
     def __init__(self, url: str, accounts: int = 0) -> None:
         self.database = Database(url)

@@ -1,4 +1,4 @@
-"""Mails in and notifications out, under load: 200 mails at once, 1,000 notifications to a slow relay.
+"""Mails in, notifications out, under load: 200 mails at once, 1,000 mails to a slow relay.
 
     python tests/bench/bench_mail_and_notifications.py [--mails N] [--notifications N]
 
@@ -68,7 +68,7 @@ def peak(pid: int) -> float:
 
 
 def deliver(port: int, data: bytes, to: str) -> None:
-    """Send a mail as a mailer does: whoever is too busy is tried again."""
+    """Send a mail as a mailer does: again while the server answers that it is too busy."""
     while True:
         try:
             with smtplib.SMTP("127.0.0.1", port, timeout=120) as client:
@@ -228,7 +228,8 @@ def notifications_out(folder: Path, count: int) -> None:
         with ThreadPoolExecutor(CONNECTIONS) as clients:
             plain = timed(lambda: list(clients.map(one, [count // CONNECTIONS] * CONNECTIONS)))
     print(
-        f"notifications out, {count} mails of {len(data) // 1000} kB, {SLOW * 1000:.0f} ms each at the relay"
+        f"notifications out, {count} mails of {len(data) // 1000} kB,"
+        f" {SLOW * 1000:.0f} ms each at the relay"
     )
     print(
         f"  fsfax dispatcher  {count / ours:6.0f} mails/s   {ours / plain:.1f}x the time of smtplib"

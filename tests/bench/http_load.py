@@ -1,8 +1,8 @@
-"""So many clients that ask a server as fast as it answers, on kept connections.
+"""HTTP clients that send requests as fast as the server answers, over persistent connections.
 
-Bytes are put together before and looked at no further than needed: what is measured is the server,
-not a client's library. The clients are greenlets of one thread: threads would keep each other from
-reading answers that are there.
+Requests are encoded in advance and answers are parsed no further than needed, so that the server is
+measured and not a client library. The clients are greenlets of one thread: threads would delay each
+other in reading answers that have arrived.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A worker whose calls and conversions take no time, so that only the jobs' own work is left.
 
-A call is seen as a real one is: dialled, answered, negotiated, its page confirmed. Each of that is
-a commit of its own, as always.
+A call reports the observations of a real one: dialled, answered, negotiated, a page confirmed. Each
+of them is a commit of its own, as in a real worker.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _STATIONS = {f"remote_{what}": "" for what in ("station_id", "country", "vendor"
 
 
 class InstantCall:
-    """A call of one page that is delivered before anybody asks."""
+    """A call of one page that is delivered as soon as it is placed."""
 
     def __init__(self, id: str) -> None:
         self._id = id
@@ -96,7 +96,7 @@ def cpu_seconds() -> float:
 
 
 def report(worker: Worker, until: threading.Event) -> None:
-    """Say that the worker lives, wait, and print what it used up."""
+    """Print that the worker is up, wait, and print what it used."""
     counted = Statements(worker.database.engine)
     cpu = cpu_seconds()
     print("up", flush=True)

@@ -1,4 +1,4 @@
-"""Rows of jobs by the thousand, straight into the tables."""
+"""Insert thousands of jobs directly into the tables."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from fsfax.db.database import Database
-from fsfax.db.rows import matching, oldest_first, value_of
+from fsfax.db.rows import matching, oldest_first, value_from_row
 from fsfax.db.schema import accounts, tokens
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_a_value_has_columns_and_what_is_given_instead(filled: Database) -> None
     with filled.read() as connection:
         row = connection.execute(oldest_first(tokens)).first()
     assert row is not None
-    assert value_of(Named, row, loud="C!") == Named("c", "c", "C!")
-    assert value_of(Named, row, loud="C!", name="given") == Named("c", "given", "C!")
+    assert value_from_row(Named, row, loud="C!") == Named("c", "c", "C!")
+    assert value_from_row(Named, row, loud="C!", name="given") == Named("c", "given", "C!")
     with pytest.raises(AttributeError, match="loud"):
-        value_of(Named, row)
+        value_from_row(Named, row)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fsfax.document import ccitt, read_pages, tiff_f
-from fsfax.document.fax_page import Coded, code_page, white_rows_at_foot, with_white_foot
+from fsfax.document.fax_page import EncodedPage, encode_page, white_rows_at_foot, with_white_foot
 from fsfax.document.geometry import RESOLUTIONS, Placement
 
 
@@ -88,7 +88,7 @@ PLACEMENT = Placement(0, 1728, 1200, 0, 0, 1728, 1200, turn=0, scale=1.0)
 
 @pytest.mark.parametrize("coding", ["mmr", "mh"])
 def test_a_page_is_drawn_made_black_and_white_and_coded(coding):
-    coded = code_page(GreySource(), PLACEMENT, RESOLUTIONS["fine"], coding)
+    coded = encode_page(GreySource(), PLACEMENT, RESOLUTIONS["fine"], coding)
     assert coded.rows == 1200
     bits, whole = ccitt.decode(coded.strip, 1728, 1200, coding)
     pels = np.unpackbits(bits, axis=1)
@@ -101,4 +101,4 @@ def test_a_page_is_drawn_made_black_and_white_and_coded(coding):
 def test_a_strip_of_the_source_is_copied():
     source = GreySource()
     source.ready = b"strip"
-    assert code_page(source, PLACEMENT, RESOLUTIONS["fine"], "mmr") == Coded(b"strip", 1200)
+    assert encode_page(source, PLACEMENT, RESOLUTIONS["fine"], "mmr") == EncodedPage(b"strip", 1200)

@@ -1,4 +1,4 @@
-"""Servers that mean ill: endless, broken, slow. And a disk, a hub and a caller in trouble."""
+"""Servers with endless, broken or slow answers; a full disk, a busy hub, a caller that gives up."""
 
 from __future__ import annotations
 

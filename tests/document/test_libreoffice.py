@@ -219,7 +219,7 @@ def test_libreoffice_is_not_installed(
 
 
 real = pytest.mark.skipif(
-    office.program() is None, reason="LibreOffice is not installed: libreoffice-writer-nogui"
+    office.soffice_path() is None, reason="LibreOffice is not installed: libreoffice-writer-nogui"
 )
 
 

@@ -56,7 +56,7 @@ def test_kinds_are_found_from_their_bytes(data: bytes, name: str, suffix: str | 
     kind = office.kind_of(data[:HEAD], name)
     assert (kind and kind.suffix) == suffix
     if kind:
-        assert office.of_type(kind.media_type) == kind
+        assert office.kind_of_media_type(kind.media_type) == kind
         assert office.SUFFIXES[kind.media_type] == suffix
 
 
@@ -67,18 +67,20 @@ def test_any_bytes_have_a_kind_or_none(data: bytes, name: str) -> None:
 
 
 def test_a_kind_is_looked_up_by_its_media_type() -> None:
-    docx = office.of_type("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
+    docx = office.kind_of_media_type(
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    )
     assert docx == office.OfficeKind(docx.media_type, ".docx", "a Word document")
-    assert office.of_type("application/pdf") is None
+    assert office.kind_of_media_type("application/pdf") is None
 
 
 def test_libreoffice_is_searched_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert office.program() is None
-    assert not office.installed(DocumentSettings())
+    assert office.soffice_path() is None
+    assert not office.available(DocumentSettings())
     for name in ("libreoffice", "soffice"):  # the second is preferred
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-        assert office.program() == str(tmp_path / name)
-    assert office.installed(DocumentSettings())
-    assert not office.installed(DocumentSettings(office=False))
+        assert office.soffice_path() == str(tmp_path / name)
+    assert office.available(DocumentSettings())
+    assert not office.available(DocumentSettings(office=False))

@@ -66,9 +66,9 @@ def test_what_is_written_is_read():
     for seed, page in enumerate(file.pages):
         assert (page.width, page.height, page.coding) == (1728, 300, "mh")
         assert (page.x_dpi, page.y_dpi, page.software) == (204, 98, "fsfax")
-        assert tiff_f.matches(page, 1728, RESOLUTIONS["standard"])
-        assert not tiff_f.matches(page, 1728, RESOLUTIONS["fine"])
-        assert not tiff_f.matches(page, 2048, RESOLUTIONS["standard"])
+        assert tiff_f.is_fax_page(page, 1728, RESOLUTIONS["standard"])
+        assert not tiff_f.is_fax_page(page, 1728, RESOLUTIONS["fine"])
+        assert not tiff_f.is_fax_page(page, 2048, RESOLUTIONS["standard"])
         back, whole = tiff_f.page_bits(file, page)
         assert whole
         assert np.array_equal(back, bits(seed))
@@ -89,7 +89,7 @@ def test_other_programs_files_are_read():
         back, whole = tiff_f.page_bits(file, file.pages[0])
         assert whole
         assert np.array_equal(back, bits(1)), options
-        assert tiff_f.matches(file.pages[0], 1728, RESOLUTIONS["fine"])
+        assert tiff_f.is_fax_page(file.pages[0], 1728, RESOLUTIONS["fine"])
 
 
 def test_centimetres_are_inches_too():

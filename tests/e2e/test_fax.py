@@ -350,7 +350,7 @@ def test_the_connection_is_lost_during_the_call(rig: Rig, inbound: Inbound, lett
 def test_the_program_dies_in_the_second_page(
     rig: Rig, sender: Engine, inbound: Inbound, letter: Path
 ) -> None:
-    """SIGKILL: the call goes on, and FreeSWITCH tells later how it ended."""
+    """SIGKILL: the call goes on, and FreeSWITCH reports later how it ended."""
     attempt_id = new_call_id()
     killed_in_page_2(rig, letter, attempt_id, "+1 555 0113")
     fax = inbound.from_station("+1 555 0113", rig.patience)

@@ -1,4 +1,4 @@
-"""Faxes that came while nobody listened. A module of its own: here nobody may listen before."""
+"""Faxes that came while no engine listened. In a module of its own: no earlier test may listen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fsfax.document import compare
 from tests.e2e.rig import Rig
 
 
-def test_a_fax_that_came_while_nobody_listened(
+def test_a_fax_that_came_while_no_engine_listened(
     rig: Rig, sender: Engine, letter: Path, converted: Path, tmp_path: Path
 ) -> None:
     settings = rig.receiving(tmp_path / "inbox")

@@ -40,7 +40,7 @@ def answer(
     """Send a GET and return the body of the answer."""
     target = parse_url(url)
     with Exchange(target, settings, resolver) as connection:
-        connection.ask("GET", target.path, [("Host", host or target.authority)])
+        connection.send_request("GET", target.path, [("Host", host or target.authority)])
         return b"".join(connection.body())
 
 
@@ -62,7 +62,9 @@ class TestAnswers:
         )
         target = parse_url(server.url("/a?b=c"))
         with Exchange(target, LOOPBACK, resolve) as connection:
-            connection.ask("POST", target.path, [("Host", "x"), ("Content-Length", "3")], b"abc")
+            connection.send_request(
+                "POST", target.path, [("Host", "x"), ("Content-Length", "3")], b"abc"
+            )
             assert connection.status == 413
             assert connection.headers == {
                 "x-a": "one",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from fsfax.egress.target import (
     Address,
-    embedded,
-    follow,
+    embedded_ipv4,
     normal_url,
     objection,
     parse_url,
+    redirect_target,
     require_allowed,
 )
 from fsfax.errors import FetchForbidden, InvalidFetch
@@ -131,19 +131,21 @@ def test_credentials_become_a_header() -> None:
 )
 def test_redirects(location: str, url: str, same_origin: bool) -> None:
     before = parse_url("http://user:pass@host/a/b")
-    after = follow(before, location)
+    after = redirect_target(before, location)
     assert after.url == url
     assert after.authorization == (before.authorization if same_origin else None)
 
 
 def test_credentials_are_not_sent_from_https_to_http() -> None:
-    assert follow(parse_url("https://user:pass@host/"), "http://host/").authorization is None
+    assert (
+        redirect_target(parse_url("https://user:pass@host/"), "http://host/").authorization is None
+    )
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "http://[", "http://a..b/", "data:,x"])
 def test_redirects_refused(location: str) -> None:
     with pytest.raises(InvalidFetch):
-        follow(parse_url("http://host/"), location)
+        redirect_target(parse_url("http://host/"), location)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ def test_what_allow_private_allows(address: str, allowed: bool) -> None:
 @given(v4 | v6)
 def test_never_more_permissive_than_the_standard_library(address: Address) -> None:
     """What `ipaddress` holds to be private, in any version, is refused here."""
-    inner = embedded(address)
+    inner = embedded_ipv4(address)
     if objection(address) is None:
         for one in (address, inner):
             assert not one.is_loopback
@@ -261,7 +263,7 @@ def test_an_embedded_address_is_judged_like_itself(address: IPv4Address) -> None
         IPv6Address(0x2002 << 112 | number << 80 | 0x1234),
     ]
     for disguise in disguises:
-        assert embedded(disguise) == address
+        assert embedded_ipv4(disguise) == address
         for allow in (False, True):
             assert objection(disguise, allow_private=allow) == objection(
                 address, allow_private=allow

@@ -1,4 +1,4 @@
-"""A web server on loopback that says exactly what a test wants, right or wrong."""
+"""A web server on loopback that answers exactly what a test specifies, valid or not."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from fsfax.errors import CommandFailed, Disconnected
 from fsfax.esl.watch import Watch
 from fsfax.settings import NodeSettings
 from fsfax.softswitch import number_of
-from fsfax.softswitch.stores import Db, Hash
+from fsfax.softswitch.stores import DbStore, HashStore
 from tests.engine.stage import Stage
 
 SOON = CallTimeouts(result=0.3)
@@ -355,7 +355,7 @@ class Line:
     connected = True
 
     def __init__(self, former: Iterator[None], before: list[int]) -> None:
-        self.stores = {"db": Db(), "hash": Hash()}
+        self.stores = {"db": DbStore(), "hash": HashStore()}
         self._former = former
         self._before = before
         self._asked = 0

@@ -10,7 +10,7 @@ import pytest
 from fsfax.engine.doctor import Check, CheckStatus, examine
 from fsfax.esl.wire import Command
 from fsfax.settings import FaxDefaults, GatewaySettings, NodeSettings, PathMapping, Settings
-from fsfax.softswitch.stores import Db, Hash
+from fsfax.softswitch.stores import DbStore, HashStore
 from tests.esl.scripted import QUICK, Server, api_response
 
 OK, WARNING, BROKEN = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.BROKEN
@@ -44,7 +44,7 @@ class FreeSwitch(Server):
                 for name in ("spandsp", "sofia", "commands", "db", "hash", "dptools")
             },
         }
-        self.stores = {"db": Db(), "hash": Hash()}
+        self.stores = {"db": DbStore(), "hash": HashStore()}
         self.unseen = "\0"
         self.answers["api"] = lambda command: api_response(self._api(command))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fsfax.engine import marks
 from fsfax.engine.verdict import Fate
 from fsfax.errors import CommandFailed, InvalidRequest
-from fsfax.softswitch.stores import Db, Hash
+from fsfax.softswitch.stores import DbStore, HashStore
 from tests.engine.recorded_link import RecordedLink
 
 
@@ -17,7 +17,7 @@ class Stores:
     """A link to the ``db`` and ``hash`` of a FreeSWITCH."""
 
     def __init__(self) -> None:
-        self._stores = {"db": Db(), "hash": Hash()}
+        self._stores = {"db": DbStore(), "hash": HashStore()}
 
     def api(self, command: str, arg: str = "") -> str:
         if command == "uuid_exists":
@@ -91,7 +91,7 @@ def test_one_engine_takes_a_call_over(turns: list[int]) -> None:
         if engine in takers:
             continue
         before = marks.guard(link, "r", "id")
-        seen[engine] = marks.take(link, "r", "id", instead_of=seen[engine])
+        seen[engine] = marks.mark_taken(link, "r", "id", instead_of=seen[engine])
         if not seen[engine]:
             takers.append(engine)
             assert marks.guard(link, "r", "id") != before, "each taker has a mark of its own"

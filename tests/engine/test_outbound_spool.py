@@ -22,7 +22,7 @@ def outbound(tmp_path: Path) -> Iterator[OutboundSpool]:
 
 
 def test_a_file_is_linked_under_the_attempt(outbound: OutboundSpool, converted: Path) -> None:
-    prepared = outbound.take("an-id", converted)
+    prepared = outbound.put("an-id", converted)
     assert (prepared.pages, prepared.bytes) == (3, converted.stat().st_size)
     target = outbound.path("an-id")
     assert target == outbound.folder / "an-id.tif"
@@ -38,7 +38,7 @@ def test_a_file_is_copied_where_it_cannot_be_linked(
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    outbound.take("an-id", converted)
+    outbound.put("an-id", converted)
     target = outbound.path("an-id")
     assert not target.samefile(converted)
     assert target.read_bytes() == converted.read_bytes()
@@ -51,7 +51,7 @@ def test_an_older_file_is_replaced(
     outbound.path("an-id").write_bytes(b"old")
     link = tmp_path / "symbolic.tif"
     link.symlink_to(converted)
-    outbound.take("an-id", link)
+    outbound.put("an-id", link)
     assert outbound.path("an-id").read_bytes() == converted.read_bytes()
     assert not outbound.path("an-id").is_symlink(), "FreeSWITCH may not see where it leads"
 
@@ -60,25 +60,25 @@ def test_a_file_that_is_not_tiff_f_is_refused(
     outbound: OutboundSpool, converted: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DocumentNotFound):
-        outbound.take("an-id", tmp_path / "nowhere.tif")
+        outbound.put("an-id", tmp_path / "nowhere.tif")
     (tmp_path / "text.tif").write_bytes(b"no TIFF at all")
     with pytest.raises(DocumentError):
-        outbound.take("an-id", tmp_path / "text.tif")
+        outbound.put("an-id", tmp_path / "text.tif")
     (tmp_path / "short.tif").write_bytes(converted.read_bytes()[:-2000])
     with pytest.raises(DocumentError):
-        outbound.take("an-id", tmp_path / "short.tif")
+        outbound.put("an-id", tmp_path / "short.tif")
     from PIL import Image
 
     Image.new("RGB", (100, 100)).save(tmp_path / "photo.tif")
     with pytest.raises(DocumentUnsupported, match="page 1 is none"):
-        outbound.take("an-id", tmp_path / "photo.tif")
+        outbound.put("an-id", tmp_path / "photo.tif")
     assert not outbound.path("an-id").exists()
 
 
 def test_a_spool_that_cannot_be_written(converted: Path, tmp_path: Path) -> None:
     (tmp_path / "spool").touch()
     with pytest.raises(SpoolError):
-        OutboundSpool(tmp_path / "spool", Converter()).take("an-id", converted)
+        OutboundSpool(tmp_path / "spool", Converter()).put("an-id", converted)
 
 
 def put(outbound: OutboundSpool, *names: str) -> None:
@@ -99,7 +99,7 @@ def test_leftovers_are_swept(outbound: OutboundSpool) -> None:
 
 def test_a_young_link_to_an_old_document_stays(outbound: OutboundSpool, converted: Path) -> None:
     os.utime(converted, (0, 0))
-    outbound.take("an-id", converted)
+    outbound.put("an-id", converted)
     assert outbound.sweep((), 600) == []
     assert outbound.path("an-id").exists()
 

@@ -6,7 +6,7 @@ import pytest
 
 from fsfax.engine.observations import FaxStopped, OriginateReply
 from fsfax.engine.transcript import Transcript
-from fsfax.engine.watchdog import INTERRUPTIONS, Stage, limit, step
+from fsfax.engine.watchdog import INTERRUPTIONS, Stage, limit, stage_progress
 from fsfax.settings import CallTimeouts
 from tests.engine.observed import ANSWERED, CLEARED, NEGOTIATED, page, phase_e, seen
 
@@ -26,7 +26,7 @@ from tests.engine.observed import ANSWERED, CLEARED, NEGOTIATED, page, phase_e, 
     ],
 )
 def test_stages(transcript: Transcript, expected: tuple[Stage, int]) -> None:
-    assert step(transcript) == expected
+    assert stage_progress(transcript) == expected
     assert limit(expected[0], CallTimeouts()) >= 0
 
 

@@ -1,4 +1,4 @@
-"""Embedding durable jobs: what `accept` has taken on is sent, whatever happens to this program.
+"""Embedding durable jobs: a fax that `accept` stored is sent, whatever happens to this program.
 
 python durable_jobs.py letter.pdf +15550100 +15550101
 """
@@ -13,7 +13,7 @@ import fsfax
 
 
 def fax_all(settings: fsfax.Settings, document: Path, numbers: list[str]) -> dict[str, str]:
-    """Take a fax on for each number, work on them, say how each ended."""
+    """Accept a fax for each number, send them all, return how each ended."""
     with fsfax.JobStore(settings) as store:
         store.database.upgrade()
         jobs = [

@@ -2,8 +2,8 @@
 
 The database, the claims, the settlement, `Dialler` and `reconcile` are the real ones; FreeSWITCH
 and the engine are `switch_model`'s. A crash is an exception before or after any commit, or at
-any step between the guard mark and the originate; after it the worker is gone for good, what it
-left open is there for the next one.
+any step between the guard mark and the originate; after it that worker never comes back, and the
+next one finds what it left open.
 """
 
 from __future__ import annotations
@@ -307,7 +307,7 @@ class Life(RuleBasedStateMachine):
     # --- and in the end ---------------------------------------------------------------------
 
     def run_to_the_end(self) -> None:
-        """With a worker that lives, every job comes to an end, or a person is asked."""
+        """With a running worker every job becomes final, or is held for an operator."""
         self.data: Any = None
         self.database.steps = 0
         self.switch.down = False

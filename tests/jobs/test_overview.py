@@ -1,4 +1,4 @@
-"""How the jobs stand: what is counted, and that it is not counted from the history."""
+"""Counts of jobs, workers and deliveries, which do not read the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents made ready: real fetches from a real web server, real conversions, no telephone."""
+"""Preparation of documents: real fetches from a real web server, real conversions, no calls."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class TestFetched:
 
     @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://", "nonsense"])
     def test_an_invalid_url(self, setup: Setup, database: Database, url: str) -> None:
-        """Also if the store accepted it: it is not tried for ever."""
+        """Also if the store accepted it: its preparation is not repeated for ever."""
         job = setup.accept(url="http://127.0.0.1/x")
         with database.write() as connection:
             connection.exec_driver_sql(f'UPDATE jobs SET source = \'{{"url": "{url}"}}\'')  # noqa: S608

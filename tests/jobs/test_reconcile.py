@@ -12,7 +12,7 @@ from fsfax.db.states import AttemptState, Hold, JobState
 from fsfax.errors import Closed, ConnectError, InvalidRequest, StoreUnavailable
 from fsfax.jobs import reconcile as module
 from fsfax.jobs.claims import Claim
-from fsfax.jobs.reconcile import reconcile, uncertain
+from fsfax.jobs.reconcile import reconcile, uncertain_result
 from fsfax.jobs.store import JobStore
 from fsfax.values.events import EventKind
 from fsfax.values.outcome import Doubt, Outcome
@@ -203,7 +203,7 @@ class TestFreeSwitchDown:
 
 def test_the_result_of_an_uncertain_attempt(lost: Lost) -> None:
     _, claim = lost()
-    result = uncertain(claim)
+    result = uncertain_result(claim)
     assert (result.status, result.outcome) == (Status.UNCERTAIN, Outcome.UNKNOWN)
     assert (result.success, result.pages_sent) == (False, 0)
     assert result.doubt is Doubt.ANY

@@ -196,7 +196,7 @@ class TestClaims:
             thread.start()
         for thread in threads:
             thread.join()
-        # A transaction of PostgreSQL's may pass over what another one just looks at.
+        # A claim on PostgreSQL skips rows that another transaction has locked at that moment.
         got += claim(deliveries, 50)
         assert len(got) == len({each.id for each in got}) == 12
         assert {each.tries for each in got} == {1}

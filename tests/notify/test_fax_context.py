@@ -12,7 +12,7 @@ from fsfax.db.database import Database
 from fsfax.db.records import Document, DocumentKind
 from fsfax.errors import JobNotFound
 from fsfax.jobs.store import JobStore
-from fsfax.notify.fax_context import fax_of, read_fax_context, read_job, save
+from fsfax.notify.fax_context import document_to_attach, read_fax_context, read_job, save_document
 from tests.jobs.results import BUSY, DELIVERED
 from tests.notify.dispatchers import Send
 
@@ -44,7 +44,7 @@ FAX, RECEIVED = document("fax", "image/tiff"), document("received", "image/tiff"
 def test_the_tiff_is_attached_else_a_submitted_pdf(
     stored: list[Document], attached: Document | None
 ) -> None:
-    assert fax_of(stored) is attached
+    assert document_to_attach(stored) is attached
 
 
 def test_an_unknown_fax_is_an_error(database: Database) -> None:
@@ -67,7 +67,7 @@ def test_a_fax_is_read_with_attempts_faxbox_and_documents(
     assert [(each.number, each.outcome) for each in context.attempts] == [(1, BUSY.outcome)]
     assert {each.kind for each in context.documents} == {"original", "fax"}
     original = next(each for each in context.documents if each.kind == "original")
-    assert save(database, original, tmp_path) == tmp_path / "fax.pdf"
+    assert save_document(database, original, tmp_path) == tmp_path / "fax.pdf"
     assert (tmp_path / "fax.pdf").read_bytes().startswith(b"%PDF-")
 
     store.remove_documents(context.job.id)
@@ -75,12 +75,12 @@ def test_a_fax_is_read_with_attempts_faxbox_and_documents(
     later = read_fax_context(database, context.job)
     assert (later.box, later.documents) == (None, ())
     with pytest.raises(JobNotFound):
-        save(database, original, tmp_path)
+        save_document(database, original, tmp_path)
 
 
 def test_a_fax_without_a_faxbox_has_none(database: Database, sent: Send) -> None:
     context = read_fax_context(database, read_job(database, sent(result=DELIVERED)))
     assert context.box is None
-    tiff = fax_of(context.documents)
+    tiff = document_to_attach(context.documents)
     assert tiff is not None
     assert tiff.kind == "fax"

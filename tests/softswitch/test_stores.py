@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsfax.softswitch.stores import Db, Hash
+from fsfax.softswitch.stores import DbStore, HashStore
 from fsfax.testing import SoftswitchFactory
 
 
@@ -51,7 +51,7 @@ def test_db_remains_after_the_process(
 
 
 def test_every_command_of_db() -> None:
-    db = Db()
+    db = DbStore()
     assert db.command("insert/r/k/a/b") == "+OK"
     assert db.command("INSERT/r/l/2") == "+OK"
     assert db.command("select/r/k") == "a/b"
@@ -66,7 +66,7 @@ def test_every_command_of_db() -> None:
 
 
 def test_every_command_of_hash() -> None:
-    store = Hash()
+    store = HashStore()
     assert store.command("insert/r/k/a/b") == "+OK\n"
     assert store.command("select/r/k") == "a/b"
     assert store.command("insert_ifempty/r/k/c") == "-ERR key already exists\n"
@@ -80,7 +80,7 @@ def test_every_command_of_hash() -> None:
 
 
 def test_realms_are_separate_and_clear_removes_all() -> None:
-    for store in (Db(), Hash()):
+    for store in (DbStore(), HashStore()):
         store.command("insert/r/k/1")
         store.command("insert/s/k/2")
         assert (store.command("select/r/k"), store.command("select/s/k")) == ("1", "2")
@@ -90,11 +90,11 @@ def test_realms_are_separate_and_clear_removes_all() -> None:
 
 def test_db_with_a_file_is_read_by_the_next_process(tmp_path: Path) -> None:
     file = tmp_path / "db.json"
-    first = Db(file)
+    first = DbStore(file)
     assert not file.exists()
     first.command("insert/r/k/ü")
     first.command("insert/r/l/2")
     first.command("delete/r/l")
-    assert Db(file).command("select/r/k") == "ü"
-    assert Db(file).command("list/r") == "k"
+    assert DbStore(file).command("select/r/k") == "ü"
+    assert DbStore(file).command("list/r") == "k"
     assert [path.name for path in tmp_path.iterdir()] == ["db.json"]

@@ -213,7 +213,7 @@ def verdict(stage: Stage, jobs: list[Job]) -> list[str]:
             if job.state is not JobState.COMPLETED:
                 wrong.append(f"delivered, but {job.state}: {job.id} {confirmed[0]['uuid']}")
         elif job.state is JobState.COMPLETED and job.pages_confirmed < job.pages_total:
-            wrong.append(f"completed, but nobody received it: {job.id}")
+            wrong.append(f"completed, but no call delivered it: {job.id}")
         if job.attempts > job.retries + 1:
             wrong.append(f"tried too often: {job.id}")
     for number, made in by_number.items():

@@ -1,7 +1,8 @@
 """The task ``inspect``: what a worker process reports about a document.
 
-pdfium gives the number and sizes of the pages of a PDF; pypdf reads what else is in the file:
-encryption, title, form fields. Both run in the worker, because the file is hostile.
+Of every document: its kind and the sizes of its pages. Of an image also the pixels of each page. Of
+a PDF also what pypdf reads (encryption, title, producer, form fields), and the problem if pypdf
+cannot read what pdfium could. All of it runs in the worker, because the file is hostile.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsfax.document.ccitt import Coding
-from fsfax.document.fax_page import code_page
+from fsfax.document.fax_page import encode_page
 from fsfax.document.geometry import Placement, paper_named, place, resolution_named
 from fsfax.document.limits import Limits, check_pages
 from fsfax.document.sources.source import Source, open_source
@@ -57,7 +57,7 @@ class TaskHandler:
             to_draw = plan if len(plan) <= request["draw_up_to"] else []
         else:
             to_draw = [Placement(*fields) for fields in request["plan"]]
-        pages = [code_page(source, placement, resolution, coding) for placement in to_draw]
+        pages = [encode_page(source, placement, resolution, coding) for placement in to_draw]
         header["lengths"] = [len(page.strip) for page in pages]
         header["rows"] = [page.rows for page in pages]
         return header, b"".join(page.strip for page in pages)

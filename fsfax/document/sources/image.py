@@ -121,7 +121,9 @@ class ImageSource:
 
     def fax_pages(self, index: int, paper: Paper, resolution: Resolution) -> list[Placement]:
         """Return the page itself, if it is a fax page of the wanted geometry."""
-        if self._fax is None or not tiff_f.matches(self._fax.pages[index], paper.width, resolution):
+        if self._fax is None or not tiff_f.is_fax_page(
+            self._fax.pages[index], paper.width, resolution
+        ):
             return []
         page = self._fax.pages[index]
         size = (page.width, page.height)

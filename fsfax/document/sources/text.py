@@ -56,7 +56,7 @@ _REPLACEMENTS = str.maketrans(
 )
 
 
-def read_text(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Return decoded text: UTF-16 with a byte order mark, UTF-8, windows-1252, or else Latin-1.
 
     Raises:
@@ -108,7 +108,7 @@ def text_pdf(data: bytes, limits: Limits) -> bytes:
         DocumentTooLarge: too many pages.
         DocumentUnsupported: characters that the font lacks (``characters``).
     """
-    text = unicodedata.normalize("NFC", read_text(data)).translate(_REPLACEMENTS)
+    text = unicodedata.normalize("NFC", decode_text(data)).translate(_REPLACEMENTS)
     if not text.strip():
         raise DocumentEmpty("the text holds nothing but blanks; there is nothing to fax")
     check_pages(text.count("\f") + text.count("\n") // LINES, limits) if len(text) > COLUMNS else 0

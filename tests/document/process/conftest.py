@@ -1,4 +1,4 @@
-"""Documents that take pdfium long."""
+"""Documents that pdfium needs minutes to draw."""
 
 from __future__ import annotations
 

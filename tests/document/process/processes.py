@@ -1,4 +1,4 @@
-"""What is known of worker processes, from /proc."""
+"""Worker processes as /proc shows them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_other_greenlets_run_while_one_waits(small, slow, tmp_path):
         clockwork.kill()
     gaps = [after - before for before, after in itertools.pairwise(ticks)]
     assert len(ticks) > 50
-    # A shared machine may stop everybody for an instant; a blocked hub would stop for seconds.
+    # A shared machine may stop every process for an instant; a blocked hub would stop for seconds.
     assert sorted(gaps)[len(gaps) * 95 // 100] < 0.1
 
 

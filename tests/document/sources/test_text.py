@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsfax.document.limits import Limits
-from fsfax.document.sources.text import COLUMNS, LINES, lay_out, read_text, text_pdf
+from fsfax.document.sources.text import COLUMNS, LINES, decode_text, lay_out, text_pdf
 from fsfax.errors import DocumentDamaged, DocumentEmpty, DocumentTooLarge, DocumentUnsupported
 
 LIMITS = Limits(max_bytes=1000, max_pages=3, max_pixels=10_000)
@@ -15,16 +15,16 @@ LIMITS = Limits(max_bytes=1000, max_pages=3, max_pixels=10_000)
 
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "latin-1"])
 def test_codes(code):
-    assert read_text("Grüße aus Köln".encode(code)) == "Grüße aus Köln"
+    assert decode_text("Grüße aus Köln".encode(code)) == "Grüße aus Köln"
 
 
 def test_bytes_that_are_in_no_code_page_are_latin_1():
-    assert read_text(b"\x81\xe4") == "\x81ä"
+    assert decode_text(b"\x81\xe4") == "\x81ä"
 
 
 def test_broken_utf_16_is_damage():
     with pytest.raises(DocumentDamaged, match="UTF-8"):
-        read_text(b"\xff\xfea")
+        decode_text(b"\xff\xfea")
 
 
 @pytest.mark.parametrize(
