@@ -48,7 +48,13 @@ _COLUMNS = frozenset({"name", "numbers", "custom_smtp_email_address"})
 _READ_ONLY = frozenset({"id", "created", "smtp_email_address"})
 """Fields that the API shows; a client that sends them back does not change them."""
 
-Text = Annotated[str, StringConstraints(max_length=1024)]
+UNREADABLE = "(unreadable"
+"""Takes the place of a stored entry that cannot be read: neither a caller nor a valid expression,
+so that it matches no caller and no mail address."""
+
+_MAX_TEXT = 1024
+
+Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT)]
 
 
 def _known_zone(zone: str) -> str:
@@ -67,6 +73,27 @@ def _caller_pattern(pattern: str, info: ValidationInfo) -> str:
     # A stored pattern that is not valid stays in its list, where it matches no caller. Without it
     # the list might be empty, and an empty list of callers admits all.
     return pattern if info.context == STORED else normalized_caller_pattern(pattern)
+
+
+def _restriction(entries: Any, info: ValidationInfo) -> Any:
+    # The list of a restriction permits everyone when it is empty: a stored one does not become
+    # empty because its entries, or the list, cannot be read.
+    if info.context != STORED or not entries:
+        return entries
+    return [
+        entry if type(entry) is int or _is_text(entry) else UNREADABLE
+        for entry in (entries if isinstance(entries, list) else [entries])
+    ]
+
+
+def _is_text(entry: Any) -> bool:
+    if not isinstance(entry, str) or len(entry) > _MAX_TEXT:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in entry)
+
+
+def _stored_list(entries: Any, info: ValidationInfo) -> Any:
+    return [entries] if info.context == STORED and isinstance(entries, str) else entries
 
 
 def _stored_number_of_days(days: Any, info: ValidationInfo) -> Any:
@@ -96,13 +123,15 @@ class Callers(ConfigModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: Annotated[list[CallerPattern], MaxItems(_MAX_ENTRIES)] = Field(
-        default=[],
-        description="If there are any, only these callers may: numbers, beginnings of numbers"
-        " (+3531*), ``anonymous``, ``*``.",
+    allow: Annotated[list[CallerPattern], MaxItems(_MAX_ENTRIES), BeforeValidator(_restriction)] = (
+        Field(
+            default=[],
+            description="If there are any, only these callers may: numbers, beginnings of numbers"
+            " (+3531*), ``anonymous``, ``*``.",
+        )
     )
-    block: Annotated[list[CallerPattern], MaxItems(_MAX_ENTRIES)] = Field(
-        default=[], description="Callers that may not, in the same form."
+    block: Annotated[list[CallerPattern], MaxItems(_MAX_ENTRIES), BeforeValidator(_stored_list)] = (
+        Field(default=[], description="Callers that may not, in the same form.")
     )
 
 
@@ -118,7 +147,9 @@ class FaxboxConfig(ConfigModel):
     fax_timezone: TimeZone | None = None
     retries: int = Field(default=DEFAULT_RETRIES, ge=0, le=MAX_RETRIES)
     attempts: int = Field(default=0, ge=0, le=4)
-    smtp_permission_list: Annotated[list[Text], MaxItems(_MAX_ENTRIES)] = Field(default=[])
+    smtp_permission_list: Annotated[
+        list[Text], MaxItems(_MAX_ENTRIES), BeforeValidator(_restriction)
+    ] = Field(default=[])
     notifications: FaxboxNotifications | None = None
     media: FaxboxMedia | None = None
     flags: list[Text] | None = None

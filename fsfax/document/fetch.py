@@ -87,8 +87,10 @@ def fetch(
         FetchError: ``temporary`` if it may succeed later: the server answers 5xx, 408, 425 or
             429, cannot be reached, does not answer, is too slow or breaks off, or the disk is
             full. An HTTP error says "could not retrieve file, HTTP response 404".
+        InvalidFetch: the request, which may have been stored, is not valid.
         ConfigurationError: ``fetch.ca_file`` cannot be read.
     """
+    request.check()
     limit = gevent.Timeout(settings.total)
     try:
         with limit, _PartFile(into, settings.max_bytes) as part:

@@ -39,6 +39,10 @@ class FetchRequest:
     referer: str | None = None
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise InvalidFetch if the URL or a field cannot be sent."""
         parse_url(self.url)
         if self.method not in ("get", "post"):
             raise InvalidFetch('document.method is neither "get" nor "post"')

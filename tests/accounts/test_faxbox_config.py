@@ -18,6 +18,7 @@ from fsfax.accounts.routing import admission, owner_of
 from fsfax.db.database import Database
 from fsfax.db.schema import faxboxes as faxbox_table
 from fsfax.errors import InvalidRequest
+from fsfax.mail.permission import judge
 from fsfax.settings import InboundSettings
 from fsfax.values.webhook_secret import new_secret
 from tests.job_fixtures import Clock
@@ -173,10 +174,37 @@ class TestTolerant:
         config = FaxboxConfig.from_stored({"x": nested(900), "retries": 99, "fax_header": "A"})
         assert (config.fax_header, config.retries) == ("A", DEFAULT_RETRIES)
 
-    def test_a_list_of_callers_does_not_become_empty(self) -> None:
-        config = FaxboxConfig.from_stored({"callers": {"allow": ["a b"]}})
+    @pytest.mark.parametrize(
+        "stored",
+        [["a b"], ["x" * 1025], ["\udcff"], [None], [{}, True], {"a": 1}, "+15550100", True, 7],
+    )
+    def test_a_list_that_restricts_does_not_become_empty(self, stored: Any) -> None:
+        """An empty list of callers admits all, and so may an empty list of senders."""
+        config = FaxboxConfig.from_stored(
+            {"callers": {"allow": stored}, "smtp_permission_list": stored}
+        )
         assert config.callers
-        assert not may_send(NUMBER, allow=config.callers.allow), "an empty list would admit all"
+        assert not may_send(NUMBER, allow=config.callers.allow)
+        assert not judge("ann@example.com", config.smtp_permission_list, when_empty=True).allowed
+        assert FaxboxConfig.from_stored(config.as_dict()) == config
+
+    @pytest.mark.parametrize("stored", [[], None, "", {}])
+    def test_a_list_that_was_stored_empty_restricts_no_caller(self, stored: Any) -> None:
+        config = FaxboxConfig.from_stored({"callers": {"allow": stored}})
+        assert may_send(NUMBER, allow=config.callers.allow if config.callers else ())
+
+    def test_readable_entries_of_a_list_that_restricts(self) -> None:
+        stored = {"callers": {"allow": ["x" * 1025, NUMBER, 15550100]}}
+        callers = FaxboxConfig.from_stored(stored).callers
+        assert callers
+        assert may_send(NUMBER, allow=callers.allow)
+        assert may_send("+15550100", allow=callers.allow)
+        assert not may_send("+15550111", allow=callers.allow)
+
+    def test_a_block_of_one_caller_that_is_not_in_a_list(self) -> None:
+        callers = FaxboxConfig.from_stored({"callers": {"block": "*"}}).callers
+        assert callers
+        assert not may_send(NUMBER, block=callers.block)
 
     def test_rows_of_another_version(
         self, database: Database, boxes: Faxboxes, account: Account

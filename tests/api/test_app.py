@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
+from falcon.inspect import inspect_routes
 
 from fsfax.errors import StoreUnavailable
 from tests.api.application import Application
@@ -87,3 +89,23 @@ def test_the_documentation_needs_no_token_and_runs_no_script(application: Applic
     assert page.headers["Content-Type"].startswith("text/html")
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert application.anyone.get("/openapi.json").json()["paths"]
+
+
+_WITHOUT_TOKEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+
+
+def test_every_route_needs_a_token_but_those_of_the_service(application: Application) -> None:
+    """A responder without a description has no scope, and would be served without a token."""
+    served: set[str] = set()
+    for route in inspect_routes(application.api.app):
+        path = re.sub(r"{(\w+)(:int)?}", lambda m: "1" if m[2] else "0" * 32, route.path)
+        for method in route.methods:
+            if method.internal:  # falcon's own answers: OPTIONS, and 405 to other methods
+                continue
+            answer = application.anyone.request(method.method, f"{application.url}{path}")
+            if answer.status_code == 401:
+                assert route.path not in _WITHOUT_TOKEN, route.path
+            else:
+                assert method.method == "GET", f"{method.method} {route.path}"
+                served.add(route.path)
+    assert served == _WITHOUT_TOKEN

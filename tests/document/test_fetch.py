@@ -16,7 +16,7 @@ from fsfax.document.fetch import Fetched, fetch
 from fsfax.egress.exchange import resolve
 from fsfax.egress.request import FetchRequest
 from fsfax.egress.target import Address
-from fsfax.errors import FetchError, FetchForbidden
+from fsfax.errors import FetchError, FetchForbidden, InvalidFetch
 from fsfax.settings import FetchSettings
 from tests.egress.web_server import PDF, Visit, WebServer, closed_port
 
@@ -376,3 +376,22 @@ class TestRedirects:
         assert "10.0.0.1" in str(error)
         assert asked == [("rebind.example", server.port)] * 2
         assert [visit.path for visit in server.visits] == ["/"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"referer": "https://a.org/\r\nX-Other: 1"},
+        {"host": "a.org\r\nX-Other: 1"},
+        {"method": "delete"},
+        {"url": "gopher://x/"},
+    ],
+)
+def test_a_stored_request_is_checked_before_it_is_sent(
+    tmp_path: Path, server: WebServer, fields: dict[str, str]
+) -> None:
+    """Else the job would fail with an internal error, again and again."""
+    request = FetchRequest.from_dict({"url": server.url("/a.pdf"), **fields})
+    with pytest.raises(InvalidFetch):
+        fetch(request, tmp_path, LOOPBACK)
+    assert server.visits == []
